@@ -1,0 +1,135 @@
+/* Where a graph's memory comes from. Four lifetimes: chunked tables (table.c), rewound strings, kept records, and
+ * values, which are recycled by size class because a rewind gives them back in another order than they were made. */
+#include "graph.h"
+
+enum { BLOCK = 16384, POOL = 65536, LARGEST_POOLED = 4096, ALIGN = 64, HEADER = 64 };
+
+struct tg__block {
+    struct tg__block *next;
+    size_t bytes;
+    size_t before; /* of an arena: bytes used in the blocks below this one */
+};
+
+void *tg__alloc(tg_graph *g, size_t bytes) {
+    void *p = g->allocator.alloc(g->allocator.user, bytes ? bytes : 1);
+    if (!p) tg__fail_memory(g, bytes);
+    return p;
+}
+
+void tg__release(tg_graph *g, void *block, size_t bytes) {
+    if (block) g->allocator.free(g->allocator.user, block, bytes ? bytes : 1);
+}
+
+static struct tg__block *block_new(tg_graph *g, size_t room, struct tg__block *next) {
+    if (room > PTRDIFF_MAX - HEADER) {
+        tg__fail_memory(g, room);
+        return NULL;
+    }
+    struct tg__block *b = tg__alloc(g, room + HEADER);
+    if (b) *b = (struct tg__block){.next = next, .bytes = room + HEADER};
+    return b;
+}
+
+static struct tg__block *block_drop(tg_graph *g, struct tg__block *b) {
+    struct tg__block *next = b->next;
+    tg__release(g, b, b->bytes);
+    return next;
+}
+
+void *tg__carve(tg_graph *g, struct tg__arena *a, size_t bytes) {
+    bytes = (bytes + 7) & ~(size_t)7;
+    if (!a->block || a->used + bytes > a->block->bytes - HEADER) {
+        struct tg__block *b = block_new(g, bytes > BLOCK ? bytes : BLOCK, a->block);
+        if (!b) return NULL;
+        b->before = tg__arena_total(a);
+        *a = (struct tg__arena){.block = b};
+    }
+    void *p = (char *)a->block + HEADER + a->used;
+    a->used += bytes;
+    return p;
+}
+
+size_t tg__arena_total(const struct tg__arena *a) { return a->block ? a->block->before + a->used : 0; }
+
+void tg__arena_cut(tg_graph *g, struct tg__arena *a, size_t total) {
+    while (a->block && (a->block->before > total || total == 0)) {
+        a->used = a->block->before;
+        a->block = block_drop(g, a->block);
+    }
+    a->used = a->block ? total - a->block->before : 0;
+}
+
+void *tg__keep(tg_graph *g, size_t bytes) {
+    struct tg__block *b = block_new(g, bytes, g->blocks);
+    if (!b) return NULL;
+    g->blocks = b;
+    return (char *)b + HEADER;
+}
+
+/* ---------------------------------------------------------------------------------------------- values' memory */
+
+/* Multiples of 8 up to 64 bytes, powers of two above. */
+static unsigned size_class(size_t *bytes) {
+    if (*bytes <= 64) {
+        *bytes = *bytes ? (*bytes + 7) & ~(size_t)7 : 8;
+        return (unsigned)(*bytes / 8);
+    }
+    unsigned class = 9;
+    size_t size = 128;
+    for (; size < *bytes; size *= 2) class ++;
+    *bytes = size;
+    return class;
+}
+
+static char *aligned(char *p) { return p + (ALIGN - (uintptr_t)p % ALIGN) % ALIGN; }
+
+static void *pool_take(tg_graph *g, size_t bytes) {
+    size_t align = bytes < ALIGN ? 8 : ALIGN;
+    size_t at = (g->pool_used + align - 1) & ~(align - 1);
+    if (!g->pools || at + bytes > POOL) {
+        struct tg__block *b = block_new(g, POOL + ALIGN, g->pools);
+        if (!b) return NULL;
+        g->pools = b;
+        at = 0;
+    }
+    g->pool_used = at + bytes;
+    return aligned((char *)g->pools + HEADER) + at;
+}
+
+void *tg__data_new(tg_graph *g, size_t bytes) {
+    if (bytes <= LARGEST_POOLED) {
+        void **spare = &g->spare[size_class(&bytes)];
+        void *p = *spare;
+        if (!p) return pool_take(g, bytes);
+        memcpy(spare, p, sizeof *spare); /* a spare piece starts with the address of the next */
+        return p;
+    }
+    if (bytes > PTRDIFF_MAX - 2 * ALIGN) {
+        tg__fail_memory(g, bytes);
+        return NULL;
+    }
+    char *base = tg__alloc(g, bytes + 2 * ALIGN);
+    if (!base) return NULL;
+    char *data = aligned(base + sizeof base);
+    memcpy(data - sizeof base, &base, sizeof base);
+    return data;
+}
+
+void tg__data_free(tg_graph *g, void *data, size_t bytes) {
+    if (bytes <= LARGEST_POOLED) {
+        void **spare = &g->spare[size_class(&bytes)];
+        memcpy(data, spare, sizeof *spare);
+        *spare = data;
+        return;
+    }
+    char *base;
+    memcpy(&base, (char *)data - sizeof base, sizeof base);
+    tg__release(g, base, bytes + 2 * ALIGN);
+}
+
+void tg__memory_free(tg_graph *g) {
+    while (g->pools) g->pools = block_drop(g, g->pools);
+    while (g->blocks) g->blocks = block_drop(g, g->blocks);
+    tg__arena_cut(g, &g->strings, 0);
+    tg__arena_cut(g, &g->interned, 0);
+}

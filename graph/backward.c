@@ -1,0 +1,114 @@
+/* Reverse mode: one walk from the output down the tape, appending. When a node is visited, all its consumers have been,
+ * for they are newer; so its terms are complete, and their sum is its adjoint. */
+#include "graph.h"
+
+static bool deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, uint32_t sender, int slot) {
+    struct tg__adjoint *a = tg__adjoint_make(g, s, to);
+    uint32_t row = g->log.length;
+    if (!a || !tg__log(g, (struct tg__event){.node = to, .term = term.id, .sender = sender,
+                                             .kind = TG_DELIVERED, .slot = (uint8_t)slot}))
+        return false;
+    if (a->last)
+        tg__event_of(g, a->last)->next = row;
+    else
+        a->first = row;
+    a->last = row;
+    return true;
+}
+
+/* The only place where broadcasting is undone: a term has the shape of the result, its operand may be smaller. */
+static tg_node unbroadcast(tg_graph *g, tg_node term, const struct tg__shape *operand) {
+    const struct tg__shape *shape = tg__node_of(g, term.id)->shape;
+    if (shape == operand) return term;
+    struct tg__attr fates;
+    tg__fates_between(operand, shape, &fates);
+    return g->calculus.sum(term, &fates);
+}
+
+static bool accumulate(tg_graph *g, uint32_t node, struct tg__adjoint *a) {
+    g->site = tg__fact_of(g, node)->site;
+    const struct tg__event *e = tg__event_of(g, a->first);
+    tg_node sum = tg__handle(g, e->term);
+    while (e->next && !tg_is_nil(sum)) {
+        e = tg__event_of(g, e->next);
+        sum = g->calculus.add(sum, tg__handle(g, e->term));
+    }
+    a->node = sum.id;
+    return a->node != 0;
+}
+
+static bool send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint) {
+    const struct tg__node *n = tg__node_of(g, node);
+    for (int slot = 0; slot < n->operands; slot++) {
+        const struct tg__node *operand = tg__node_of(g, n->in[slot]);
+        if (!(operand->flags & TG__DIFFERENTIABLE)) continue;
+        g->site = tg__fact_of(g, node)->site;
+        tg_node term = n->op->vjp(tg__handle(g, node), tg__handle(g, adjoint), slot);
+        if (tg_is_nil(term)) {
+            if (g->error.status && !g->error.running) return false;
+            continue; /* the operator has no gradient for this operand */
+        }
+        term = unbroadcast(g, term, operand->shape);
+        if (tg_is_nil(term) || !deliver(g, s, n->in[slot], term, node, slot)) return false;
+    }
+    return true;
+}
+
+static bool visit(tg_graph *g, struct tg__sweep *s, uint32_t sweep, uint32_t node) {
+    struct tg__adjoint *a = tg__adjoint_of(s, node);
+    if (!a) return true;
+    if (!accumulate(g, node, a) || !tg__name_adjoint(g, sweep, node, a)) return false;
+    return !(tg__node_of(g, node)->flags & TG__DIFFERENTIABLE) || tg__is_leaf(tg__node_of(g, node)) ||
+           send(g, s, node, a->node);
+}
+
+static bool sweep(tg_graph *g, struct tg__sweep *s, uint32_t id, tg_node seed) {
+    if (!deliver(g, s, s->out, seed, 0, 0)) return false;
+    for (uint32_t node = s->out; node > 0; node--) {
+        if (!s->chunk[node / TG__CHUNK])
+            node -= node % TG__CHUNK ? node % TG__CHUNK - 1 : 0; /* nothing arrived in this chunk */
+        if (!visit(g, s, id, node)) return false;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------ asking for it */
+
+static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
+    tg_graph *g = out.graph;
+    char name[80], other[80], a[200], b[200];
+    if (seed.id == 0 && n->shape->dims.rank == 0) return tg_scalar_like(out, 1);
+    if (seed.id == 0)
+        return tg_fail(g, TG_SHAPE, "backward: %s %s is no scalar; give a seed of its shape, the cotangent dL/d%s",
+                       tg__quote(g, out.id, name, sizeof name), tg__shape_text(&n->shape->dims, a, sizeof a),
+                       tg_name(out)[0] ? tg__clean(tg_name(out), other, sizeof other) : "out");
+    const struct tg__node *s = seed.graph == g ? tg__get(seed) : NULL;
+    if (!s) return tg_fail(g, TG_HANDLE, "backward: the seed is stale or belongs to another graph");
+    if (s->shape != n->shape || s->dtype != n->dtype)
+        return tg_fail(g, TG_SHAPE, "backward: seed %s is %s %s, but %s is %s %s",
+                       tg__quote(g, seed.id, other, sizeof other), tg__dtype_name((tg_dtype)s->dtype),
+                       tg__shape_text(&s->shape->dims, b, sizeof b), tg__quote(g, out.id, name, sizeof name),
+                       tg__dtype_name((tg_dtype)n->dtype), tg__shape_text(&n->shape->dims, a, sizeof a));
+    return seed;
+}
+
+tg_grads tg_backward(tg_node out, tg_node seed) {
+    tg_graph *g = out.graph;
+    tg_grads none = {.graph = g};
+    if (!g || (g->error.status && !g->error.running)) return none;
+    const struct tg__node *n = tg__want(out, "backward");
+    if (!n) return none;
+    if (!(n->flags & TG__DIFFERENTIABLE)) {
+        char reason[200];
+        tg_fail(g, TG_GRADIENT, "backward: %s", tg__why_constant(g, out.id, reason, sizeof reason));
+        return none;
+    }
+    seed = seed_of(out, n, seed);
+    struct tg__sweep *s = tg_is_nil(seed) ? NULL : tg__sweep_new(g, out.id);
+    if (!s) return none;
+    tg_grads d = tg__sweep_latest(g);
+    uint32_t open = g->site;
+    bool done = sweep(g, s, d.id, seed);
+    g->site = open;
+    return done ? d : none;
+}

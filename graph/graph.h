@@ -1,0 +1,333 @@
+/* The tape from inside.
+ *
+ *   nodes    op, operands, shape, dtype: written once, in creation order, which is topological order
+ *   values   data and validity of each node: made at the first run, so recording never pays for it
+ *   facts    the site (scope, stage, file:line) and the first name of each node
+ *   names    strings on nodes; one node may have several, one string has one node; hashed
+ *   sites    a stage each: its scope, its number, the TG_LET that closed it
+ *   log      terms delivered and names given, each with the tape length at that moment (an append is the tape itself)
+ *   sweeps   one tg_backward each: per node, its adjoint and the chain of its terms in the log
+ *
+ * Tables are lists of equal chunks that never move; id 0 is nothing in all of them. Shapes, attributes and scalar
+ * constants are interned: equal means same pointer. All memory comes from the graph's allocator.
+ * A failing function has recorded why (tg__fail) and says so by nil, NULL or false; callers only pass it on.
+ */
+#ifndef TG_GRAPH_H
+#define TG_GRAPH_H
+
+#include "tapegrad.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum { TG__OPERANDS = 3, TG__CHUNK = 1024, TG__MESSAGE = 1536, TG__CLASSES = 64 };
+
+/* ---------------------------------------------------------------------------------------------------- the rows */
+
+/* A shape that has passed the one size check: every product of its dimensions, zeros left out, fits. */
+struct tg__shape {
+    tg_shape dims;
+    size_t count;
+};
+
+/* What becomes of an axis in a sum, or where it came from in an expand: each is the other's vjp with the same plan. */
+enum tg__fate { TG__STAYS, TG__KEPT, TG__DROPPED };
+
+/* Attributes of a node; unused fields are 0, so that equal attributes are equal bytes. */
+struct tg__attr {
+    uint8_t axis[TG_MAX_RANK]; /* fates, or a permutation */
+    int64_t number;
+};
+
+enum tg__flag {
+    TG__DIFFERENTIABLE = 1, /* an adjoint may arrive here: floating-point, and a leaf with adjoints is below */
+    TG__SAME_SHAPE = 2      /* all operands have the result's shape: no broadcasting */
+};
+
+struct tg__node {
+    const struct tg_op *op;
+    const struct tg__shape *shape;
+    const struct tg__attr *attr;
+    uint32_t in[TG__OPERANDS];
+    uint32_t epoch;
+    uint8_t dtype, operands, flags;
+};
+
+struct tg__value {
+    const void *data;
+    uint32_t fresh; /* the settling in which a leaf was set */
+    uint8_t valid, owned, bound;
+};
+
+struct tg__fact {
+    uint32_t site, name;
+};
+
+struct tg__site {
+    const char *file;
+    uint32_t scope, name; /* name: the row of the name that closed it, 0 for none */
+    uint32_t leaf;        /* of a leaf's own site: the leaf */
+    int32_t line, stage;  /* line 0: not closed yet */
+};
+
+enum tg__rank { TG__TERM_NAME, TG__ADJOINT_NAME, TG__USER_NAME }; /* on a clash the higher keeps the string */
+
+struct tg__label; /* a name row; private to name.c */
+
+struct tg__scope {
+    const char *prefix;           /* "outer/inner/", or "" */
+    uint32_t parent, owner, site; /* owner: itself, or for one opened with NULL the named one it stands in;
+                                     site: the stage that was open when an inner scope was opened */
+    uint32_t depth;
+    int32_t stages;
+};
+
+struct tg__event {
+    uint32_t length; /* of the tape when it happened */
+    uint32_t node;
+    uint32_t term, sender; /* a delivery: both nodes; a name: the name row, 0 */
+    uint32_t next;         /* a delivery: the next one to the same node in the same sweep */
+    uint8_t kind, slot;
+};
+
+struct tg__adjoint {
+    uint32_t node, first, last; /* the adjoint; its terms' rows in the log */
+};
+
+/* ------------------------------------------------------------------------------------------------ one operator */
+
+/* What a shape rule sees and fills. */
+struct tg__rule {
+    tg_graph *graph;
+    const struct tg_op *op;
+    const tg_node *in;
+    const struct tg__node *const *from;
+    const struct tg__attr *attr; /* NULL: none */
+    const struct tg__shape *shape;
+    tg_dtype dtype;
+    bool given; /* shape and dtype were set by the constructor and need only be checked */
+};
+
+/* What a kernel sees: operand data, row-major, and the place for the result. */
+struct tg__call {
+    tg_graph *graph;
+    uint32_t id;
+    const struct tg__node *node;
+    const struct tg__shape *shape[TG__OPERANDS];
+    const void *in[TG__OPERANDS];
+    void *out;
+};
+
+typedef void tg__loop(void *out, const void *const *in, const size_t *step, size_t count);
+
+struct tg_op {
+    const char *name;
+    const char *formula;   /* "z = x*y" in the letters z x y w for result and operands */
+    const char *gradient;  /* the vjp as text, for tables */
+    const char *code;      /* the kernel's own C expression in a b c; NULL: not elementwise */
+    int operands;
+    bool view;             /* the value is the operand's memory */
+    bool (*shape)(struct tg__rule *r);
+    tg_status (*run)(struct tg__call *c);
+    tg__loop *loop[2];     /* elementwise: one row, f32 and f64 */
+    tg_node (*vjp)(tg_node z, tg_node g, int slot); /* nil without an error: no gradient for this operand */
+    const struct tg_op *magnitude; /* the operation on absolute values that bounds its rounding; NULL: |z| itself */
+    bool through;          /* as an outer operation it scales or moves, and the scale is that of what is inside */
+    double low, high;      /* where tests draw operands from */
+};
+
+/* The three operators that differentiation itself needs. */
+struct tg__calculus {
+    const struct tg_op *const *operators; /* all rows, NULL at the end: for tables and tests */
+    tg_node (*add)(tg_node, tg_node);
+    tg_node (*sum)(tg_node, const struct tg__attr *fates);
+};
+
+/* --------------------------------------------------------------------------------------------------- the graph */
+
+struct tg__table {
+    void **chunk;
+    uint32_t chunks, room, length;
+    uint32_t size; /* of an element */
+};
+
+struct tg__block; /* a large or pooled piece of memory; private to arena.c */
+
+struct tg__arena {
+    struct tg__block *block;
+    size_t used; /* in the newest block */
+};
+
+struct tg__error {
+    tg_status status;
+    bool running;     /* cleared by the next run */
+    uint32_t length;  /* of the tape when it happened: a rewind to it or below clears it */
+    uint32_t serial;  /* counts errors, so that a mark taken behind one does not clear it */
+    bool told;        /* a TG_LET has said where it happened */
+    uint32_t depth;   /* of scopes, when it happened or was last told */
+    char text[TG__MESSAGE];
+    char tail[512];   /* "; 'x' from file:line" for each operand, until the place is told */
+};
+
+struct tg_graph {
+    tg_allocator allocator;
+    struct tg__calculus calculus;
+    struct tg__error error;
+    uint32_t epoch;
+
+    struct tg__table nodes, values, facts, names, sites, scopes, log, sweeps, scalars;
+    uint32_t scope;  /* the open one */
+    uint32_t site;   /* the open stage, or the one a sweep is working for; 0: none yet */
+    uint32_t last_serial;
+
+    struct tg__arena strings;   /* names: rewound */
+    struct tg__arena interned;  /* shapes, attributes, file names: kept */
+    struct tg__block *blocks;   /* files' data: kept */
+    struct tg__block *pools;    /* where small values come from */
+    size_t pool_used;
+    void *spare[TG__CLASSES];   /* values given back, by size class */
+    struct tg__label *by_name;
+    struct tg__interned *by_bytes;
+    struct tg__scalar *by_scalar;
+    struct tg__columns *columns; /* labels of last axes */
+
+    uint32_t settled; /* counts settlings of validity */
+    uint32_t stale;   /* no node below this id is stale */
+    uint32_t touched; /* lowest leaf set since the last settling, or UINT32_MAX */
+    uint32_t bound;   /* how many leaves borrow their data */
+    bool busy;        /* running: an error now is a run error */
+};
+
+/* ----------------------------------------------------------------------------------------------------- arena.c */
+
+void *tg__alloc(tg_graph *g, size_t bytes); /* fails with TG_MEMORY */
+void tg__release(tg_graph *g, void *block, size_t bytes);
+void *tg__carve(tg_graph *g, struct tg__arena *arena, size_t bytes); /* 8-aligned */
+void tg__arena_cut(tg_graph *g, struct tg__arena *arena, size_t total); /* back to that many bytes */
+size_t tg__arena_total(const struct tg__arena *arena);
+void *tg__data_new(tg_graph *g, size_t bytes); /* a value's memory, 64-aligned from 64 bytes on */
+void tg__data_free(tg_graph *g, void *data, size_t bytes);
+void *tg__keep(tg_graph *g, size_t bytes); /* until the graph is freed */
+void tg__memory_free(tg_graph *g);
+
+/* ----------------------------------------------------------------------------------------------------- table.c */
+
+bool tg__table_grow(tg_graph *g, struct tg__table *t); /* room for one more element */
+void tg__table_cut(tg_graph *g, struct tg__table *t, uint32_t length);
+void tg__table_free(tg_graph *g, struct tg__table *t);
+
+static inline void *tg__row(const struct tg__table *t, uint32_t i) {
+    return (char *)t->chunk[i / TG__CHUNK] + (size_t)(i % TG__CHUNK) * t->size;
+}
+/* The row behind the last, or NULL (recorded). Its bytes are not set. */
+static inline void *tg__push(tg_graph *g, struct tg__table *t) {
+    if (t->length == t->chunks * TG__CHUNK && !tg__table_grow(g, t)) return NULL;
+    return tg__row(t, t->length++);
+}
+static inline struct tg__node *tg__node_of(const tg_graph *g, uint32_t id) { return tg__row(&g->nodes, id); }
+static inline struct tg__value *tg__value_of(const tg_graph *g, uint32_t id) { return tg__row(&g->values, id); }
+static inline struct tg__fact *tg__fact_of(const tg_graph *g, uint32_t id) { return tg__row(&g->facts, id); }
+static inline struct tg__site *tg__site_of(const tg_graph *g, uint32_t id) { return tg__row(&g->sites, id); }
+static inline struct tg__scope *tg__scope_of(const tg_graph *g, uint32_t id) { return tg__row(&g->scopes, id); }
+static inline struct tg__event *tg__event_of(const tg_graph *g, uint32_t id) { return tg__row(&g->log, id); }
+
+/* ---------------------------------------------------------------------------------------------------- intern.c */
+
+const void *tg__intern(tg_graph *g, const void *bytes, size_t count); /* equal bytes, equal pointer */
+const char *tg__intern_text(tg_graph *g, const char *text);
+void tg__intern_free(tg_graph *g);
+
+/* ---------------------------------------------------------------------------------------------------- status.c */
+
+tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg_node *in, int operands,
+                 const char *format, ...) TG_FORMAT_(6, 7);
+tg_status tg__fail_run(tg_graph *g, tg_status status, uint32_t node, const char *format, ...) TG_FORMAT_(4, 5);
+tg_status tg__fail_file(tg_graph *g, const char *path, const char *format, ...) TG_FORMAT_(3, 4);
+void tg__fail_memory(tg_graph *g, size_t bytes);
+void tg__error_place(tg_graph *g, const char *name, const char *file, int line); /* the TG_LET behind a failure */
+void tg__clear_run(tg_graph *g);
+const char *tg__quote(const tg_graph *g, uint32_t id, char *text, size_t room); /* 'xhat', or #12 (sum) */
+const char *tg__clean(const char *name, char *text, size_t room); /* fit for a terminal: no control bytes, cut to room */
+const char *tg__base(const char *path);
+
+/* ----------------------------------------------------------------------------------------------------- shape.c */
+
+const struct tg__shape *tg__shape_of(tg_graph *g, const tg_shape *dims, const char *who); /* checks, interns */
+const struct tg__shape *tg__broadcast(struct tg__rule *r);
+bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes axes, struct tg__attr *attr);
+void tg__fates_between(const struct tg__shape *small, const struct tg__shape *big, struct tg__attr *attr);
+tg_shape tg__reduced(const tg_shape *dims, const struct tg__attr *fates);
+size_t tg__item_size(tg_dtype dtype);
+const char *tg__dtype_name(tg_dtype dtype);
+const char *tg__shape_text(const tg_shape *dims, char *text, size_t room); /* "[4, 3]" */
+
+/* ------------------------------------------------------------------------------------------------------ tape.c */
+
+tg_graph *tg__graph_new(const struct tg__calculus *calculus, tg_allocator allocator);
+const struct tg__node *tg__get(tg_node a); /* NULL for nil and stale handles; records nothing */
+const struct tg__node *tg__want(tg_node a, const char *who); /* records what is wrong with the handle */
+tg_node tg__handle(const tg_graph *g, uint32_t id);
+tg_node tg__apply(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr);
+tg_node tg__apply_shaped(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr,
+                         const struct tg__shape *shape, tg_dtype dtype);
+tg_node tg__append(tg_graph *g, const struct tg__node *node, uint32_t site);
+
+/* ------------------------------------------------------------------------------------------------------ leaf.c */
+
+extern const struct tg_op tg__op_input, tg__op_param, tg__op_const;
+static inline bool tg__is_leaf(const struct tg__node *n) { return n->op->run == NULL; }
+uint32_t tg__scalar_size(void);
+void tg__scalars_cut(tg_graph *g, uint32_t nodes);
+void tg__scalars_free(tg_graph *g);
+void tg__touch_bound(tg_graph *g); /* borrowed data may have changed */
+bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v); /* a constant of one element */
+double tg__load(tg_dtype dtype, const void *data, size_t i);
+void tg__store(tg_dtype dtype, void *data, size_t i, double v);
+
+/* ---------------------------------------------------------------------------------------------- name.c scope.c */
+
+enum { TG__LEAF_SITE = 1 }; /* stage 0, for leaves that no TG_LET has placed */
+
+char *tg__name_room(tg_graph *g, size_t bytes); /* where a name is put together before it is given */
+/* full: from tg__name_room. site: the stage the name belongs to, which for an alias is not its node's. */
+bool tg__name_give(tg_graph *g, uint32_t node, const char *full, enum tg__rank rank, uint32_t site);
+uint32_t tg__name_find(tg_graph *g, const char *full); /* the node, 0 for none */
+const char *tg__name_text(const tg_graph *g, uint32_t row);
+uint32_t tg__name_site(const tg_graph *g, uint32_t row);
+uint32_t tg__name_next(const tg_graph *g, uint32_t row); /* the node's next name; 0 at the end */
+bool tg__names_cut(tg_graph *g, uint32_t length);
+void tg__names_free(tg_graph *g);
+uint32_t tg__site_open(tg_graph *g); /* the open stage, made if there is none; 0 if memory is out */
+uint32_t tg__label_size(void);
+bool tg__scopes_init(tg_graph *g);
+tg_place tg__place(const tg_graph *g, uint32_t site);
+void tg__sites_cut(tg_graph *g, uint32_t length);
+void tg__site_reopen(tg_graph *g, uint32_t site);
+uint32_t tg__scope_depth(const tg_graph *g);
+
+/* -------------------------------------------------------------------------------------------- sweep.c adjoint.c */
+
+struct tg__sweep {
+    uint32_t out, epoch;
+    struct tg__adjoint **chunk; /* one for TG__CHUNK nodes, NULL where nothing arrived */
+};
+struct tg__sweep *tg__sweep_new(tg_graph *g, uint32_t out);
+struct tg__sweep *tg__sweep_get(tg_grads d); /* NULL for nil and stale ones */
+struct tg__adjoint *tg__adjoint_of(const struct tg__sweep *s, uint32_t node); /* NULL: nothing arrived */
+struct tg__adjoint *tg__adjoint_make(tg_graph *g, struct tg__sweep *s, uint32_t node);
+tg_grads tg__sweep_latest(tg_graph *g);
+void tg__sweeps_cut(tg_graph *g, uint32_t length);
+bool tg__name_adjoint(tg_graph *g, uint32_t sweep, uint32_t node, const struct tg__adjoint *adjoint);
+const char *tg__why_constant(const tg_graph *g, uint32_t id, char *text, size_t room);
+bool tg__log(tg_graph *g, struct tg__event e); /* log.c */
+
+/* --------------------------------------------------------------------------------------------- value.c run.c */
+
+bool tg__values_grow(tg_graph *g);
+bool tg__value_room(tg_graph *g, uint32_t id); /* memory for the node's own data */
+void tg__values_cut(tg_graph *g, uint32_t length);
+void tg__columns_cut(tg_graph *g, size_t strings); /* columns.c */
+void tg__settle(tg_graph *g); /* invalidates what depends on leaves set since */
+bool tg__valid(tg_graph *g, uint32_t id);
+
+#endif

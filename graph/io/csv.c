@@ -1,0 +1,218 @@
+/* A rectangular table of numbers, comma-separated. The first line is a header if any text in it is no number. */
+#include "io.h"
+
+#include <locale.h>
+#include <stdlib.h>
+
+enum { LONGEST = sizeof "column18446744073709551615" }; /* name that is made here */
+
+struct csv {
+    tg_graph *graph;
+    const char *path;
+    char *at, *stop, *end; /* the next cell, the end of its line, the end of the text, which has a 0 */
+    size_t line, column;   /* counted from 1; of the cell that was read last */
+};
+
+struct cell {
+    char *text;
+    size_t length;
+    bool quoted; /* text is what stands between the quotes, with "" for a quote */
+};
+
+static bool refuse(const struct csv *c, const char *what) {
+    return tg__fail_file(c->graph, c->path, "line %zu, column %zu: %s", c->line, c->column, what) == TG_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------------- cells */
+
+static bool next_line(struct csv *c) {
+    if (c->at >= c->end) return false;
+    char *stop = memchr(c->at, '\n', (size_t)(c->end - c->at));
+    c->stop = stop != NULL ? stop : c->end;
+    c->line++;
+    c->column = 0;
+    return true;
+}
+
+static bool is_blank(char byte) { return byte == ' ' || byte == '\t' || byte == '\r'; }
+
+/* Behind the cell stands a comma or the end of the line, which is passed with the last cell. */
+static bool end_cell(struct csv *c, char *at) {
+    while (at < c->stop && is_blank(*at)) at++;
+    if (at < c->stop && *at != ',') return refuse(c, "text behind the closing quote");
+    c->at = at + 1;
+    return true;
+}
+
+static bool next_cell(struct csv *c, struct cell *cell) {
+    char *at = c->at, *close;
+    c->column++;
+    while (at < c->stop && is_blank(*at)) at++;
+    cell->quoted = at < c->stop && *at == '"';
+    if (!cell->quoted) {
+        close = memchr(at, ',', (size_t)(c->stop - at));
+        if (close == NULL) close = c->stop;
+        cell->text = at;
+        c->at = close + 1;
+        while (close > at && is_blank(close[-1])) close--;
+        cell->length = (size_t)(close - at);
+        return true;
+    }
+    cell->text = at + 1;
+    for (close = at + 1; close < c->stop; close++) {
+        if (*close != '"') continue;
+        if (close + 1 == c->stop || close[1] != '"') break;
+        close++;
+    }
+    if (close >= c->stop) return refuse(c, "a quote is not closed in this line");
+    cell->length = (size_t)(close - cell->text);
+    return end_cell(c, close + 1);
+}
+
+static bool more_cells(const struct csv *c) { return c->at <= c->stop; }
+
+/* strtod would also take blanks in front, hexadecimal numbers and nan(...). */
+static bool is_number(const struct cell *cell, double *value) {
+    if (cell->quoted || cell->length == 0) return false;
+    if (strspn(cell->text, "0123456789+-.eEnNaAiIfFtTyY") < cell->length) return false;
+    char *stop;
+    *value = strtod(cell->text, &stop);
+    return stop == cell->text + cell->length;
+}
+
+/* ------------------------------------------------------------------------------------------------------ header */
+
+/* Counts the columns by the first line, tells whether it is a header, and stays in front of it. */
+static bool look_at_first_line(struct csv *c, size_t *columns, bool *header) {
+    struct csv ahead = *c;
+    struct cell cell;
+    double value;
+    *header = false;
+    next_line(&ahead);
+    while (more_cells(&ahead)) {
+        if (!next_cell(&ahead, &cell)) return false;
+        if ((cell.quoted || cell.length > 0) && !is_number(&cell, &value)) *header = true;
+    }
+    *columns = ahead.column;
+    return true;
+}
+
+static char *copy_name(char *to, const struct cell *cell, size_t column) {
+    if (cell->length == 0) return to + snprintf(to, LONGEST, "column%zu", column) + 1;
+    for (size_t i = 0; i < cell->length; i++) {
+        *to++ = cell->text[i];
+        if (cell->quoted && cell->text[i] == '"') i++;
+    }
+    *to = '\0';
+    return to + 1;
+}
+
+static bool read_names(struct csv *c, tg_table *table) {
+    next_line(c);
+    const char **names = tg__keep(c->graph, table->columns * (sizeof *names + LONGEST) + (size_t)(c->stop - c->at));
+    if (names == NULL) return false;
+    char *text = (char *)(names + table->columns);
+    for (size_t i = 0; i < table->columns; i++) {
+        struct cell cell;
+        if (!next_cell(c, &cell)) return false;
+        names[i] = text;
+        text = copy_name(text, &cell, c->column);
+    }
+    table->names = names;
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------------------------- rows */
+
+static bool refuse_cell(struct csv *c, const struct cell *cell, const tg_table *table) {
+    char text[40], name[40] = "", column[64] = "";
+    if (cell->length == 0 && !cell->quoted) return refuse(c, "the cell is empty");
+    if (table->names != NULL)
+        snprintf(column, sizeof column, " ('%s')", tg__clean(table->names[c->column - 1], name, sizeof name));
+    return tg__fail_file(c->graph, c->path, "line %zu, column %zu%s: '%s' is not a number", c->line, c->column, column,
+                         tg__excerpt(cell->text, cell->length, text, sizeof text)) == TG_OK;
+}
+
+static bool read_row(struct csv *c, double *row, const tg_table *table) {
+    struct cell cell;
+    for (size_t i = 0; more_cells(c); i++) {
+        if (!next_cell(c, &cell)) return false;
+        if (i == table->columns)
+            return tg__fail_file(c->graph, c->path, "line %zu, column %zu: more cells than the %zu of the first line",
+                                 c->line, c->column, table->columns) == TG_OK;
+        if (!is_number(&cell, &row[i])) return refuse_cell(c, &cell, table);
+    }
+    if (c->column == table->columns) return true;
+    return tg__fail_file(c->graph, c->path, "line %zu, column %zu: the line ends, but the first line has %zu columns",
+                         c->line, c->column, table->columns) == TG_OK;
+}
+
+static bool read_rows(struct csv *c, tg_table *table) {
+    size_t cells = c->at < c->end;
+    for (char *p = c->at; p < c->end; p++) cells += *p == ',' || *p == '\n';
+    double *data = tg__keep(c->graph, cells * sizeof *data);
+    if (data == NULL) return false;
+    while (next_line(c)) {
+        if (!read_row(c, data + table->rows * table->columns, table)) return false;
+        table->rows++;
+    }
+    table->data = data;
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------------------------- file */
+
+/* Skips a byte order mark, drops blank lines at the end, refuses bytes that do not belong in a text. */
+static bool trim(struct csv *c) {
+    for (const char *p = c->at; p < c->end; p++)
+        if (*p == '\0' || (*p == '\r' && p + 1 < c->end && p[1] != '\n'))
+            return tg__fail_file(c->graph, c->path, "byte %zu: %s", (size_t)(p - c->at),
+                                 *p ? "a carriage return that does not end a line" : "a zero byte in a text") == TG_OK;
+    if (c->end - c->at >= 3 && memcmp(c->at, "\xef\xbb\xbf", 3) == 0) c->at += 3;
+    while (c->end > c->at && (is_blank(c->end[-1]) || c->end[-1] == '\n')) c->end--;
+    *c->end = '\0';
+    return c->at < c->end || tg__fail_file(c->graph, c->path, "there is no table in it") == TG_OK;
+}
+
+static bool read_text(struct csv *c, tg_table *table) {
+    bool header;
+    return trim(c) && look_at_first_line(c, &table->columns, &header) && (!header || read_names(c, table)) &&
+           read_rows(c, table);
+}
+
+/* strtod reads the decimal point of the thread's locale. */
+static bool read_in_c_locale(struct csv *c, tg_table *table) {
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (plain == (locale_t)0) return tg__fail_file(c->graph, c->path, "the locale \"C\" is not available") == TG_OK;
+    locale_t before = uselocale(plain);
+    bool ok = read_text(c, table);
+    uselocale(before);
+    freelocale(plain);
+    return ok;
+}
+
+static bool read_table(struct tg__reader *r, tg_table *table) {
+    if (r->size > SIZE_MAX / 64) /* so that no size made of the file's can wrap */
+        return tg__fail_file(r->graph, r->path, "is too large") == TG_OK;
+    size_t size = r->size;
+    char *text = tg__alloc(r->graph, size + 1);
+    if (text == NULL) return false;
+    struct csv c = {.graph = r->graph, .path = r->path, .at = text, .end = text + size};
+    bool ok = tg__read(r, text, size) && read_in_c_locale(&c, table);
+    tg__release(r->graph, text, size + 1);
+    return ok;
+}
+
+tg_status tg_read_csv(tg_graph *g, const char *path, tg_table *table) {
+    *table = (tg_table){0};
+    if (g == NULL) return TG_HANDLE;
+    tg__clear_run(g);
+    g->busy = true; /* out of memory here is cured by a second try, not by a rewind */
+    struct tg__reader r;
+    tg_table whole = {0};
+    bool ok = tg__read_open(&r, g, path) && read_table(&r, &whole);
+    tg__read_close(&r);
+    g->busy = false;
+    if (ok) *table = whole;
+    return ok ? TG_OK : tg_error(g);
+}

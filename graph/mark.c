@@ -1,0 +1,58 @@
+/* Undo: the tape is append-only, so a mark is a row of lengths, and a rewind cuts every table back to it. */
+#include "graph.h"
+
+enum { NODES, NAMES, SITES, SCOPES, LOG, SWEEPS, SERIAL, LAST, SCOPE, SITE };
+
+tg_mark tg_mark_now(tg_graph *g) {
+    tg_mark m = {.graph = g};
+    if (!g) return m;
+    m.at[NODES] = g->nodes.length;
+    m.at[NAMES] = g->names.length;
+    m.at[SITES] = g->sites.length;
+    m.at[SCOPES] = g->scopes.length;
+    m.at[LOG] = g->log.length;
+    m.at[SWEEPS] = g->sweeps.length;
+    m.at[SERIAL] = g->error.status ? g->error.serial : 0;
+    m.at[LAST] = tg__node_of(g, g->nodes.length - 1)->epoch;
+    m.at[SCOPE] = g->scope;
+    m.at[SITE] = g->site;
+    m.strings = tg__arena_total(&g->strings);
+    return m;
+}
+
+static bool stands(const tg_graph *g, const tg_mark *m) {
+    return m->at[NODES] >= 1 && m->at[NODES] <= g->nodes.length && m->at[NAMES] <= g->names.length &&
+           m->at[SITES] <= g->sites.length && m->at[SCOPES] <= g->scopes.length && m->at[LOG] <= g->log.length &&
+           m->at[SWEEPS] <= g->sweeps.length && m->strings <= tg__arena_total(&g->strings) &&
+           tg__node_of(g, m->at[NODES] - 1)->epoch == m->at[LAST];
+}
+
+/* The stages that were open at the mark, in the scope of then and around it, are open again. */
+static void reopen(tg_graph *g, const tg_mark *m) {
+    g->scope = m->at[SCOPE];
+    g->site = m->at[SITE];
+    if (g->site) tg__site_reopen(g, g->site);
+    for (uint32_t s = g->scope; s; s = tg__scope_of(g, s)->parent)
+        if (tg__scope_of(g, s)->site) tg__site_reopen(g, tg__scope_of(g, s)->site);
+}
+
+tg_status tg_rewind(tg_graph *g, tg_mark m) {
+    if (!g) return TG_HANDLE;
+    if (m.graph != g || !stands(g, &m))
+        return tg__fail_run(g, TG_HANDLE, 0, "rewind: the mark is of another graph, or the tape was rewound below it");
+    if (g->error.status && m.at[SERIAL] != g->error.serial) g->error.status = TG_OK;
+    tg__sweeps_cut(g, m.at[SWEEPS]);
+    bool kept = tg__names_cut(g, m.at[NAMES]);
+    tg__scalars_cut(g, m.at[NODES]);
+    tg__values_cut(g, m.at[NODES]);
+    tg__columns_cut(g, m.strings);
+    tg__table_cut(g, &g->facts, m.at[NODES]);
+    tg__table_cut(g, &g->nodes, m.at[NODES]);
+    tg__sites_cut(g, m.at[SITES]);
+    tg__table_cut(g, &g->scopes, m.at[SCOPES]);
+    tg__table_cut(g, &g->log, m.at[LOG]);
+    tg__arena_cut(g, &g->strings, m.strings);
+    g->epoch++;
+    reopen(g, &m);
+    return kept ? TG_OK : g->error.status;
+}

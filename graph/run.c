@@ -1,0 +1,95 @@
+/* The interpreter: one kernel call per node, in tape order, every value kept. */
+#include "graph.h"
+
+static tg_status missing(tg_graph *g, uint32_t id, uint32_t operand) {
+    char name[80];
+    return tg__fail_run(g, TG_VALUE, id, "%s has no value: tg_set or tg_bind it before a run",
+                        tg__quote(g, operand, name, sizeof name));
+}
+
+static tg_status compute(tg_graph *g, uint32_t id) {
+    const struct tg__node *n = tg__node_of(g, id);
+    struct tg__call c;
+    c.graph = g;
+    c.id = id;
+    c.node = n;
+    for (int i = 0; i < n->operands; i++) {
+        const struct tg__value *x = tg__value_of(g, n->in[i]);
+        if (!x->valid) return missing(g, id, n->in[i]);
+        c.in[i] = x->data;
+        c.shape[i] = tg__node_of(g, n->in[i])->shape;
+    }
+    struct tg__value *v = tg__value_of(g, id);
+    if (n->op->view) {
+        v->data = c.in[0];
+    } else {
+        if (!v->owned && !tg__value_room(g, id)) return g->error.status;
+        c.out = (void *)(uintptr_t)v->data;
+        tg_status status = n->op->run(&c);
+        if (status) return status;
+    }
+    v->valid = true;
+    return TG_OK;
+}
+
+static bool waits(const tg_graph *g, uint32_t id) {
+    return !tg__value_of(g, id)->valid && !tg__is_leaf(tg__node_of(g, id));
+}
+
+static tg_status begin(tg_graph *g) {
+    tg__clear_run(g);
+    if (g->error.status) return g->error.status;
+    g->busy = true;
+    bool grown = tg__values_grow(g);
+    g->busy = false;
+    tg__settle(g);
+    return grown ? TG_OK : g->error.status;
+}
+
+static tg_status run(tg_graph *g, uint32_t last) {
+    tg_status status = begin(g);
+    if (status) return status;
+    tg__touch_bound(g);
+    tg__settle(g);
+    g->busy = true;
+    for (; g->stale <= last && !status; g->stale += !status)
+        if (waits(g, g->stale)) status = compute(g, g->stale);
+    g->busy = false;
+    return status;
+}
+
+tg_status tg_run(tg_graph *g) { return g ? run(g, g->nodes.length - 1) : TG_HANDLE; }
+
+tg_status tg_run_to(tg_node a) {
+    if (!a.graph) return TG_HANDLE;
+    tg__clear_run(a.graph);
+    if (!tg__want(a, "run_to")) return a.graph->error.status;
+    return run(a.graph, a.id);
+}
+
+/* The oldest node that is not up to date; 0 if there is none. */
+static uint32_t next(tg_graph *g) {
+    while (g->stale < g->values.length && !waits(g, g->stale)) g->stale++;
+    if (g->stale < g->values.length) return g->stale;
+    uint32_t id = g->values.length;
+    while (id < g->nodes.length && tg__is_leaf(tg__node_of(g, id))) id++;
+    return id < g->nodes.length ? id : 0;
+}
+
+tg_node tg_next(tg_graph *g) {
+    if (!g || (g->error.status && !g->error.running)) return tg_nil(g);
+    tg__settle(g);
+    uint32_t id = next(g);
+    return id ? tg__handle(g, id) : tg_nil(g);
+}
+
+tg_status tg_step(tg_graph *g) {
+    if (!g) return TG_HANDLE;
+    tg_status status = begin(g);
+    uint32_t id = status ? 0 : next(g);
+    if (!id) return status;
+    g->busy = true;
+    status = compute(g, id);
+    g->busy = false;
+    return status;
+}

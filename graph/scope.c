@@ -1,0 +1,174 @@
+/* Scopes and stages. A stage is open while operators are appended and is closed by the TG_LET behind them. */
+#include "graph.h"
+
+bool tg__scopes_init(tg_graph *g) {
+    struct tg__scope *root = tg__push(g, &g->scopes);
+    struct tg__site *leaves = tg__push(g, &g->sites);
+    if (!root || !leaves) return false;
+    *root = (struct tg__scope){.prefix = "", .owner = 1};
+    *leaves = (struct tg__site){.scope = 1};
+    g->scope = 1;
+    return true;
+}
+
+uint32_t tg__scope_depth(const tg_graph *g) { return g->scope ? tg__scope_of(g, g->scope)->depth : 0; }
+
+uint32_t tg__site_open(tg_graph *g) {
+    if (g->site) return g->site;
+    struct tg__site *site = tg__push(g, &g->sites);
+    if (!site) return 0;
+    uint32_t owner = tg__scope_of(g, g->scope)->owner;
+    *site = (struct tg__site){.scope = owner, .stage = ++tg__scope_of(g, owner)->stages};
+    return g->site = g->sites.length - 1;
+}
+
+/* ------------------------------------------------------------------------------------------------------ TG_LET */
+
+static bool place_leaf(tg_graph *g, uint32_t id, const char *file, int line) {
+    struct tg__fact *fact = tg__fact_of(g, id);
+    if (fact->site != TG__LEAF_SITE || !file) return true;
+    struct tg__site *site = tg__push(g, &g->sites);
+    if (!site) return false;
+    *site = (struct tg__site){.file = file, .line = line, .scope = tg__scope_of(g, g->scope)->owner, .leaf = id};
+    fact->site = g->sites.length - 1;
+    return true;
+}
+
+static char *full_name(tg_graph *g, const char *name) {
+    const char *prefix = tg__scope_of(g, g->scope)->prefix;
+    size_t n = strlen(prefix), m = strlen(name) + 1;
+    char *full = tg__name_room(g, n + m);
+    if (!full) return NULL;
+    memcpy(full, prefix, n);
+    memcpy(full + n, name, m);
+    return full;
+}
+
+tg_node tg_let(tg_node a, const char *name, const char *file, int line) {
+    tg_graph *g = a.graph;
+    if (!g) return a;
+    if (!name) name = "";
+    const struct tg__node *n = tg__get(a);
+    if (g->error.status && !g->error.running) {
+        if (!n) tg__error_place(g, name, file ? file : "?", line);
+        return n ? a : tg_nil(g);
+    }
+    if (!n) return tg__want(a, "let") ? a : tg_nil(g);
+
+    const char *source = file ? tg__intern_text(g, file) : NULL;
+    if (file && !source) return tg_nil(g);
+    struct tg__site *closed = NULL;
+    if (tg__is_leaf(n)) {
+        if (!place_leaf(g, a.id, source, line)) return tg_nil(g);
+    } else if (g->site) {
+        closed = tg__site_of(g, g->site);
+        closed->file = source;
+        closed->line = line;
+        g->site = 0;
+    }
+    if (!*name) return a;
+    uint32_t row = g->names.length;
+    char *full = full_name(g, name);
+    if (!full) return tg_nil(g);
+    if (!tg__name_give(g, a.id, full, TG__USER_NAME, tg__fact_of(g, a.id)->site)) {
+        tg__error_place(g, name, file ? file : "?", line);
+        return tg_nil(g);
+    }
+    if (closed && g->names.length > row) closed->name = row;
+    return a;
+}
+
+/* ------------------------------------------------------------------------------------------------------ scopes */
+
+void tg_scope_open(tg_graph *g, const char *name) {
+    if (!g) return;
+    const struct tg__scope *outer = tg__scope_of(g, g->scope);
+    struct tg__scope inner = *outer;
+    inner.parent = g->scope;
+    inner.depth++;
+    if (name && *name) {
+        size_t n = strlen(outer->prefix), m = strlen(name);
+        char *prefix = tg__name_room(g, n + m + 2);
+        if (!prefix) return;
+        memcpy(prefix, outer->prefix, n);
+        memcpy(prefix + n, name, m);
+        memcpy(prefix + n + m, "/", 2);
+        inner.prefix = prefix;
+        inner.owner = g->scopes.length;
+        inner.stages = 0;
+    }
+    struct tg__scope *row = tg__push(g, &g->scopes);
+    if (!row) return;
+    *row = inner;
+    if (row->owner == g->scopes.length - 1) {
+        row->site = g->site; /* the outer stage goes on when this scope is closed */
+        g->site = 0;
+    }
+    g->scope = g->scopes.length - 1;
+}
+
+void tg_scope_close(tg_graph *g) {
+    if (!g) return;
+    const struct tg__scope *inner = tg__scope_of(g, g->scope);
+    if (!inner->parent) {
+        tg_fail(g, TG_ARGUMENT, "scope_close: no scope is open");
+        return;
+    }
+    if (inner->owner == g->scope) g->site = inner->site;
+    g->scope = inner->parent;
+}
+
+/* The view is a leaf of its scope: stage 0, in a site of its own. */
+tg_node tg_scope_operand(tg_node x, const char *name) {
+    tg_graph *g = x.graph;
+    const struct tg__node *n = tg__get(x);
+    if (!n || g->scope == 1 || tg__scope_of(g, g->scope)->owner != g->scope) return x;
+    if (!(n->flags & TG__DIFFERENTIABLE)) return x;
+    struct tg__site *site = tg__push(g, &g->sites);
+    if (!site) return tg_nil(g);
+    *site = (struct tg__site){.scope = g->scope};
+    uint32_t outside = g->site;
+    g->site = g->sites.length - 1;
+    tg_node view = tg_identity(x);
+    g->site = outside;
+    char *full = tg_is_nil(view) ? NULL : full_name(g, name);
+    return full && tg__name_give(g, view.id, full, TG__USER_NAME, g->sites.length - 1) ? view : tg_nil(g);
+}
+
+/* ------------------------------------------------------------------------------------------------------ rewind */
+
+void tg__sites_cut(tg_graph *g, uint32_t length) {
+    for (uint32_t i = g->sites.length; i-- > length;) {
+        const struct tg__site *site = tg__site_of(g, i);
+        if (site->leaf && site->leaf < g->facts.length) tg__fact_of(g, site->leaf)->site = TG__LEAF_SITE;
+        struct tg__scope *scope = tg__scope_of(g, site->scope);
+        if (site->stage && scope->stages >= site->stage) scope->stages = site->stage - 1;
+    }
+    tg__table_cut(g, &g->sites, length);
+}
+
+/* Undoes what a TG_LET since the mark wrote into a stage that was open at the mark. */
+void tg__site_reopen(tg_graph *g, uint32_t id) {
+    struct tg__site *site = tg__site_of(g, id);
+    site->file = NULL;
+    site->line = 0;
+    site->name = 0;
+}
+
+/* ----------------------------------------------------------------------------------------------------- reading */
+
+tg_place tg__place(const tg_graph *g, uint32_t row) {
+    const struct tg__site *site = tg__site_of(g, row);
+    tg_place p = {.file = site->file, .line = site->line, .stage = -1, .name = ""};
+    p.scope = tg__scope_of(g, site->scope)->prefix;
+    if (site->stage == 0 || site->file || site->name) p.stage = site->stage;
+    if (site->name) p.name = tg__name_text(g, site->name) + strlen(p.scope);
+    return p;
+}
+
+tg_place tg_where_is(tg_node a) {
+    if (!tg__get(a)) return (tg_place){.scope = "", .name = "", .stage = -1};
+    return tg__place(a.graph, tg__fact_of(a.graph, a.id)->site);
+}
+
+int tg_stage(tg_node a) { return tg_where_is(a).stage; }

@@ -1,0 +1,126 @@
+/* Errors. The first one wins and waits in the graph, in a buffer of its own so that it survives being out of memory.
+ * A build error stays until the tape is rewound below it; a run error stays until the next run. */
+#include "graph.h"
+
+static void append(char *text, size_t room, const char *format, va_list args) {
+    size_t n = strlen(text);
+    vsnprintf(text + n, room - n, format, args);
+}
+
+TG_FORMAT_(3, 4) static void add(char *text, size_t room, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    append(text, room, format, args);
+    va_end(args);
+}
+
+/* NULL if an earlier error stands. A build error displaces a run error, which the next run would clear. */
+static struct tg__error *record(tg_graph *g, tg_status status, bool running) {
+    struct tg__error *e = &g->error;
+    if (e->status && (running || !e->running)) return NULL;
+    e->status = status;
+    e->running = running;
+    e->length = g->nodes.length;
+    e->serial = ++g->last_serial;
+    e->told = running;
+    e->depth = tg__scope_depth(g);
+    e->text[0] = e->tail[0] = 0;
+    return e;
+}
+
+static void add_operand_places(tg_graph *g, struct tg__error *e, const tg_node *in, int operands) {
+    char name[80];
+    for (int i = 0; i < operands; i++) {
+        if (in[i].graph != g || !tg__get(in[i])) continue;
+        tg_place at = tg_where_is(in[i]);
+        if (!at.file) continue;
+        add(e->tail, sizeof e->tail, "; %s from %s:%d", tg__quote(g, in[i].id, name, sizeof name), tg__base(at.file),
+            at.line);
+    }
+}
+
+tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg_node *in, int operands,
+                 const char *format, ...) {
+    if (!g) return (tg_node){0};
+    struct tg__error *e = record(g, status, false);
+    if (e) {
+        if (op) add(e->text, sizeof e->text, "%s: ", op->name);
+        va_list args;
+        va_start(args, format);
+        append(e->text, sizeof e->text, format, args);
+        va_end(args);
+        add_operand_places(g, e, in, operands);
+    }
+    return tg_nil(g);
+}
+
+tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) {
+    if (!g) return (tg_node){0};
+    struct tg__error *e = record(g, status == TG_OK ? TG_ARGUMENT : status, false);
+    if (e) {
+        va_list args;
+        va_start(args, format);
+        append(e->text, sizeof e->text, format, args);
+        va_end(args);
+    }
+    return tg_nil(g);
+}
+
+tg_status tg__fail_run(tg_graph *g, tg_status status, uint32_t node, const char *format, ...) {
+    struct tg__error *e = record(g, status, true);
+    if (!e) return g->error.status;
+    char name[80];
+    tg_node a = tg__handle(g, node);
+    if (node) add(e->text, sizeof e->text, "%s %s: ", tg_op_of(a), tg__quote(g, node, name, sizeof name));
+    va_list args;
+    va_start(args, format);
+    append(e->text, sizeof e->text, format, args);
+    va_end(args);
+    tg_place at = tg_where_is(a);
+    if (at.file) add(e->text, sizeof e->text, "\n  at %s:%d", tg__base(at.file), at.line);
+    if (at.file && at.stage > 0)
+        add(e->text, sizeof e->text, " in stage '%s%s'", at.scope,
+            tg__clean(at.name, name, sizeof name));
+    return status;
+}
+
+tg_status tg__fail_file(tg_graph *g, const char *path, const char *format, ...) {
+    struct tg__error *e = record(g, TG_FILE, true);
+    if (!e) return g->error.status;
+    char name[400];
+    add(e->text, sizeof e->text, "%s: ", tg__clean(path, name, sizeof name));
+    va_list args;
+    va_start(args, format);
+    append(e->text, sizeof e->text, format, args);
+    va_end(args);
+    return TG_FILE;
+}
+
+void tg__fail_memory(tg_graph *g, size_t bytes) {
+    struct tg__error *e = record(g, TG_MEMORY, g->busy);
+    if (e) add(e->text, sizeof e->text, "out of memory: %zu bytes were asked for", bytes);
+}
+
+void tg__error_place(tg_graph *g, const char *name, const char *file, int line) {
+    struct tg__error *e = &g->error;
+    uint32_t depth = tg__scope_depth(g);
+    if (!e->status || e->running || (e->told && depth >= e->depth)) return;
+    char clean[80];
+    add(e->text, sizeof e->text, "\n  %s %s:%d in stage '%s%s'", e->told ? "from" : "at", tg__base(file), line,
+        tg__scope_of(g, g->scope)->prefix, tg__clean(name, clean, sizeof clean));
+    if (!e->told) add(e->text, sizeof e->text, "%s", e->tail);
+    e->told = true;
+    e->depth = depth;
+}
+
+void tg__clear_run(tg_graph *g) {
+    if (g->error.running) g->error.status = TG_OK;
+    if (!g->error.status) g->error.running = false;
+}
+
+tg_status tg_error(const tg_graph *g) { return g ? g->error.status : TG_HANDLE; }
+
+const char *tg_message(const tg_graph *g) {
+    if (!g) return "no graph";
+    return g->error.status ? g->error.text : "";
+}

@@ -1,0 +1,162 @@
+/* The tape: one append for everything, forward or backward. */
+#include "graph.h"
+
+static bool reserve_nothing(tg_graph *g) { /* id 0 of every table */
+    struct tg__table *t[] = {&g->nodes, &g->values, &g->facts, &g->names,
+                             &g->sites, &g->scopes, &g->log,   &g->sweeps};
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        void *row = tg__push(g, t[i]);
+        if (!row) return false;
+        memset(row, 0, t[i]->size);
+    }
+    return true;
+}
+
+tg_graph *tg__graph_new(const struct tg__calculus *calculus, tg_allocator allocator) {
+    tg_graph *g = allocator.alloc(allocator.user, sizeof *g);
+    if (!g) return NULL;
+    memset(g, 0, sizeof *g);
+    g->allocator = allocator;
+    g->calculus = *calculus;
+    g->epoch = 1;
+    g->touched = UINT32_MAX;
+    g->stale = 1;
+    g->nodes.size = sizeof(struct tg__node);
+    g->values.size = sizeof(struct tg__value);
+    g->facts.size = sizeof(struct tg__fact);
+    g->names.size = tg__label_size();
+    g->sites.size = sizeof(struct tg__site);
+    g->scopes.size = sizeof(struct tg__scope);
+    g->log.size = sizeof(struct tg__event);
+    g->sweeps.size = sizeof(struct tg__sweep);
+    g->scalars.size = tg__scalar_size();
+    if (!reserve_nothing(g) || !tg__scopes_init(g)) {
+        tg_graph_free(g);
+        return NULL;
+    }
+    return g;
+}
+
+void tg_graph_free(tg_graph *g) {
+    if (!g) return;
+    tg__sweeps_cut(g, 0);
+    tg__values_cut(g, 0);
+    tg__names_free(g);
+    tg__scalars_free(g);
+    tg__intern_free(g);
+    struct tg__table *t[] = {&g->nodes, &g->values, &g->facts,  &g->names,  &g->sites,
+                             &g->scopes, &g->log,    &g->sweeps, &g->scalars};
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) tg__table_free(g, t[i]);
+    tg__memory_free(g);
+    g->allocator.free(g->allocator.user, g, sizeof *g);
+}
+
+/* ----------------------------------------------------------------------------------------------------- handles */
+
+tg_node tg_nil(tg_graph *g) { return (tg_node){.graph = g}; }
+bool tg_is_nil(tg_node a) { return a.id == 0; }
+
+tg_node tg__handle(const tg_graph *g, uint32_t id) {
+    return (tg_node){(tg_graph *)(uintptr_t)g, id, tg__node_of(g, id)->epoch};
+}
+
+const struct tg__node *tg__get(tg_node a) {
+    if (!a.graph || a.id == 0 || a.id >= a.graph->nodes.length) return NULL;
+    const struct tg__node *n = tg__node_of(a.graph, a.id);
+    return n->epoch == a.epoch ? n : NULL;
+}
+
+const struct tg__node *tg__want(tg_node a, const char *who) {
+    const struct tg__node *n = tg__get(a);
+    if (n || !a.graph) return n;
+    if (a.id == 0)
+        tg_fail(a.graph, TG_HANDLE, "%s: the node is nil", who);
+    else
+        tg_fail(a.graph, TG_HANDLE, "%s: the handle of node #%u is stale: the tape was rewound below it", who, a.id);
+    return NULL;
+}
+
+uint32_t tg_count(const tg_graph *g) { return g ? g->nodes.length - 1 : 0; }
+
+tg_node tg_node_at(tg_graph *g, uint32_t id) {
+    return g && id > 0 && id < g->nodes.length ? tg__handle(g, id) : tg_nil(g);
+}
+
+/* -------------------------------------------------------------------------------------------------- appending */
+
+tg_node tg__append(tg_graph *g, const struct tg__node *node, uint32_t site) {
+    struct tg__node *n = tg__push(g, &g->nodes);
+    if (!n) return tg_nil(g);
+    struct tg__fact *fact = tg__push(g, &g->facts);
+    if (!fact) {
+        g->nodes.length--;
+        return tg_nil(g);
+    }
+    *n = *node;
+    n->epoch = g->epoch;
+    *fact = (struct tg__fact){.site = site};
+    return (tg_node){g, g->nodes.length - 1, g->epoch};
+}
+
+static tg_graph *common_graph(const struct tg_op *op, const tg_node *in) {
+    tg_graph *g = NULL;
+    for (int i = 0; i < op->operands && !g; i++) g = in[i].graph;
+    return g;
+}
+
+static void refuse_operand(tg_graph *g, const struct tg_op *op, const tg_node *in, int i) {
+    if (in[i].id == 0)
+        tg__fail(g, TG_HANDLE, op, in, op->operands, "operand %d is nil", i + 1);
+    else if (in[i].graph != g)
+        tg__fail(g, TG_HANDLE, op, in, op->operands, "operand %d belongs to another graph", i + 1);
+    else
+        tg__fail(g, TG_HANDLE, op, in, op->operands,
+                 "the handle of operand %d (node #%u) is stale: the tape was rewound below it", i + 1, in[i].id);
+}
+
+/* The nodes behind the operands, or false with the reason recorded. */
+static bool open_operands(tg_graph *g, const struct tg_op *op, const tg_node *in, const struct tg__node **from) {
+    if (g->error.status && !g->error.running) return false;
+    for (int i = 0; i < op->operands; i++) {
+        from[i] = in[i].graph == g ? tg__get(in[i]) : NULL;
+        if (from[i]) continue;
+        refuse_operand(g, op, in, i);
+        return false;
+    }
+    return true;
+}
+
+static tg_node apply(tg_graph *g, struct tg__rule *r) {
+    const struct tg_op *op = r->op;
+    const struct tg__node *from[TG__OPERANDS];
+    if (!open_operands(g, op, r->in, from)) return tg_nil(g);
+    r->graph = g;
+    r->from = from;
+    if (!op->shape(r) || !r->shape) return tg_nil(g);
+
+    struct tg__node n = {.op = op, .shape = r->shape, .attr = r->attr, .dtype = (uint8_t)r->dtype};
+    n.operands = (uint8_t)op->operands;
+    n.flags = TG__SAME_SHAPE;
+    bool reached = false;
+    for (int i = 0; i < op->operands; i++) {
+        n.in[i] = r->in[i].id;
+        reached |= (from[i]->flags & TG__DIFFERENTIABLE) != 0;
+        if (from[i]->shape != r->shape) n.flags &= (uint8_t)~TG__SAME_SHAPE;
+    }
+    if (reached && op->vjp && r->dtype != TG_I32) n.flags |= TG__DIFFERENTIABLE;
+    uint32_t site = tg__site_open(g);
+    return site ? tg__append(g, &n, site) : tg_nil(g);
+}
+
+tg_node tg__apply(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr) {
+    tg_graph *g = common_graph(op, in);
+    if (!g) return (tg_node){0};
+    return apply(g, &(struct tg__rule){.op = op, .in = in, .attr = attr});
+}
+
+tg_node tg__apply_shaped(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr,
+                         const struct tg__shape *shape, tg_dtype dtype) {
+    tg_graph *g = common_graph(op, in);
+    if (!g || !shape) return tg_nil(g);
+    return apply(g, &(struct tg__rule){.op = op, .in = in, .attr = attr, .shape = shape, .dtype = dtype});
+}

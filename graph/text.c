@@ -1,0 +1,55 @@
+/* Names on their way to a person: quoted, cut to a length, and with nothing in them that a terminal would obey. */
+#include "graph.h"
+
+/* Length of the UTF-8 sequence at s if it is well-formed and printable, else 0. */
+static size_t printable(const unsigned char *s) {
+    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
+    size_t n = s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool surrogate = s[0] == 0xed && s[1] >= 0xa0;
+    bool beyond = s[0] == 0xf4 && s[1] >= 0x90;
+    bool control = s[0] == 0xc2 && s[1] < 0xa0;
+    return overlong || surrogate || beyond || control ? 0 : n;
+}
+
+const char *tg__clean(const char *name, char *text, size_t room) {
+    const unsigned char *s = (const unsigned char *)(name ? name : "");
+    size_t used = 0, dots = sizeof "...";
+    while (*s) {
+        size_t n = printable(s), take = n ? n : 1;
+        if (used + take + dots > room) {
+            memcpy(text + used, "...", dots);
+            return text;
+        }
+        if (n)
+            memcpy(text + used, s, n);
+        else
+            text[used] = '?';
+        used += take;
+        s += take;
+    }
+    text[used] = 0;
+    return text;
+}
+
+const char *tg__quote(const tg_graph *g, uint32_t id, char *text, size_t room) {
+    double v;
+    const struct tg__fact *fact = tg__fact_of(g, id);
+    if (fact->name) {
+        text[0] = '\'';
+        tg__clean(tg__name_text(g, fact->name), text + 1, room - 2);
+        strcat(text, "'");
+    } else if (tg__is_scalar_const(g, id, &v)) {
+        snprintf(text, room, "%g", v);
+    } else {
+        snprintf(text, room, "#%u (%s)", id, tg__node_of(g, id)->op->name);
+    }
+    return text;
+}
+
+const char *tg__base(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

@@ -1,0 +1,96 @@
+/* Values: data and validity of each node. A node is valid when it was computed from what its leaves hold now. */
+#include "graph.h"
+
+#include <math.h>
+
+bool tg__values_grow(tg_graph *g) {
+    while (g->values.length < g->nodes.length) {
+        struct tg__value *v = tg__push(g, &g->values);
+        if (!v) return false;
+        *v = (struct tg__value){0};
+    }
+    return true;
+}
+
+static size_t bytes_of(const tg_graph *g, uint32_t id) {
+    const struct tg__node *n = tg__node_of(g, id);
+    return n->shape->count * tg__item_size((tg_dtype)n->dtype);
+}
+
+bool tg__value_room(tg_graph *g, uint32_t id) {
+    if (!tg__values_grow(g)) return false;
+    struct tg__value *v = tg__value_of(g, id);
+    if (v->owned) return true;
+    void *data = tg__data_new(g, bytes_of(g, id));
+    if (!data) return false;
+    v->data = data;
+    v->owned = true;
+    return true;
+}
+
+void tg__values_cut(tg_graph *g, uint32_t length) {
+    for (uint32_t id = g->values.length; id-- > length;) {
+        struct tg__value *v = tg__value_of(g, id);
+        if (v->owned) tg__data_free(g, (void *)(uintptr_t)v->data, bytes_of(g, id));
+        g->bound -= v->bound;
+    }
+    tg__table_cut(g, &g->values, length);
+    if (g->stale > length && length > 0) g->stale = length;
+}
+
+/* A node stays valid only if all its operands are and none was set since. */
+void tg__settle(tg_graph *g) {
+    if (g->touched == UINT32_MAX) return;
+    uint32_t now = ++g->settled, first = g->touched + 1;
+    g->touched = UINT32_MAX;
+    if (first < g->stale) g->stale = first;
+    for (uint32_t id = first; id < g->values.length; id++) {
+        const struct tg__node *n = tg__node_of(g, id);
+        struct tg__value *v = tg__value_of(g, id);
+        for (int i = 0; i < n->operands; i++) {
+            const struct tg__value *x = tg__value_of(g, n->in[i]);
+            if (!x->valid || x->fresh == now) v->valid = false;
+        }
+    }
+}
+
+bool tg__valid(tg_graph *g, uint32_t id) {
+    tg__settle(g);
+    return id < g->values.length && tg__value_of(g, id)->valid;
+}
+
+/* ----------------------------------------------------------------------------------------------------- reading */
+
+const void *tg_value(tg_node a) {
+    return tg__get(a) && tg__valid(a.graph, a.id) ? tg__value_of(a.graph, a.id)->data : NULL;
+}
+
+double tg_item(tg_node a, size_t i) {
+    const void *data = tg_value(a);
+    return data && i < tg_size(a) ? tg__load(tg_dtype_of(a), data, i) : NAN;
+}
+
+tg_shape tg_dims(tg_node a) {
+    const struct tg__node *n = tg__get(a);
+    return n ? n->shape->dims : tg_shape0();
+}
+
+size_t tg_size(tg_node a) {
+    const struct tg__node *n = tg__get(a);
+    return n ? n->shape->count : 0;
+}
+
+tg_dtype tg_dtype_of(tg_node a) {
+    const struct tg__node *n = tg__get(a);
+    return n ? (tg_dtype)n->dtype : TG_F64;
+}
+
+const char *tg_op_of(tg_node a) {
+    const struct tg__node *n = tg__get(a);
+    return n ? n->op->name : "";
+}
+
+tg_node tg_operand(tg_node a, int slot) {
+    const struct tg__node *n = tg__get(a);
+    return n && slot >= 0 && slot < n->operands ? tg__handle(a.graph, n->in[slot]) : tg_nil(a.graph);
+}

@@ -1,0 +1,404 @@
+/* tapegrad: write a computation out of primitive operators, get its backward pass as a graph you can see into.
+ *
+ *     tg_graph *g = tg_graph_new();
+ *     TG_LET(x, tg_input(g, TG_F64, tg_shape0()));
+ *     TG_LET(y, tg_mul(x, tg_exp(x)));                      // y = x e^x
+ *     tg_grads d = tg_backward(y, tg_nil(g));               // appends dy/dx to the same tape
+ *     tg_set(x, &(double){1.0});
+ *     if (tg_run(g) != TG_OK) puts(tg_message(g));
+ *     printf("%g\n", tg_item(tg_grad(d, x), 0));            // (1 + x) e^x
+ *     tg_graph_free(g);
+ *
+ * Contents, in the order of need: types, graph, leaves, names, operators, composites, backward, run, read, errors,
+ * people (tables, checks, comparisons), files, undo, log, memory.
+ *
+ * Rules that hold everywhere
+ *   ownership  The graph owns everything. Names and data are copied in; a returned pointer is borrowed until the
+ *              graph is freed or rewound. Nodes are small values, copied freely, never freed.
+ *   errors     A constructor that fails returns the nil node of its graph; operators on nil do nothing; the first
+ *              error wins and waits in the graph (tg_message). tg_run reports it. Nothing aborts, exits or prints.
+ *   shapes     Rank 0 to 8, row-major, dimensions may be 0. Binary operators broadcast by NumPy's rules.
+ *   threads    A graph belongs to one thread at a time. Different graphs share nothing.
+ */
+#ifndef TAPEGRAD_H
+#define TAPEGRAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define TG_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define TG_API __attribute__((visibility("default")))
+#define TG_CHECK __attribute__((warn_unused_result))
+#define TG_UNUSED_ __attribute__((unused))
+#define TG_FORMAT_(text, first) __attribute__((format(printf, text, first)))
+#else
+#define TG_API
+#define TG_CHECK
+#define TG_UNUSED_
+#define TG_FORMAT_(text, first)
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------------------- types */
+
+typedef struct tg_graph tg_graph;
+
+typedef enum tg_dtype {
+    TG_F32, /* float   */
+    TG_F64, /* double  */
+    TG_I32  /* int32_t: labels and indices; carries no gradient */
+} tg_dtype;
+
+typedef enum tg_status {
+    TG_OK = 0,
+    TG_MEMORY,    /* an allocation failed */
+    TG_SHAPE,     /* shapes or axes do not fit */
+    TG_DTYPE,     /* element types do not fit */
+    TG_ARGUMENT,  /* a value outside its documented range */
+    TG_HANDLE,    /* a nil, stale or foreign node */
+    TG_NAME,      /* a name that is taken or unknown */
+    TG_GRADIENT,  /* a gradient that does not exist */
+    TG_VALUE,     /* a leaf without a value, a label out of range */
+    TG_FILE       /* a file that cannot be read, written or understood */
+} tg_status;
+
+/* A node of the tape, by value. id 0 is nil. A handle from before a tg_rewind below it is stale: an error, not a crash. */
+typedef struct tg_node {
+    tg_graph *graph;
+    uint32_t id, epoch;
+} tg_node;
+
+/* One backward sweep, by value. */
+typedef struct tg_grads {
+    tg_graph *graph;
+    uint32_t id, epoch;
+} tg_grads;
+
+#define TG_MAX_RANK 8
+
+typedef struct tg_shape {
+    int rank;
+    int64_t dim[TG_MAX_RANK]; /* beyond rank: 0 */
+} tg_shape;
+
+/* Axes of a reduction. Negative axes count from the end. keep: a reduced axis stays with length 1. */
+typedef struct tg_axes {
+    int count; /* -1: all axes */
+    int axis[TG_MAX_RANK];
+    bool keep;
+} tg_axes;
+
+TG_API tg_shape tg_shape0(void); /* a scalar */
+TG_API tg_shape tg_shape1(int64_t a);
+TG_API tg_shape tg_shape2(int64_t a, int64_t b);
+TG_API tg_shape tg_shape3(int64_t a, int64_t b, int64_t c);
+TG_API tg_shape tg_shape4(int64_t a, int64_t b, int64_t c, int64_t d);
+TG_API tg_shape tg_shape_n(int rank, const int64_t *dim); /* a rank outside 0..8 is refused by whoever receives it */
+
+TG_API tg_axes tg_axis(int a);
+TG_API tg_axes tg_axes2(int a, int b);
+TG_API tg_axes tg_axes3(int a, int b, int c);
+TG_API tg_axes tg_axes_n(int count, const int *axis);
+TG_API tg_axes tg_axes_all(void);
+TG_API tg_axes tg_keep(tg_axes axes); /* the same axes, kept with length 1 */
+
+/* ------------------------------------------------------------------------------------------------------- graph */
+
+TG_API tg_graph *tg_graph_new(void); /* NULL only if memory is out */
+TG_API void tg_graph_free(tg_graph *g);
+TG_API tg_node tg_nil(tg_graph *g);
+TG_API bool tg_is_nil(tg_node a);
+
+/* ------------------------------------------------------------------------------------------------------ leaves */
+
+TG_API tg_node tg_input(tg_graph *g, tg_dtype dtype, tg_shape shape); /* data; has an adjoint; no value until set */
+TG_API tg_node tg_param(tg_graph *g, tg_dtype dtype, tg_shape shape); /* what training changes; otherwise as input */
+TG_API tg_node tg_const(tg_graph *g, tg_dtype dtype, tg_shape shape, const void *data); /* copied; has no adjoint */
+TG_API tg_node tg_scalar(tg_graph *g, tg_dtype dtype, double v); /* equal scalars are one node */
+TG_API tg_node tg_scalar_like(tg_node x, double v);              /* a scalar of x's graph and dtype */
+
+/* Gives a leaf its value: as many elements as its shape has, row-major, of its dtype. tg_set copies; tg_bind borrows
+ * until the next tg_set or tg_bind and counts as changed at every tg_run. Input and param leaves only. */
+TG_API TG_CHECK tg_status tg_set(tg_node leaf, const void *data);
+TG_API TG_CHECK tg_status tg_bind(tg_node leaf, const void *data);
+
+/* ------------------------------------------------------------------------------------------------------- names */
+
+/* TG_LET(mu, expr) declares `tg_node mu`, names it "mu" and closes a stage: the operator nodes appended in this scope
+ * since the stage before join it and take its file:line. Leaves are stage 0. A node that has a name gets an alias. */
+#define TG_LET(name, expr) tg_node name TG_UNUSED_ = tg_let((expr), #name, __FILE__, __LINE__)
+TG_API tg_node tg_let(tg_node a, const char *name, const char *file, int line);
+
+TG_API tg_node tg_find(tg_graph *g, const char *name); /* full name, "bn1/xhat"; nil where nothing has it (no error) */
+
+/* Scopes prefix names, number their stages from 1, and fold in drawings. NULL: the scope that is open stays so.
+ * tg_scope_operand, called right behind tg_scope_open, gives a named scope its own view of an operand, so that
+ * "bn1/dx" exists even where x has other consumers; in an unnamed scope, or for an integer, it returns x itself. */
+TG_API void tg_scope_open(tg_graph *g, const char *name);
+TG_API void tg_scope_close(tg_graph *g);
+TG_API tg_node tg_scope_operand(tg_node x, const char *name);
+
+/* --------------------------------------------------------------------------------------------------- operators
+ * One line each with its math; g = dL/dz. Floating-point unless said otherwise; operands of one dtype. */
+
+/* elementwise, one operand                                   gradient */
+TG_API tg_node tg_neg(tg_node x);        /* z = -x            -g             */
+TG_API tg_node tg_square(tg_node x);     /* z = x²            2x g           */
+TG_API tg_node tg_sqrt(tg_node x);       /* z = √x            g / 2z         */
+TG_API tg_node tg_reciprocal(tg_node x); /* z = 1/x           -z² g          */
+TG_API tg_node tg_exp(tg_node x);        /* z = eˣ            z g            */
+TG_API tg_node tg_log(tg_node x);        /* z = ln x          g / x          */
+TG_API tg_node tg_relu(tg_node x);       /* z = max(x, 0)     g where x > 0; relu'(0) = 0; NaN stays NaN */
+
+/* elementwise, broadcasting                                                     gradient wrt x, wrt y */
+TG_API tg_node tg_add(tg_node x, tg_node y); /* z = x + y                        g, g */
+TG_API tg_node tg_sub(tg_node x, tg_node y); /* z = x - y                        g, -g */
+TG_API tg_node tg_mul(tg_node x, tg_node y); /* z = x y                          y g, x g */
+TG_API tg_node tg_div(tg_node x, tg_node y); /* z = x / y                        g / y, -z g / y */
+TG_API tg_node tg_eq(tg_node x, tg_node y);  /* z = 1 where x = y, else 0        none */
+TG_API tg_node tg_gt(tg_node x, tg_node y);  /* z = 1 where x > y, else 0        none */
+TG_API tg_node tg_where(tg_node c, tg_node x, tg_node y); /* z = x where c ≠ 0, else y   g where taken, 0 elsewhere */
+
+/* reductions */
+TG_API tg_node tg_sum(tg_node x, tg_axes axes); /* z = Σ x    g repeated along the axes */
+TG_API tg_node tg_max(tg_node x, tg_axes axes); /* z = max x  g shared equally by the ties; NaN wins; nothing to
+                                                   reduce is an error */
+/* movement */
+TG_API tg_node tg_identity(tg_node x);                    /* z = x, no copy          g */
+TG_API tg_node tg_detach(tg_node x);                      /* z = x, no copy          none: a constant to the gradient */
+TG_API tg_node tg_cast(tg_node x, tg_dtype dtype);        /* z = (dtype) x           g cast back; none for an integer.
+                                                             To i32: towards zero; outside its range: an error */
+TG_API tg_node tg_reshape(tg_node x, tg_shape shape);     /* same elements, no copy; one dimension may be -1 */
+TG_API tg_node tg_transpose(tg_node x, tg_axes order);    /* z's axis i is x's axis order[i]; all: reversed */
+TG_API tg_node tg_expand(tg_node x, tg_shape shape);      /* repeats x by NumPy's broadcasting rule; Σ g */
+TG_API tg_node tg_expand_axes(tg_node x, tg_shape shape, tg_axes axes); /* the adjoint of tg_sum over `axes` of shape */
+
+/* linear algebra and indexing */
+TG_API tg_node tg_matmul(tg_node x, tg_node y);  /* [m,k] [k,n] -> [m,n]    g yᵀ, xᵀ g */
+TG_API tg_node tg_gather(tg_node x, tg_node label); /* x [..., C], label i32 [...]: z = x[..., label]   scatter */
+TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...] -> z [..., classes], 0 elsewhere */
+
+/* -------------------------------------------------------------------------------------------------- composites
+ * Written in the operators above only (ops/compose.c). scope: a name, or NULL for the scope that is open. */
+
+/* Batch normalization (Ioffe and Szegedy 2015, algorithm 1) over `axes` of x, biased variance, in nine named stages
+ * mu xmu sq var sqrtvar ivar xhat gammax out. gamma, beta: x's shape without the axes. eps > 0. */
+TG_API tg_node tg_batchnorm(tg_node x, tg_node gamma, tg_node beta, tg_axes axes, double eps, const char *scope);
+
+/* x [N,D] W [D,M] b [M] -> x W + b [N,M] */
+TG_API tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope);
+
+/* Mean over the rows of -ln softmax(scores)[label]; scores [N,C], label i32 [N]. Row maxima are subtracted first,
+ * behind detach: softmax does not change by a shift, so neither does its gradient. */
+TG_API tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope);
+
+/* ---------------------------------------------------------------------------------------------------- backward */
+
+/* Appends the adjoints of everything `out` depends on, newest first. seed: a node of out's shape and dtype (the
+ * cotangent dL/dout); nil for a scalar (seed 1). Any node may be swept, an adjoint too; a tape may be swept again.
+ * Adjoint of `a` is named "da"; where several terms arrive they are "da1", "da2" … in order of arrival. The second
+ * sweep prefixes "s2/". */
+TG_API tg_grads tg_backward(tg_node out, tg_node seed);
+
+TG_API tg_node tg_grad(tg_grads d, tg_node a);     /* the adjoint of a; an error with the reason where there is none */
+TG_API bool tg_has_grad(tg_grads d, tg_node a);    /* the same question without the error */
+
+/* The ledger: what arrived at a, in order of arrival. */
+typedef struct tg_term {
+    tg_node term;   /* the node that was added */
+    tg_node sender; /* the consumer of a whose vjp sent it; nil: the seed */
+    int slot;       /* a's place among the sender's operands */
+} tg_term;
+TG_API size_t tg_grad_terms(tg_grads d, tg_node a, tg_term *terms, size_t room); /* how many there are */
+
+/* --------------------------------------------------------------------------------------------------------- run
+ * Brings values up to date, in tape order, computing only what is not valid. Never changes a leaf. A failed run says
+ * why (tg_message) and can be tried again. */
+TG_API TG_CHECK tg_status tg_run(tg_graph *g);    /* everything */
+TG_API TG_CHECK tg_status tg_run_to(tg_node a);   /* everything up to and with a */
+TG_API TG_CHECK tg_status tg_step(tg_graph *g);   /* one node: the one that tg_next names */
+TG_API tg_node tg_next(tg_graph *g);              /* nil when all is up to date */
+
+/* -------------------------------------------------------------------------------------------------------- read */
+
+TG_API const void *tg_value(tg_node a);         /* row-major; NULL where nothing valid has been computed */
+TG_API double tg_item(tg_node a, size_t index); /* one element as a double; NaN where there is none */
+TG_API tg_shape tg_dims(tg_node a);
+TG_API size_t tg_size(tg_node a); /* number of elements */
+TG_API tg_dtype tg_dtype_of(tg_node a);
+TG_API const char *tg_name(tg_node a);             /* first name; "" for none */
+TG_API const char *tg_alias(tg_node a, size_t i);  /* i-th name, 0 the first; NULL beyond the last */
+TG_API const char *tg_op_of(tg_node a);            /* "mul"; "input", "param", "const" for leaves; "" for nil */
+TG_API tg_node tg_operand(tg_node a, int slot);    /* nil beyond the last */
+
+typedef struct tg_place {
+    const char *file;  /* where it was written; NULL: not known */
+    int line;
+    const char *scope; /* "bn1/"; "" outside of any */
+    const char *name;  /* the name its stage was closed with; "" for none */
+    int stage;         /* 0: leaf; -1: no TG_LET has closed its stage yet */
+} tg_place;
+TG_API tg_place tg_where_is(tg_node a);
+TG_API int tg_stage(tg_node a);
+
+TG_API uint32_t tg_count(const tg_graph *g);           /* nodes have the ids 1 to count, in order of creation */
+TG_API tg_node tg_node_at(tg_graph *g, uint32_t id);
+
+/* ------------------------------------------------------------------------------------------------------ errors */
+
+TG_API tg_status tg_error(const tg_graph *g);       /* TG_OK, or the first error */
+TG_API const char *tg_message(const tg_graph *g);   /* "" where there is none; names operator, operands, shapes, place */
+TG_API tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) TG_FORMAT_(3, 4); /* for composites of
+                                                                                                   your own; nil */
+
+/* ------------------------------------------------------------------------------------------------------ people */
+
+TG_API void tg_print(tg_graph *g, FILE *file);                                     /* the tape as a table */
+TG_API void tg_print_part(tg_graph *g, FILE *file, uint32_t first, uint32_t count);
+TG_API void tg_print_steps(tg_grads d, FILE *file);  /* stages forward, then backward, named nodes with their formula */
+TG_API void tg_print_ledger(tg_grads d, tg_node a, FILE *file); /* each term: sender, path, share of the whole */
+TG_API void tg_print_operators(FILE *file);                     /* the table of operators, Markdown */
+
+/* The formula of a node in the names of its operands, unnamed ones written out. Returns the length it needs. */
+TG_API size_t tg_formula(tg_node a, char *text, size_t room);
+
+/* The first node in tape order with a NaN or an infinity. text (may be NULL) tells how it came about: operator,
+ * place, index of the element, ranges of the operands. nil: all computed values are finite. */
+TG_API tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room);
+
+/* Comparison of a node's value with an array of the same shape and dtype, one column (last axis) at a time: largest
+ * |difference| over largest scale, where the scale is the formula's outermost operation on absolute values (for a sum
+ * Σ|terms|, for a difference |a| + |b|). Two NaN are equal, a NaN and a number never are, nor an infinity and another. */
+typedef struct tg_difference {
+    const char *name;  /* what was compared */
+    double error;      /* of the worst column, over its scale; 0: equal; infinite: NaN, Inf or shape part */
+    double allowed;    /* for that column: tolerance, plus what its rounding floor adds */
+    size_t index;      /* of the worst element, with both values and the scale */
+    double ours, theirs, scale;
+    bool parts;        /* error > allowed, in some column */
+} tg_difference;
+
+typedef struct tg_array {
+    const char *name;
+    tg_dtype dtype;
+    tg_shape shape;
+    const void *data;
+} tg_array;
+
+/* floor (may be NULL): per column, an absolute difference that is not held against it. */
+TG_API TG_CHECK tg_status tg_compare(tg_node a, tg_array other, double tolerance, const double *floor,
+                                     tg_difference *result);
+
+/* First divergence: lays arrays beside the nodes that have their names, fills rows[count] in the order of the tape,
+ * and gives the number of the first row that parts, or count where none does. A name that no node has is an error.
+ * x (may be nil): the data whose rounding sets the floor: a difference that one rounding error in every element of x
+ * would make too is not held against a column (a constant column has variance 0 in truth and rounding in practice). */
+TG_API TG_CHECK tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, tg_node x, double tolerance,
+                                     tg_difference *rows, size_t *first);
+
+/* Gradient check of `out` with respect to every input and param leaf it depends on: fourth-order central differences
+ * of Σ cotangent·out against a backward sweep, both on an f64 twin of the tape (the graph itself is not changed). */
+typedef enum tg_verdict {
+    TG_PASS,
+    TG_FAIL,    /* they differ: see index, ours, numeric */
+    TG_VACUOUS, /* the gradient lies below the noise, so nothing is proved: change the cotangent */
+    TG_KINK,    /* the worst element sits where the function has two slopes */
+    TG_NOISE    /* the differences do not settle to the tolerance */
+} tg_verdict;
+
+typedef struct tg_check {
+    tg_node leaf;
+    tg_verdict verdict;
+    double error;        /* of the worst column, over its largest gradient */
+    size_t index;        /* of the worst element */
+    double ours, numeric;
+    size_t vacuous;      /* columns whose gradient is below the noise, out of columns */
+    size_t columns;
+} tg_check;
+
+typedef struct tg_check_options {
+    double tolerance;      /* 0: 1e-8 */
+    uint64_t seed;         /* of the random cotangent */
+    const double *cotangent; /* of out's size; NULL: random, from seed */
+    void (*progress)(void *user, size_t done, size_t total); /* elements; may be NULL */
+    void *user;
+} tg_check_options;
+
+/* Fills checks[room], one per leaf in tape order, and *count with how many there are. options: NULL for defaults. */
+TG_API TG_CHECK tg_status tg_check_gradient(tg_node out, const tg_check_options *options, tg_check *checks, size_t room,
+                                            size_t *count);
+TG_API const char *tg_verdict_name(tg_verdict v);
+
+/* ------------------------------------------------------------------------------------------------------- files
+ * Errors go to the graph, name the file and the place in it; data read belongs to the graph. */
+
+/* .npy versions 1 to 3, f4 f8 i4 i8 of either byte order, C or Fortran order; comes out in C order, i8 as i32 where
+ * every value fits. Refuses object arrays and files shorter than their header promises. */
+TG_API TG_CHECK tg_status tg_read_npy(tg_graph *g, const char *path, tg_array *array);
+
+/* Writes under a temporary name and renames: never a half-written file under `path`. */
+TG_API TG_CHECK tg_status tg_write_npy(tg_graph *g, const char *path, tg_dtype dtype, tg_shape shape, const void *data);
+TG_API TG_CHECK tg_status tg_save(tg_node a, const char *path);
+
+/* A rectangular table of numbers, comma-separated, with an optional header line of column names. */
+typedef struct tg_table {
+    size_t rows, columns;
+    const double *data;       /* rows × columns */
+    const char *const *names; /* columns of them; NULL without a header */
+} tg_table;
+TG_API TG_CHECK tg_status tg_read_csv(tg_graph *g, const char *path, tg_table *table);
+
+/* Names of the columns of a node's last axis, for tables and drawings; copied. */
+TG_API TG_CHECK tg_status tg_label_columns(tg_node a, const char *const *names, size_t count);
+TG_API const char *tg_column(tg_node a, size_t column); /* NULL where there is none */
+
+/* -------------------------------------------------------------------------------------------------------- undo */
+
+/* tg_rewind takes back every node, name, scope and sweep since the mark, and a build error that happened since. */
+typedef struct tg_mark {
+    tg_graph *graph;
+    uint32_t at[10];
+    size_t strings;
+} tg_mark;
+TG_API tg_mark tg_mark_now(tg_graph *g);
+TG_API TG_CHECK tg_status tg_rewind(tg_graph *g, tg_mark mark);
+
+/* --------------------------------------------------------------------------------------------------------- log
+ * The history of the tape, moment by moment: what steppers and sliders walk. */
+typedef enum tg_moment_kind {
+    TG_APPENDED,  /* node was appended to the tape */
+    TG_DELIVERED, /* term arrived at node, from sender's vjp, for its operand `slot` */
+    TG_NAMED      /* node was given a name */
+} tg_moment_kind;
+
+typedef struct tg_moment {
+    tg_moment_kind kind;
+    tg_node node, term, sender;
+    int slot;
+    const char *name;
+    int stage; /* of the node appended, the sender, or the name: an alias has a stage of its own */
+} tg_moment;
+TG_API size_t tg_moments(const tg_graph *g);
+TG_API tg_moment tg_moment_at(tg_graph *g, size_t k);
+
+/* ------------------------------------------------------------------------------------------------------ memory */
+
+/* All memory of a graph comes from here. alloc gives memory aligned as malloc's, or NULL; free gets the size back. */
+typedef struct tg_allocator {
+    void *(*alloc)(void *user, size_t bytes);
+    void (*free)(void *user, void *block, size_t bytes);
+    void *user;
+} tg_allocator;
+TG_API tg_graph *tg_graph_new_with(tg_allocator allocator);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,103 @@
+/* Indexing by labels: gather picks one element a row, scatter puts it back into zeros; each is the other's vjp. */
+#include "ops.h"
+
+static bool labels_fit(struct tg__rule *r, const tg_shape *rows, const char *needed) {
+    const struct tg__node *label = r->from[1];
+    char a[80], as[200], bs[200];
+    tg__quote(r->graph, r->in[1].id, a, sizeof a);
+    if (r->from[0]->dtype == TG_I32 || label->dtype != TG_I32) {
+        tg__fail(r->graph, TG_DTYPE, r->op, r->in, 2, "values are floating-point and labels i32, but labels %s are %s",
+                 a, tg__dtype_name((tg_dtype)label->dtype));
+        return false;
+    }
+    r->dtype = (tg_dtype)r->from[0]->dtype;
+    if (memcmp(rows, &label->shape->dims, sizeof *rows) == 0) return true;
+    tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "labels %s %s do not fit %s: %s", a,
+             tg__shape_text(&label->shape->dims, as, sizeof as),
+             tg__shape_text(&r->from[0]->shape->dims, bs, sizeof bs), needed);
+    return false;
+}
+
+static bool gather_shape(struct tg__rule *r) {
+    tg_shape rows = r->from[0]->shape->dims;
+    if (rows.rank == 0) {
+        tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "a scalar has no axis to pick from");
+        return false;
+    }
+    rows.dim[--rows.rank] = 0;
+    if (!labels_fit(r, &rows, "one label for each row of its last axis is needed")) return false;
+    r->shape = r->from[1]->shape;
+    return true;
+}
+
+static bool scatter_shape(struct tg__rule *r) {
+    tg_shape z = r->from[0]->shape->dims;
+    if (!labels_fit(r, &z, "one label for each element is needed")) return false;
+    if (z.rank == TG_MAX_RANK) {
+        tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "the result would have rank %d", z.rank + 1);
+        return false;
+    }
+    z.dim[z.rank++] = r->attr->number;
+    r->shape = tg__shape_of(r->graph, &z, r->op->name);
+    return r->shape != NULL;
+}
+
+static tg_status check_label(const struct tg__call *c, size_t row, int64_t classes) {
+    int32_t label = ((const int32_t *)c->in[1])[row];
+    char name[80];
+    if (label >= 0 && label < classes) return TG_OK;
+    return tg__fail_run(c->graph, TG_VALUE, c->id, "%s[%zu] = %d is outside 0 to %lld",
+                        tg__quote(c->graph, c->node->in[1], name, sizeof name), row, label, (long long)classes - 1);
+}
+
+static tg_status gather_run(struct tg__call *c) {
+    const size_t item = tg__item_size((tg_dtype)c->node->dtype);
+    const int64_t classes = c->shape[0]->dims.dim[c->shape[0]->dims.rank - 1];
+    for (size_t i = 0; i < c->node->shape->count; i++) {
+        tg_status status = check_label(c, i, classes);
+        if (status) return status;
+        size_t at = i * (size_t)classes + (size_t)((const int32_t *)c->in[1])[i];
+        memcpy((char *)c->out + i * item, (const char *)c->in[0] + at * item, item);
+    }
+    return TG_OK;
+}
+
+static tg_status scatter_run(struct tg__call *c) {
+    const size_t item = tg__item_size((tg_dtype)c->node->dtype);
+    const int64_t classes = c->node->attr->number;
+    memset(c->out, 0, c->node->shape->count * item); /* all-zero bytes are 0.0 */
+    for (size_t i = 0; i < c->shape[0]->count; i++) {
+        tg_status status = check_label(c, i, classes);
+        if (status) return status;
+        size_t at = i * (size_t)classes + (size_t)((const int32_t *)c->in[1])[i];
+        memcpy((char *)c->out + at * item, (const char *)c->in[0] + i * item, item);
+    }
+    return TG_OK;
+}
+
+static tg_node gather_vjp(tg_node z, tg_node g, int slot) {
+    tg_shape x = tg_dims(tg_operand(z, slot));
+    return tg_scatter(g, tg_operand(z, 1), x.dim[x.rank - 1]);
+}
+
+static tg_node scatter_vjp(tg_node z, tg_node g, int slot) {
+    (void)slot;
+    return tg_gather(g, tg_operand(z, 1));
+}
+
+const struct tg_op tg__op_gather = {.name = "gather", .formula = "z = x[y]", .gradient = "scatter(g, y)",
+                                    .operands = 2, .shape = gather_shape, .run = gather_run, .vjp = gather_vjp,
+                                    .low = -2, .high = 2};
+const struct tg_op tg__op_scatter = {.name = "scatter", .formula = "z = scatter(x, y)", .gradient = "g[y]",
+                                     .operands = 2, .shape = scatter_shape, .run = scatter_run, .vjp = scatter_vjp,
+                                     .low = -2, .high = 2};
+
+tg_node tg_gather(tg_node x, tg_node label) { return tg__apply(&tg__op_gather, (tg_node[]){x, label}, NULL); }
+
+tg_node tg_scatter(tg_node x, tg_node label, int64_t classes) {
+    if (!x.graph) return tg_nil(x.graph);
+    if (classes < 0)
+        return tg__fail(x.graph, TG_ARGUMENT, &tg__op_scatter, &x, 1, "%lld classes", (long long)classes);
+    const struct tg__attr *attr = tg__intern(x.graph, &(struct tg__attr){.number = classes}, sizeof *attr);
+    return attr ? tg__apply(&tg__op_scatter, (tg_node[]){x, label}, attr) : tg_nil(x.graph);
+}

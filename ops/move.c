@@ -1,0 +1,241 @@
+/* Movement: operators that only say where elements go. Views share their operand's memory. */
+#include "ops.h"
+
+static tg_node apply_to_shape(const struct tg_op *op, tg_node x, const tg_shape *dims, const struct tg__attr *attr) {
+    const struct tg__node *n = tg__get(x);
+    if (!n) return tg__apply(op, &x, NULL); /* says what is wrong with the operand */
+    const struct tg__shape *shape = tg__shape_of(x.graph, dims, op->name);
+    return tg__apply_shaped(op, &x, attr, shape, (tg_dtype)n->dtype);
+}
+
+/* Any dtype; shape the operand's, or the one that the constructor has checked. */
+static bool any_dtype(struct tg__rule *r) {
+    if (!r->shape) r->shape = r->from[0]->shape;
+    r->dtype = (tg_dtype)r->from[0]->dtype;
+    return true;
+}
+
+static tg_status nothing(struct tg__call *c) {
+    (void)c;
+    return TG_OK; /* a view: the interpreter has passed the operand's memory on */
+}
+
+static tg_node pass(tg_node z, tg_node g, int slot) {
+    (void)z, (void)slot;
+    return g;
+}
+
+/* ------------------------------------------------------------------------------------- identity, detach, reshape */
+
+const struct tg_op tg__op_identity = {.name = "identity", .formula = "z = x", .gradient = "g", .operands = 1,
+                                      .view = true, .shape = any_dtype, .run = nothing, .vjp = pass, .through = true,
+                                      .low = -2, .high = 2};
+tg_node tg_identity(tg_node x) { return tg__apply(&tg__op_identity, &x, NULL); }
+
+const struct tg_op tg__op_detach = {.name = "detach", .formula = "z = detach(x)", .gradient = "none", .operands = 1,
+                                    .view = true, .shape = any_dtype, .run = nothing, .through = true,
+                                    .low = -2, .high = 2};
+tg_node tg_detach(tg_node x) { return tg__apply(&tg__op_detach, &x, NULL); }
+
+static tg_node reshape_vjp(tg_node z, tg_node g, int slot) { return tg_reshape(g, tg_dims(tg_operand(z, slot))); }
+
+const struct tg_op tg__op_reshape = {.name = "reshape", .formula = "z = reshape(x)", .gradient = "g in x's shape",
+                                     .operands = 1, .view = true, .shape = any_dtype, .run = nothing,
+                                     .vjp = reshape_vjp, .through = true, .low = -2, .high = 2};
+
+/* A dimension of -1 is what the others leave. */
+static bool infer(tg_node x, tg_shape *shape) {
+    int unknown = -1;
+    size_t others = 1;
+    for (int i = 0; i < shape->rank && i < TG_MAX_RANK; i++) {
+        if (shape->dim[i] == -1 && unknown < 0)
+            unknown = i;
+        else if (shape->dim[i] < 0 || __builtin_mul_overflow(others, (uint64_t)shape->dim[i], &others))
+            return false;
+    }
+    if (unknown >= 0 && others > 0) shape->dim[unknown] = (int64_t)(tg_size(x) / others);
+    return unknown < 0 ? others == tg_size(x) : others > 0 && others * (size_t)shape->dim[unknown] == tg_size(x);
+}
+
+tg_node tg_reshape(tg_node x, tg_shape shape) {
+    if (!tg__get(x)) return tg__apply(&tg__op_reshape, &x, NULL);
+    tg_shape wanted = shape;
+    if (shape.rank >= 0 && shape.rank <= TG_MAX_RANK && !infer(x, &shape)) {
+        char name[80], from[200], to[200];
+        tg_shape has = tg_dims(x);
+        return tg__fail(x.graph, TG_SHAPE, &tg__op_reshape, &x, 1, "%s %s has %zu elements, which do not make %s",
+                        tg__quote(x.graph, x.id, name, sizeof name), tg__shape_text(&has, from, sizeof from),
+                        tg_size(x), tg__shape_text(&wanted, to, sizeof to));
+    }
+    return apply_to_shape(&tg__op_reshape, x, &shape, NULL);
+}
+
+/* ---------------------------------------------------------------------------------------------------------- cast */
+
+static bool cast_shape(struct tg__rule *r) {
+    r->shape = r->from[0]->shape;
+    return true; /* the dtype was given */
+}
+
+static tg_status cast_run(struct tg__call *c) {
+    const tg_dtype from = (tg_dtype)tg__node_of(c->graph, c->node->in[0])->dtype, to = (tg_dtype)c->node->dtype;
+    if (from == to) {
+        if (c->node->shape->count) memcpy(c->out, c->in[0], c->node->shape->count * tg__item_size(to));
+        return TG_OK;
+    }
+    for (size_t i = 0; i < c->node->shape->count; i++) {
+        double v = tg__load(from, c->in[0], i);
+        if (to == TG_I32 && !(v > -2147483649.0 && v < 2147483648.0))
+            return tg__fail_run(c->graph, TG_VALUE, c->id, "element %zu is %g, which does not fit i32", i, v);
+        tg__store(to, c->out, i, v);
+    }
+    return TG_OK;
+}
+
+static tg_node cast_vjp(tg_node z, tg_node g, int slot) { return tg_cast(g, tg_dtype_of(tg_operand(z, slot))); }
+
+const struct tg_op tg__op_cast = {.name = "cast", .formula = "z = cast(x)", .gradient = "g cast back", .operands = 1,
+                                  .shape = cast_shape, .run = cast_run, .vjp = cast_vjp, .through = true,
+                                  .low = -2, .high = 2};
+
+tg_node tg_cast(tg_node x, tg_dtype dtype) {
+    const struct tg__node *n = tg__get(x);
+    if (!n) return tg__apply(&tg__op_cast, &x, NULL);
+    if (dtype != TG_F32 && dtype != TG_F64 && dtype != TG_I32)
+        return tg__fail(x.graph, TG_DTYPE, &tg__op_cast, &x, 1, "%d is no dtype", (int)dtype);
+    return tg__apply_shaped(&tg__op_cast, &x, NULL, n->shape, dtype);
+}
+
+/* ------------------------------------------------------------------------------------ transpose and expand: copies */
+
+/* z's element at (i, j, …) is x's at the sum of i, j, … times a stride each. */
+static void copy_strided(const struct tg__call *c, const size_t *stride) {
+    const tg_shape *z = &c->node->shape->dims;
+    const size_t item = tg__item_size((tg_dtype)c->node->dtype), count = c->node->shape->count;
+    const size_t last = z->rank ? (size_t)z->dim[z->rank - 1] : 1, step = z->rank ? stride[z->rank - 1] : 0;
+    size_t at[TG_MAX_RANK] = {0}, offset = 0;
+    for (size_t i = 0; i < count; i += last) {
+        const char *from = (const char *)c->in[0] + offset * item;
+        char *to = (char *)c->out + i * item;
+        if (step == 1)
+            memcpy(to, from, last * item);
+        else if (item == 8)
+            for (size_t j = 0; j < last; j++) ((uint64_t *)(void *)to)[j] = ((const uint64_t *)(const void *)from)[j * step];
+        else
+            for (size_t j = 0; j < last; j++) ((uint32_t *)(void *)to)[j] = ((const uint32_t *)(const void *)from)[j * step];
+        for (int k = z->rank - 2; k >= 0; k--) {
+            offset += stride[k];
+            if (++at[k] < (size_t)z->dim[k]) break;
+            offset -= at[k] * stride[k];
+            at[k] = 0;
+        }
+    }
+}
+
+/* Strides of x laid along the axes of z that `axis` names, 0 along the others. */
+static tg_status transpose_run(struct tg__call *c) {
+    size_t own[TG_MAX_RANK], stride[TG_MAX_RANK] = {0}, s = 1;
+    const tg_shape *x = &c->shape[0]->dims;
+    for (int i = x->rank - 1; i >= 0; i--) {
+        own[i] = s;
+        s *= (size_t)x->dim[i];
+    }
+    for (int i = 0; i < x->rank; i++) stride[i] = own[c->node->attr->axis[i]];
+    copy_strided(c, stride);
+    return TG_OK;
+}
+
+static tg_node transpose_vjp(tg_node z, tg_node g, int slot) {
+    (void)slot;
+    const struct tg__attr *order = tg__node_of(z.graph, z.id)->attr;
+    tg_axes back = {.count = tg_dims(z).rank};
+    for (int i = 0; i < back.count; i++) back.axis[order->axis[i]] = i;
+    return tg_transpose(g, back);
+}
+
+const struct tg_op tg__op_transpose = {.name = "transpose", .formula = "z = transpose(x)",
+                                       .gradient = "g transposed back", .operands = 1, .shape = any_dtype,
+                                       .run = transpose_run, .vjp = transpose_vjp, .through = true,
+                                       .low = -2, .high = 2};
+
+tg_node tg_transpose(tg_node x, tg_axes order) {
+    const struct tg__node *n = tg__get(x);
+    if (!n) return tg__apply(&tg__op_transpose, &x, NULL);
+    const tg_shape *dims = &n->shape->dims;
+    if (order.count == -1) {
+        order.count = dims->rank;
+        for (int i = 0; i < dims->rank; i++) order.axis[i] = dims->rank - 1 - i;
+    }
+    struct tg__attr attr;
+    if (!tg__fates(x.graph, &tg__op_transpose, x, dims->rank, order, &attr)) return tg_nil(x.graph);
+    char name[80];
+    if (order.count != dims->rank)
+        return tg__fail(x.graph, TG_SHAPE, &tg__op_transpose, &x, 1, "%d axes were given for %s of rank %d",
+                        order.count, tg__quote(x.graph, x.id, name, sizeof name), dims->rank);
+    tg_shape z = {.rank = dims->rank};
+    for (int i = 0; i < dims->rank; i++) {
+        int a = order.axis[i] < 0 ? order.axis[i] + dims->rank : order.axis[i];
+        attr.axis[i] = (uint8_t)a;
+        z.dim[i] = dims->dim[a];
+    }
+    const struct tg__attr *kept = tg__intern(x.graph, &attr, sizeof attr);
+    return kept ? apply_to_shape(&tg__op_transpose, x, &z, kept) : tg_nil(x.graph);
+}
+
+static tg_status expand_run(struct tg__call *c) {
+    size_t stride[TG_MAX_RANK] = {0}, s = 1;
+    const tg_shape *z = &c->node->shape->dims;
+    for (int i = z->rank - 1; i >= 0; i--)
+        if (c->node->attr->axis[i] == TG__STAYS) {
+            stride[i] = s;
+            s *= (size_t)z->dim[i];
+        }
+    copy_strided(c, stride);
+    return TG_OK;
+}
+
+static tg_node expand_vjp(tg_node z, tg_node g, int slot) {
+    (void)slot;
+    return tg__sum(g, tg__node_of(z.graph, z.id)->attr);
+}
+
+const struct tg_op tg__op_expand = {.name = "expand", .formula = "z = expand(x)", .gradient = "sum of g along the axes",
+                                    .operands = 1, .shape = any_dtype, .run = expand_run, .vjp = expand_vjp,
+                                    .through = true, .low = -2, .high = 2};
+
+tg_node tg__expand(tg_node x, const struct tg__shape *shape, const struct tg__attr *fates) {
+    const struct tg__attr *kept = x.graph ? tg__intern(x.graph, fates, sizeof *fates) : NULL;
+    return kept ? apply_to_shape(&tg__op_expand, x, &shape->dims, kept) : tg_nil(x.graph);
+}
+
+static tg_node refuse_expand(tg_node x, const tg_shape *shape) {
+    char name[80], from[200], to[200];
+    tg_shape has = tg_dims(x);
+    return tg__fail(x.graph, TG_SHAPE, &tg__op_expand, &x, 1, "%s %s does not broadcast to %s",
+                    tg__quote(x.graph, x.id, name, sizeof name), tg__shape_text(&has, from, sizeof from),
+                    tg__shape_text(shape, to, sizeof to));
+}
+
+tg_node tg_expand(tg_node x, tg_shape shape) {
+    const struct tg__node *n = tg__get(x);
+    const struct tg__shape *z = n ? tg__shape_of(x.graph, &shape, "expand") : NULL;
+    if (!z) return tg__apply(&tg__op_expand, &x, NULL);
+    int missing = shape.rank - n->shape->dims.rank;
+    for (int i = 0; i < n->shape->dims.rank; i++)
+        if (missing < 0 || (n->shape->dims.dim[i] != 1 && n->shape->dims.dim[i] != shape.dim[i + missing]))
+            return refuse_expand(x, &shape);
+    struct tg__attr fates;
+    tg__fates_between(n->shape, z, &fates);
+    return tg__expand(x, z, &fates);
+}
+
+tg_node tg_expand_axes(tg_node x, tg_shape shape, tg_axes axes) {
+    const struct tg__node *n = tg__get(x);
+    const struct tg__shape *z = n ? tg__shape_of(x.graph, &shape, "expand") : NULL;
+    if (!z) return tg__apply(&tg__op_expand, &x, NULL);
+    struct tg__attr fates;
+    if (!tg__fates(x.graph, &tg__op_expand, x, shape.rank, axes, &fates)) return tg_nil(x.graph);
+    tg_shape needed = tg__reduced(&z->dims, &fates);
+    if (memcmp(&needed, &n->shape->dims, sizeof needed) != 0) return refuse_expand(x, &shape);
+    return tg__expand(x, z, &fates);
+}

@@ -1,0 +1,41 @@
+/* What the files of this folder share. The rows are in elementwise.def and ops.def. */
+#ifndef TG_OPS_H
+#define TG_OPS_H
+
+#include "graph.h"
+
+#define OP(name)                extern const struct tg_op tg__op_##name;
+#define UNARY(name, ...)        OP(name)
+#define TRANSCENDENT(name, ...) OP(name)
+#define BINARY(name, ...)       OP(name)
+#define COMPARISON(name, ...)   OP(name)
+#define TERNARY(name, ...)      OP(name)
+#include "elementwise.def"
+#include "ops.def"
+#undef OP
+#undef UNARY
+#undef TRANSCENDENT
+#undef BINARY
+#undef COMPARISON
+#undef TERNARY
+
+/* Hot loops get a version for the vector unit at hand; the bits are the same, for nothing is contracted or reordered.
+ * Sanitizers do not survive the resolvers. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define TG__HOT __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define TG__HOT
+#endif
+
+/* Below this many elements a thread costs more than it brings. */
+enum { TG__PARALLEL = 1 << 16, TG__BLOCK = 1 << 14 };
+
+bool tg__rule_floats(struct tg__rule *r);   /* records what is wrong unless all operands share one floating dtype */
+bool tg__rule_unary(struct tg__rule *r);    /* one floating operand; result alike */
+bool tg__rule_broadcast(struct tg__rule *r);
+tg_status tg__run_elementwise(struct tg__call *c);
+tg_node tg__sum(tg_node x, const struct tg__attr *fates);
+tg_node tg__expand(tg_node x, const struct tg__shape *shape, const struct tg__attr *fates); /* the adjoint of tg__sum */
+
+#endif

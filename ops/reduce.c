@@ -1,0 +1,221 @@
+/* Reductions over any axes: sum and max. Neighbouring axes of the same fate are one; what remains is walked as rows. */
+#include "ops.h"
+#include "reduce.h"
+
+enum { ROWS_STACK = 24576, GROUPS = 16 }; /* bytes on the stack of a task; threads may have little */
+
+struct plan {
+    bool inner_reduced;
+    size_t run;         /* length of the innermost axis */
+    size_t rows, outer; /* reduced and kept combinations of the other axes */
+    int reduced_axes, kept_axes;
+    size_t reduced_dim[TG_MAX_RANK], reduced_stride[TG_MAX_RANK];
+    size_t kept_dim[TG_MAX_RANK], kept_stride[TG_MAX_RANK];
+};
+
+/* One piece of work: rows first to last - 1 of the result(s) at offset, in columns of the innermost axis. */
+struct task {
+    size_t offset, first, last, column, columns;
+};
+
+typedef void reducer(const struct plan *p, const struct task *t, const void *in, void *out);
+
+static size_t offset_of(size_t index, int axes, const size_t *dim, const size_t *stride) {
+    if (axes == 1) return index * stride[0];
+    size_t offset = 0;
+    for (int i = axes - 1; i >= 0; i--) {
+        offset += index % dim[i] * stride[i];
+        index /= dim[i];
+    }
+    return offset;
+}
+
+static size_t reduced_offset(const struct plan *p, size_t row) {
+    return offset_of(row, p->reduced_axes, p->reduced_dim, p->reduced_stride);
+}
+
+#define N(f) f##_f32
+#define T    float
+#include "reduce.inc"
+#undef N
+#undef T
+#define N(f) f##_f64
+#define T    double
+#include "reduce.inc"
+#undef N
+#undef T
+
+static void add_axis(struct plan *p, bool reduced, size_t dim, size_t stride) {
+    int *axes = reduced ? &p->reduced_axes : &p->kept_axes;
+    size_t *dims = reduced ? p->reduced_dim : p->kept_dim, *strides = reduced ? p->reduced_stride : p->kept_stride;
+    for (int i = (*axes)++; i > 0; i--) { /* found from the innermost outwards */
+        dims[i] = dims[i - 1];
+        strides[i] = strides[i - 1];
+    }
+    dims[0] = dim;
+    strides[0] = stride;
+    *(reduced ? &p->rows : &p->outer) *= dim;
+}
+
+static struct plan plan_of(const struct tg__shape *shape, const struct tg__attr *fates) {
+    struct plan p = {.rows = 1, .outer = 1, .run = 1};
+    size_t stride = 1;
+    bool innermost = true;
+    for (int i = shape->dims.rank - 1; i >= 0;) {
+        bool reduced = fates->axis[i] != TG__STAYS;
+        size_t dim = 1;
+        for (; i >= 0 && reduced == (fates->axis[i] != TG__STAYS); i--) dim *= (size_t)shape->dims.dim[i];
+        if (dim == 1) continue;
+        if (innermost) {
+            p.inner_reduced = reduced;
+            p.run = dim;
+        } else {
+            add_axis(&p, reduced, dim, stride);
+        }
+        innermost = false;
+        stride *= dim;
+    }
+    return p;
+}
+
+/* How the work is cut: by shape alone, never by the number of threads. */
+struct cut {
+    size_t columns, blocks; /* of the innermost axis */
+    size_t length, groups;  /* of the rows, or of the innermost axis where that is all there is */
+};
+
+static size_t levels(size_t chunks) {
+    size_t n = 2;
+    for (; chunks; chunks /= 2) n++;
+    return n;
+}
+
+static struct cut cut_of(const struct plan *p, size_t item, bool may_split) {
+    struct cut c = {.columns = p->run, .blocks = 1, .length = p->rows, .groups = 1};
+    if (!p->inner_reduced) {
+        size_t fits = ROWS_STACK / item / levels(p->rows / TG__SUM_ROWS);
+        if (c.columns > fits) c.columns = fits;
+        c.blocks = c.columns ? (p->run + c.columns - 1) / c.columns : 0;
+    }
+    bool one_run = p->inner_reduced && p->rows == 1;
+    size_t all = one_run ? p->run : p->rows;
+    if (one_run) c.length = all;
+    if (!may_split || p->outer * c.blocks >= GROUPS || p->rows * p->run < TG__PARALLEL) return c;
+    if (p->inner_reduced && !one_run) return c;
+    size_t group = one_run ? TG__SUM_CHUNK : TG__SUM_ROWS;
+    while ((all + group - 1) / group > GROUPS) group *= 2;
+    c.length = group;
+    c.groups = (all + group - 1) / group;
+    return c;
+}
+
+static struct task task_of(const struct plan *p, const struct cut *c, size_t index) {
+    size_t group = index % c->groups, block = index / c->groups % c->blocks, outer = index / c->groups / c->blocks;
+    struct task t = {.offset = offset_of(outer, p->kept_axes, p->kept_dim, p->kept_stride), .last = p->rows};
+    t.column = block * c->columns;
+    t.columns = p->run - t.column < c->columns ? p->run - t.column : c->columns;
+    size_t first = group * c->length, left;
+    if (p->inner_reduced && p->rows == 1) {
+        left = p->run - first;
+        t.column = first;
+        t.columns = left < c->length ? left : c->length;
+    } else {
+        left = p->rows - first;
+        t.first = first;
+        t.last = first + (left < c->length ? left : c->length);
+    }
+    return t;
+}
+
+static tg_status reduce(struct tg__call *call, reducer *f, bool may_split) {
+    const bool f64 = call->node->dtype == TG_F64;
+    const size_t item = f64 ? 8 : 4, results = call->node->shape->count;
+    if (results == 0) return TG_OK;
+    const struct plan p = plan_of(call->shape[0], call->node->attr);
+    const struct cut c = cut_of(&p, item, may_split);
+    const size_t tasks = p.outer * c.blocks * c.groups, work = p.outer * p.rows * p.run;
+    const size_t result_run = p.inner_reduced ? 1 : p.run;
+    char *partial = call->out;
+    if (c.groups > 1 && !(partial = tg__alloc(call->graph, c.groups * results * item))) return TG_MEMORY;
+#pragma omp parallel for schedule(static) if (work >= TG__PARALLEL)
+    for (size_t i = 0; i < tasks; i++) {
+        const struct task t = task_of(&p, &c, i);
+        size_t group = i % c.groups, outer = i / c.groups / c.blocks;
+        size_t at = group * results + outer * result_run + (p.inner_reduced ? 0 : t.column);
+        f(&p, &t, call->in[0], partial + at * item);
+    }
+    if (c.groups > 1) {
+        (f64 ? join_f64 : join_f32)(partial, c.groups, results, call->out);
+        tg__release(call->graph, partial, c.groups * results * item);
+    }
+    return TG_OK;
+}
+
+/* -------------------------------------------------------------------------------------------------- the operators */
+
+static bool reduced_shape(struct tg__rule *r) {
+    if (!tg__rule_floats(r)) return false;
+    tg_shape z = tg__reduced(&r->from[0]->shape->dims, r->attr);
+    r->shape = tg__shape_of(r->graph, &z, r->op->name);
+    return r->shape != NULL;
+}
+
+static tg_node apply(const struct tg_op *op, tg_node x, tg_axes axes) {
+    const struct tg__node *n = tg__get(x);
+    struct tg__attr fates = {0};
+    if (n && !tg__fates(x.graph, op, x, n->shape->dims.rank, axes, &fates)) return tg_nil(x.graph);
+    const struct tg__attr *attr = x.graph ? tg__intern(x.graph, &fates, sizeof fates) : NULL;
+    return attr ? tg__apply(op, &x, attr) : tg_nil(x.graph);
+}
+
+static tg_status sum_run(struct tg__call *c) {
+    const struct plan p = plan_of(c->shape[0], c->node->attr);
+    if (c->node->dtype == TG_F64) return reduce(c, p.inner_reduced ? sum_stream_f64 : sum_rows_f64, true);
+    return reduce(c, p.inner_reduced ? sum_stream_f32 : sum_rows_f32, true);
+}
+
+static tg_node sum_vjp(tg_node z, tg_node g, int slot) {
+    tg_node x = tg_operand(z, slot);
+    return tg__expand(g, tg__node_of(x.graph, x.id)->shape, tg__node_of(z.graph, z.id)->attr);
+}
+
+const struct tg_op tg__op_sum = {.name = "sum", .formula = "z = sum(x)", .gradient = "g repeated along the axes",
+                                 .operands = 1, .shape = reduced_shape, .run = sum_run, .vjp = sum_vjp,
+                                 .magnitude = &tg__op_sum, .low = -2, .high = 2};
+
+tg_node tg_sum(tg_node x, tg_axes axes) { return apply(&tg__op_sum, x, axes); }
+
+tg_node tg__sum(tg_node x, const struct tg__attr *fates) {
+    const struct tg__attr *attr = tg__intern(x.graph, fates, sizeof *fates);
+    return attr ? tg__apply(&tg__op_sum, &x, attr) : tg_nil(x.graph);
+}
+
+static bool max_shape(struct tg__rule *r) {
+    if (!reduced_shape(r)) return false;
+    char name[80], shape[200];
+    if (r->from[0]->shape->count || !r->shape->count) return true;
+    tg__fail(r->graph, TG_SHAPE, r->op, r->in, 1, "%s %s has nothing along the axes to take the maximum of",
+             tg__quote(r->graph, r->in[0].id, name, sizeof name),
+             tg__shape_text(&r->from[0]->shape->dims, shape, sizeof shape));
+    return false;
+}
+
+static tg_status max_run(struct tg__call *c) {
+    return reduce(c, c->node->dtype == TG_F64 ? max_any_f64 : max_any_f32, false);
+}
+
+/* Ties share equally. */
+static tg_node max_vjp(tg_node z, tg_node g, int slot) {
+    tg_node x = tg_operand(z, slot);
+    const struct tg__shape *full = tg__node_of(x.graph, x.id)->shape;
+    const struct tg__attr *fates = tg__node_of(z.graph, z.id)->attr;
+    tg_node tied = tg_eq(x, tg__expand(z, full, fates));
+    tg_node share = tg_div(g, tg__sum(tied, fates));
+    return tg_where(tied, tg__expand(share, full, fates), tg_scalar_like(x, 0));
+}
+
+const struct tg_op tg__op_max = {.name = "max", .formula = "z = max(x)", .gradient = "g, shared equally by the ties",
+                                 .operands = 1, .shape = max_shape, .run = max_run, .vjp = max_vjp,
+                                 .low = -2, .high = 2};
+
+tg_node tg_max(tg_node x, tg_axes axes) { return apply(&tg__op_max, x, axes); }
