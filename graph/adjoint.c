@@ -2,19 +2,23 @@
 #include "graph.h"
 
 /* "d" goes in front of the last part of the name: bn1/xhat has the adjoint bn1/dxhat; later sweeps prefix s2/. */
-static bool name_one(tg_graph *g, uint32_t sweep, const char *of, uint32_t number, uint32_t node, uint32_t site) {
+struct naming {
+    uint32_t sweep, of, number, node, site; /* number 0: the adjoint itself */
+};
+
+static bool name_one(tg_graph *g, const char *of, struct naming n) {
     const char *slash = strrchr(of, '/');
     size_t scope = slash ? (size_t)(slash - of) + 1 : 0, room = strlen(of) + 32;
     char *full = tg__name_room(g, room);
     if (!full) return false;
-    size_t n = sweep > 1 ? (size_t)snprintf(full, room, "s%u/", sweep) : 0;
-    memcpy(full + n, of, scope);
-    n += scope;
-    if (number)
-        snprintf(full + n, room - n, "d%s%u", of + scope, number);
+    size_t used = n.sweep > 1 ? (size_t)snprintf(full, room, "s%u/", n.sweep) : 0;
+    memcpy(full + used, of, scope);
+    used += scope;
+    if (n.number)
+        snprintf(full + used, room - used, "d%s%u", of + scope, n.number);
     else
-        snprintf(full + n, room - n, "d%s", of + scope);
-    return tg__name_give(g, node, full, number ? TG__TERM_NAME : TG__ADJOINT_NAME, site);
+        snprintf(full + used, room - used, "d%s", of + scope);
+    return tg__name_give(g, n.node, full, n.number ? TG__TERM_NAME : TG__ADJOINT_NAME, n.site, n.of);
 }
 
 /* A term belongs to the stage that sent it; a seed and a sum to the stage of the node they are the adjoint of. */
@@ -29,12 +33,18 @@ bool tg__name_adjoint(tg_graph *g, uint32_t sweep, uint32_t node, const struct t
     for (uint32_t row = tg__fact_of(g, node)->name; row; row = tg__name_next(g, row)) last = row;
     for (uint32_t row = tg__fact_of(g, node)->name; row; row = row == last ? 0 : tg__name_next(g, row)) {
         const char *of = tg__name_text(g, row);
-        uint32_t number = 1;
+        struct naming n = {.sweep = sweep, .of = node};
         for (uint32_t e = several ? a->first : 0; e; e = tg__event_of(g, e)->next) {
             const struct tg__event *term = tg__event_of(g, e);
-            if (!name_one(g, sweep, of, number++, term->term, site_of_term(g, node, term))) return false;
+            n.number++;
+            n.node = term->term;
+            n.site = site_of_term(g, node, term);
+            if (!name_one(g, of, n)) return false;
         }
-        if (!name_one(g, sweep, of, 0, a->node, own)) return false;
+        n.number = 0;
+        n.node = a->node;
+        n.site = own;
+        if (!name_one(g, of, n)) return false;
     }
     return true;
 }
@@ -56,23 +66,29 @@ const char *tg__why_constant(const tg_graph *g, uint32_t id, char *text, size_t 
     return text;
 }
 
-/* The operator behind which `from` is cut off from `to`: the first on any path that stops gradients; 0 if there is no
- * path at all. One pass over the tape between them. */
+/* The operator behind which `from` is cut off from `to`: the first on any path between them that stops gradients;
+ * `from` itself if none does, so that an operand without gradient is the reason; 0 if there is no path at all. One pass
+ * over the tape from `to`, to mark what it depends on, and one back from `from`. */
 static uint32_t cut_by(tg_graph *g, uint32_t from, uint32_t to) {
     size_t bytes = to - from + 1;
-    unsigned char *reached = tg__alloc(g, bytes);
-    if (!reached) return 0;
-    memset(reached, 0, bytes);
-    reached[0] = 1;
-    uint32_t cut = 0;
-    for (uint32_t id = from + 1; id <= to; id++) {
+    unsigned char *needed = tg__alloc(g, 2 * bytes);
+    if (!needed) return 0;
+    unsigned char *reached = memset(needed, 0, 2 * bytes);
+    reached += bytes;
+    needed[to - from] = reached[0] = true;
+    for (uint32_t id = to; id > from; id--) {
         const struct tg__node *n = tg__node_of(g, id);
         for (int i = 0; i < n->operands; i++)
-            if (n->in[i] >= from && reached[n->in[i] - from]) reached[id - from] = 1;
-        if (reached[id - from] && !cut && !(n->flags & TG__DIFFERENTIABLE)) cut = id;
+            if (n->in[i] >= from && needed[id - from]) needed[n->in[i] - from] = true;
     }
-    if (!reached[to - from]) cut = 0;
-    tg__release(g, reached, bytes);
+    uint32_t cut = needed[0] ? from : 0;
+    for (uint32_t id = from + 1; id <= to && cut == from; id++) {
+        const struct tg__node *n = tg__node_of(g, id);
+        for (int i = 0; i < n->operands; i++)
+            if (n->in[i] >= from && reached[n->in[i] - from]) reached[id - from] = needed[id - from];
+        if (reached[id - from] && !(n->flags & TG__DIFFERENTIABLE)) cut = id;
+    }
+    tg__release(g, needed, 2 * bytes);
     return cut;
 }
 
@@ -84,6 +100,8 @@ static void explain(tg_grads d, const struct tg__sweep *s, tg_node a) {
     uint32_t cut = a.id < s->out ? cut_by(g, a.id, s->out) : 0;
     if (!(tg__node_of(g, a.id)->flags & TG__DIFFERENTIABLE))
         tg_fail(g, TG_GRADIENT, "grad: %s", tg__why_constant(g, a.id, reason, sizeof reason));
+    else if (cut == a.id)
+        tg_fail(g, TG_GRADIENT, "grad: %s reaches %s only as an operand that has no gradient, such as a condition", name, out);
     else if (cut)
         tg_fail(g, TG_GRADIENT, "grad: %s reaches %s only behind %s %s, which passes no gradient on", name, out,
                 tg__node_of(g, cut)->op->name, tg__quote(g, cut, stop, sizeof stop));

@@ -2,7 +2,7 @@
  * values, which are recycled by size class because a rewind gives them back in another order than they were made. */
 #include "graph.h"
 
-enum { BLOCK = 16384, POOL = 65536, LARGEST_POOLED = 4096, ALIGN = 64, HEADER = 64 };
+enum { BLOCK = 16384, POOL = 16384, LARGEST_POOL = 1 << 25, LARGEST_POOLED = 4096, ALIGN = 64, HEADER = 64 };
 
 struct tg__block {
     struct tg__block *next;
@@ -59,11 +59,15 @@ void tg__arena_cut(tg_graph *g, struct tg__arena *a, size_t total) {
     a->used = a->block ? total - a->block->before : 0;
 }
 
-void *tg__keep(tg_graph *g, size_t bytes) {
-    struct tg__block *b = block_new(g, bytes, g->blocks);
+void *tg__keep(tg_graph *g, struct tg__block **list, size_t bytes) {
+    struct tg__block *b = block_new(g, bytes, *list);
     if (!b) return NULL;
-    g->blocks = b;
+    *list = b;
     return (char *)b + HEADER;
+}
+
+void tg__blocks_free(tg_graph *g, struct tg__block **list) {
+    while (*list) *list = block_drop(g, *list);
 }
 
 /* ---------------------------------------------------------------------------------------------- values' memory */
@@ -86,10 +90,10 @@ static char *aligned(char *p) { return p + (ALIGN - (uintptr_t)p % ALIGN) % ALIG
 static void *pool_take(tg_graph *g, size_t bytes) {
     size_t align = bytes < ALIGN ? 8 : ALIGN;
     size_t at = (g->pool_used + align - 1) & ~(align - 1);
-    if (!g->pools || at + bytes > POOL) {
-        struct tg__block *b = block_new(g, POOL + ALIGN, g->pools);
-        if (!b) return NULL;
-        g->pools = b;
+    if (!g->pools || at + bytes > g->pool_size) {
+        size_t size = !g->pools ? POOL : g->pool_size < LARGEST_POOL ? g->pool_size * 2 : g->pool_size;
+        if (!tg__keep(g, &g->pools, size + ALIGN)) return NULL;
+        g->pool_size = size;
         at = 0;
     }
     g->pool_used = at + bytes;
@@ -128,8 +132,8 @@ void tg__data_free(tg_graph *g, void *data, size_t bytes) {
 }
 
 void tg__memory_free(tg_graph *g) {
-    while (g->pools) g->pools = block_drop(g, g->pools);
-    while (g->blocks) g->blocks = block_drop(g, g->blocks);
+    tg__blocks_free(g, &g->pools);
+    tg__blocks_free(g, &g->kept);
     tg__arena_cut(g, &g->strings, 0);
     tg__arena_cut(g, &g->interned, 0);
 }

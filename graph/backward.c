@@ -85,7 +85,7 @@ static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
     const struct tg__node *s = seed.graph == g ? tg__get(seed) : NULL;
     if (!s) return tg_fail(g, TG_HANDLE, "backward: the seed is stale or belongs to another graph");
     if (s->shape != n->shape || s->dtype != n->dtype)
-        return tg_fail(g, TG_SHAPE, "backward: seed %s is %s %s, but %s is %s %s",
+        return tg_fail(g, s->dtype == n->dtype ? TG_SHAPE : TG_DTYPE, "backward: seed %s is %s %s, but %s is %s %s",
                        tg__quote(g, seed.id, other, sizeof other), tg__dtype_name((tg_dtype)s->dtype),
                        tg__shape_text(&s->shape->dims, b, sizeof b), tg__quote(g, out.id, name, sizeof name),
                        tg__dtype_name((tg_dtype)n->dtype), tg__shape_text(&n->shape->dims, a, sizeof a));
@@ -110,5 +110,6 @@ tg_grads tg_backward(tg_node out, tg_node seed) {
     uint32_t open = g->site;
     bool done = sweep(g, s, d.id, seed);
     g->site = open;
+    s->last_name = g->names.length;
     return done ? d : none;
 }

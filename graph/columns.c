@@ -5,7 +5,7 @@ struct tg__columns {
     struct tg__columns *next;
     size_t strings; /* used before this was made */
     size_t count;
-    uint32_t node;
+    uint32_t node, epoch;
     const char *name[];
 };
 
@@ -36,7 +36,7 @@ tg_status tg_label_columns(tg_node a, const char *const *names, size_t count) {
     size_t before = tg__arena_total(&g->strings);
     struct tg__columns *c = tg__carve(g, &g->strings, sizeof *c + count * sizeof *c->name);
     if (!c) return TG_MEMORY;
-    *c = (struct tg__columns){.next = g->columns, .strings = before, .count = count, .node = a.id};
+    *c = (struct tg__columns){.next = g->columns, .strings = before, .count = count, .node = a.id, .epoch = g->epoch};
     for (size_t i = 0; i < count; i++) {
         size_t bytes = strlen(names[i]) + 1;
         char *copy = tg__carve(g, &g->strings, bytes);
@@ -49,4 +49,10 @@ tg_status tg_label_columns(tg_node a, const char *const *names, size_t count) {
 
 void tg__columns_cut(tg_graph *g, size_t strings) {
     while (g->columns && g->columns->strings >= strings) g->columns = g->columns->next;
+}
+
+uint32_t tg__columns_epoch(const tg_graph *g, size_t strings) {
+    const struct tg__columns *c = g->columns;
+    while (c && c->strings >= strings) c = c->next;
+    return c ? c->epoch : 0;
 }

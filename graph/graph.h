@@ -78,7 +78,7 @@ struct tg__scope {
     const char *prefix;           /* "outer/inner/", or "" */
     uint32_t parent, owner, site; /* owner: itself, or for one opened with NULL the named one it stands in;
                                      site: the stage that was open when an inner scope was opened */
-    uint32_t depth;
+    uint32_t depth, epoch;
     int32_t stages;
 };
 
@@ -122,7 +122,8 @@ typedef void tg__loop(void *out, const void *const *in, const size_t *step, size
 
 struct tg_op {
     const char *name;
-    const char *formula;   /* "z = x*y" in the letters z x y w for result and operands */
+    const char *formula;   /* "z = x*y": x y w are the operands; the words axes, shape, order, dtype and number stand
+                              for the attributes of a node */
     const char *gradient;  /* the vjp as text, for tables */
     const char *code;      /* the kernel's own C expression in a b c; NULL: not elementwise */
     int operands;
@@ -145,13 +146,14 @@ struct tg__calculus {
 
 /* --------------------------------------------------------------------------------------------------- the graph */
 
+struct tg__block; /* a large piece of memory; private to arena.c */
+
 struct tg__table {
     void **chunk;
+    struct tg__block *blocks;
     uint32_t chunks, room, length;
     uint32_t size; /* of an element */
 };
-
-struct tg__block; /* a large or pooled piece of memory; private to arena.c */
 
 struct tg__arena {
     struct tg__block *block;
@@ -182,9 +184,9 @@ struct tg_graph {
 
     struct tg__arena strings;   /* names: rewound */
     struct tg__arena interned;  /* shapes, attributes, file names: kept */
-    struct tg__block *blocks;   /* files' data: kept */
+    struct tg__block *kept;     /* files' data */
     struct tg__block *pools;    /* where small values come from */
-    size_t pool_used;
+    size_t pool_used, pool_size; /* of the newest */
     void *spare[TG__CLASSES];   /* values given back, by size class */
     struct tg__label *by_name;
     struct tg__interned *by_bytes;
@@ -207,13 +209,13 @@ void tg__arena_cut(tg_graph *g, struct tg__arena *arena, size_t total); /* back 
 size_t tg__arena_total(const struct tg__arena *arena);
 void *tg__data_new(tg_graph *g, size_t bytes); /* a value's memory, 64-aligned from 64 bytes on */
 void tg__data_free(tg_graph *g, void *data, size_t bytes);
-void *tg__keep(tg_graph *g, size_t bytes); /* until the graph is freed */
+void *tg__keep(tg_graph *g, struct tg__block **list, size_t bytes); /* a block of its own, until the list is freed */
+void tg__blocks_free(tg_graph *g, struct tg__block **list);
 void tg__memory_free(tg_graph *g);
 
 /* ----------------------------------------------------------------------------------------------------- table.c */
 
 bool tg__table_grow(tg_graph *g, struct tg__table *t); /* room for one more element */
-void tg__table_cut(tg_graph *g, struct tg__table *t, uint32_t length);
 void tg__table_free(tg_graph *g, struct tg__table *t);
 
 static inline void *tg__row(const struct tg__table *t, uint32_t i) {
@@ -224,9 +226,19 @@ static inline void *tg__push(tg_graph *g, struct tg__table *t) {
     if (t->length == t->chunks * TG__CHUNK && !tg__table_grow(g, t)) return NULL;
     return tg__row(t, t->length++);
 }
-static inline struct tg__node *tg__node_of(const tg_graph *g, uint32_t id) { return tg__row(&g->nodes, id); }
-static inline struct tg__value *tg__value_of(const tg_graph *g, uint32_t id) { return tg__row(&g->values, id); }
-static inline struct tg__fact *tg__fact_of(const tg_graph *g, uint32_t id) { return tg__row(&g->facts, id); }
+/* Rows are kept for the next growth: a loop of mark and rewind does not allocate. */
+static inline void tg__table_cut(struct tg__table *t, uint32_t length) {
+    if (t->length > length) t->length = length;
+}
+static inline struct tg__node *tg__node_of(const tg_graph *g, uint32_t id) {
+    return (struct tg__node *)g->nodes.chunk[id / TG__CHUNK] + id % TG__CHUNK;
+}
+static inline struct tg__value *tg__value_of(const tg_graph *g, uint32_t id) {
+    return (struct tg__value *)g->values.chunk[id / TG__CHUNK] + id % TG__CHUNK;
+}
+static inline struct tg__fact *tg__fact_of(const tg_graph *g, uint32_t id) {
+    return (struct tg__fact *)g->facts.chunk[id / TG__CHUNK] + id % TG__CHUNK;
+}
 static inline struct tg__site *tg__site_of(const tg_graph *g, uint32_t id) { return tg__row(&g->sites, id); }
 static inline struct tg__scope *tg__scope_of(const tg_graph *g, uint32_t id) { return tg__row(&g->scopes, id); }
 static inline struct tg__event *tg__event_of(const tg_graph *g, uint32_t id) { return tg__row(&g->log, id); }
@@ -256,6 +268,7 @@ const struct tg__shape *tg__shape_of(tg_graph *g, const tg_shape *dims, const ch
 const struct tg__shape *tg__broadcast(struct tg__rule *r);
 bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes axes, struct tg__attr *attr);
 void tg__fates_between(const struct tg__shape *small, const struct tg__shape *big, struct tg__attr *attr);
+bool tg__same_dims(const tg_shape *a, const tg_shape *b);
 tg_shape tg__reduced(const tg_shape *dims, const struct tg__attr *fates);
 size_t tg__item_size(tg_dtype dtype);
 const char *tg__dtype_name(tg_dtype dtype);
@@ -264,9 +277,18 @@ const char *tg__shape_text(const tg_shape *dims, char *text, size_t room); /* "[
 /* ------------------------------------------------------------------------------------------------------ tape.c */
 
 tg_graph *tg__graph_new(const struct tg__calculus *calculus, tg_allocator allocator);
-const struct tg__node *tg__get(tg_node a); /* NULL for nil and stale handles; records nothing */
+/* NULL for nil and stale handles; records nothing. */
+static inline const struct tg__node *tg__get(tg_node a) {
+    if (!a.graph || a.id == 0 || a.id >= a.graph->nodes.length) return NULL;
+    const struct tg__node *n = tg__node_of(a.graph, a.id);
+    return n->epoch == a.epoch ? n : NULL;
+}
 const struct tg__node *tg__want(tg_node a, const char *who); /* records what is wrong with the handle */
-tg_node tg__handle(const tg_graph *g, uint32_t id);
+static inline tg_node tg__handle(const tg_graph *g, uint32_t id) {
+    return (tg_node){(tg_graph *)(uintptr_t)g, id, tg__node_of(g, id)->epoch};
+}
+/* For vjps: an operand of a node that is known to be there. */
+static inline tg_node tg__in(tg_node z, int slot) { return tg__handle(z.graph, tg__node_of(z.graph, z.id)->in[slot]); }
 tg_node tg__apply(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr);
 tg_node tg__apply_shaped(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr,
                          const struct tg__shape *shape, tg_dtype dtype);
@@ -289,12 +311,17 @@ void tg__store(tg_dtype dtype, void *data, size_t i, double v);
 enum { TG__LEAF_SITE = 1 }; /* stage 0, for leaves that no TG_LET has placed */
 
 char *tg__name_room(tg_graph *g, size_t bytes); /* where a name is put together before it is given */
-/* full: from tg__name_room. site: the stage the name belongs to, which for an alias is not its node's. */
-bool tg__name_give(tg_graph *g, uint32_t node, const char *full, enum tg__rank rank, uint32_t site);
+/* full: from tg__name_room. site: the stage the name belongs to, which for an alias is not its node's. of: the node
+ * that an adjoint's or a term's name speaks of, 0 for a user's. */
+bool tg__name_give(tg_graph *g, uint32_t node, const char *full, enum tg__rank rank, uint32_t site, uint32_t of);
 uint32_t tg__name_find(tg_graph *g, const char *full); /* the node, 0 for none */
 const char *tg__name_text(const tg_graph *g, uint32_t row);
 uint32_t tg__name_site(const tg_graph *g, uint32_t row);
+uint32_t tg__name_of(const tg_graph *g, uint32_t row);
+uint32_t tg__name_owner(const tg_graph *g, uint32_t row); /* the node that has it */
+uint32_t tg__name_epoch(const tg_graph *g, uint32_t row);
 uint32_t tg__name_next(const tg_graph *g, uint32_t row); /* the node's next name; 0 at the end */
+bool tg__names_init(tg_graph *g);
 bool tg__names_cut(tg_graph *g, uint32_t length);
 void tg__names_free(tg_graph *g);
 uint32_t tg__site_open(tg_graph *g); /* the open stage, made if there is none; 0 if memory is out */
@@ -309,6 +336,7 @@ uint32_t tg__scope_depth(const tg_graph *g);
 
 struct tg__sweep {
     uint32_t out, epoch;
+    uint32_t first_name, last_name; /* rows of the names it gave: first to last - 1 */
     struct tg__adjoint **chunk; /* one for TG__CHUNK nodes, NULL where nothing arrived */
 };
 struct tg__sweep *tg__sweep_new(tg_graph *g, uint32_t out);
@@ -324,9 +352,11 @@ bool tg__log(tg_graph *g, struct tg__event e); /* log.c */
 /* --------------------------------------------------------------------------------------------- value.c run.c */
 
 bool tg__values_grow(tg_graph *g);
+bool tg__values_ready(tg_graph *g); /* the same, failing as a run does */
 bool tg__value_room(tg_graph *g, uint32_t id); /* memory for the node's own data */
 void tg__values_cut(tg_graph *g, uint32_t length);
 void tg__columns_cut(tg_graph *g, size_t strings); /* columns.c */
+uint32_t tg__columns_epoch(const tg_graph *g, size_t strings); /* of the newest labels below it */
 void tg__settle(tg_graph *g); /* invalidates what depends on leaves set since */
 bool tg__valid(tg_graph *g, uint32_t id);
 

@@ -69,17 +69,17 @@ tg_node tg_const(tg_graph *g, tg_dtype dtype, tg_shape shape, const void *data) 
 
 tg_node tg_scalar(tg_graph *g, tg_dtype dtype, double v) {
     if (!g || (g->error.status && !g->error.running)) return tg_nil(g);
+    union { float f; double d; int32_t i; } data = {.d = 0};
+    if (dtype == TG_I32 && !(v > -2147483649.0 && v < 2147483648.0))
+        return tg_fail(g, TG_ARGUMENT, "scalar: %g does not fit i32", v);
+    tg__store(dtype, &data, 0, v);
     struct tg__scalar key, *s = NULL;
     memset(&key, 0, sizeof key);
-    memcpy(&key.key.bits, &v, sizeof v);
+    memcpy(&key.key.bits, &data, sizeof data); /* what is stored: 0.1 and 0.1f are the same f32 */
     key.key.dtype = dtype;
     HASH_FIND(hh, g->by_scalar, &key.key, sizeof key.key, s);
     if (s) return tg__handle(g, s->node);
 
-    union { float f; double d; int32_t i; } data;
-    if (dtype == TG_I32 && !(v > -2147483649.0 && v < 2147483648.0))
-        return tg_fail(g, TG_ARGUMENT, "scalar: %g does not fit i32", v);
-    if (dtype == TG_F32 || dtype == TG_F64 || dtype == TG_I32) tg__store(dtype, &data, 0, v);
     tg_node a = tg_const(g, dtype, tg_shape0(), &data);
     if (tg_is_nil(a)) return a;
     s = tg__push(g, &g->scalars);
@@ -110,6 +110,7 @@ void tg__scalars_free(tg_graph *g) { HASH_CLEAR(hh, g->by_scalar); }
 bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v) {
     const struct tg__node *n = tg__node_of(g, id);
     if (n->op != &tg__op_const || n->shape->count != 1) return false;
+    if (id >= g->values.length || !tg__value_of(g, id)->valid) return false; /* memory ran out while it was made */
     *v = tg__load((tg_dtype)n->dtype, tg__value_of(g, id)->data, 0);
     return true;
 }
@@ -127,7 +128,7 @@ static const struct tg__node *settable(tg_node a, const void *data, const char *
     else if (!data && n->shape->count)
         tg__fail_run(a.graph, TG_ARGUMENT, 0, "%s: data for %s is NULL", who,
                      tg__quote(a.graph, a.id, name, sizeof name));
-    else if (tg__values_grow(a.graph))
+    else if (tg__values_ready(a.graph))
         return n;
     return NULL;
 }
@@ -143,11 +144,11 @@ tg_status tg_set(tg_node a, const void *data) {
     tg__clear_run(g);
     if (!settable(a, data, "set")) return g->error.status;
     struct tg__value *v = tg__value_of(g, a.id);
-    g->busy = true; /* out of memory here is cured by a second try, not by a rewind */
     if (v->bound) {
         *v = (struct tg__value){0};
         g->bound--;
     }
+    g->busy = true;
     bool filled = fill(a, data);
     g->busy = false;
     touch(g, a.id);
@@ -163,7 +164,8 @@ tg_status tg_bind(tg_node a, const void *data) {
     struct tg__value *v = tg__value_of(g, a.id);
     if (v->owned) tg__data_free(g, (void *)(uintptr_t)v->data, n->shape->count * tg__item_size((tg_dtype)n->dtype));
     if (!v->bound) g->bound++;
-    *v = (struct tg__value){.data = data, .valid = true, .bound = true};
+    static const double nothing = 0; /* a valid value is never NULL, of no elements either */
+    *v = (struct tg__value){.data = data ? data : &nothing, .valid = true, .bound = true};
     touch(g, a.id);
     return TG_OK;
 }

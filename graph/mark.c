@@ -3,6 +3,17 @@
 
 enum { NODES, NAMES, SITES, SCOPES, LOG, SWEEPS, SERIAL, LAST, SCOPE, SITE };
 
+/* The newest epoch among the last rows below a mark. A row written after a rewind is newer than every mark taken before
+ * it, so this number tells a mark's own history from another one that has grown to the same length. */
+static uint32_t last_epoch(const tg_graph *g, const tg_mark *m) {
+    uint32_t epochs[] = {tg__node_of(g, m->at[NODES] - 1)->epoch, tg__name_epoch(g, m->at[NAMES] - 1),
+                         tg__scope_of(g, m->at[SCOPES] - 1)->epoch, tg__columns_epoch(g, m->strings)};
+    uint32_t newest = 0;
+    for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++)
+        if (epochs[i] > newest) newest = epochs[i];
+    return newest;
+}
+
 tg_mark tg_mark_now(tg_graph *g) {
     tg_mark m = {.graph = g};
     if (!g) return m;
@@ -13,10 +24,10 @@ tg_mark tg_mark_now(tg_graph *g) {
     m.at[LOG] = g->log.length;
     m.at[SWEEPS] = g->sweeps.length;
     m.at[SERIAL] = g->error.status ? g->error.serial : 0;
-    m.at[LAST] = tg__node_of(g, g->nodes.length - 1)->epoch;
     m.at[SCOPE] = g->scope;
     m.at[SITE] = g->site;
     m.strings = tg__arena_total(&g->strings);
+    m.at[LAST] = last_epoch(g, &m);
     return m;
 }
 
@@ -24,7 +35,7 @@ static bool stands(const tg_graph *g, const tg_mark *m) {
     return m->at[NODES] >= 1 && m->at[NODES] <= g->nodes.length && m->at[NAMES] <= g->names.length &&
            m->at[SITES] <= g->sites.length && m->at[SCOPES] <= g->scopes.length && m->at[LOG] <= g->log.length &&
            m->at[SWEEPS] <= g->sweeps.length && m->strings <= tg__arena_total(&g->strings) &&
-           tg__node_of(g, m->at[NODES] - 1)->epoch == m->at[LAST];
+           last_epoch(g, m) == m->at[LAST];
 }
 
 /* The stages that were open at the mark, in the scope of then and around it, are open again. */
@@ -46,11 +57,11 @@ tg_status tg_rewind(tg_graph *g, tg_mark m) {
     tg__scalars_cut(g, m.at[NODES]);
     tg__values_cut(g, m.at[NODES]);
     tg__columns_cut(g, m.strings);
-    tg__table_cut(g, &g->facts, m.at[NODES]);
-    tg__table_cut(g, &g->nodes, m.at[NODES]);
+    tg__table_cut(&g->facts, m.at[NODES]);
+    tg__table_cut(&g->nodes, m.at[NODES]);
     tg__sites_cut(g, m.at[SITES]);
-    tg__table_cut(g, &g->scopes, m.at[SCOPES]);
-    tg__table_cut(g, &g->log, m.at[LOG]);
+    tg__table_cut(&g->scopes, m.at[SCOPES]);
+    tg__table_cut(&g->log, m.at[LOG]);
     tg__arena_cut(g, &g->strings, m.strings);
     g->epoch++;
     reopen(g, &m);

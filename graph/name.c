@@ -5,10 +5,14 @@
 struct tg__label {
     UT_hash_handle hh;
     const char *text;
-    uint32_t node, next; /* next: the node's next name */
-    uint32_t site;       /* the stage it belongs to: an alias has its own */
-    uint32_t displaced;  /* the row that lost this string to us, and has it back when we go */
+    uint32_t node, next, before; /* the node's next name, and the one before */
+    uint32_t last;               /* of a node's first name: its last one */
+    uint32_t of;                 /* the node whose adjoint or term it names */
+    uint32_t site;               /* the stage it belongs to: an alias has its own */
+    uint32_t epoch;
     uint8_t rank;
+    struct tg__label *loser; /* the label that lost this string to us, and has it back when we go: */
+    const char *lost;        /* the very bytes, for ours go too */
 };
 
 uint32_t tg__label_size(void) { return sizeof(struct tg__label); }
@@ -18,6 +22,9 @@ static struct tg__label *label(const tg_graph *g, uint32_t row) { return tg__row
 const char *tg__name_text(const tg_graph *g, uint32_t row) { return label(g, row)->text; }
 uint32_t tg__name_next(const tg_graph *g, uint32_t row) { return label(g, row)->next; }
 uint32_t tg__name_site(const tg_graph *g, uint32_t row) { return label(g, row)->site; }
+uint32_t tg__name_of(const tg_graph *g, uint32_t row) { return label(g, row)->of; }
+uint32_t tg__name_epoch(const tg_graph *g, uint32_t row) { return label(g, row)->epoch; }
+uint32_t tg__name_owner(const tg_graph *g, uint32_t row) { return label(g, row)->node; }
 
 static struct tg__label *lookup(const tg_graph *g, const char *text) {
     struct tg__label *e = NULL;
@@ -44,6 +51,9 @@ static void unhash(tg_graph *g, struct tg__label *e) {
     e->hh.tbl = NULL;
 }
 
+/* Row 0 has the name that nobody can have, so that the table is never empty: putting a name back then needs no memory. */
+bool tg__names_init(tg_graph *g) { return hash(g, label(g, 0), ""); }
+
 /* text.1, or the next number that nobody has. */
 static const char *variant(tg_graph *g, const char *text) {
     size_t n = strlen(text) + 16;
@@ -56,9 +66,12 @@ static const char *variant(tg_graph *g, const char *text) {
 }
 
 static void chain(tg_graph *g, struct tg__label *e, uint32_t row) {
-    uint32_t *link = &tg__fact_of(g, e->node)->name;
-    while (*link) link = &label(g, *link)->next;
-    *link = row;
+    struct tg__fact *fact = tg__fact_of(g, e->node);
+    if (!fact->name) fact->name = row;
+    struct tg__label *first = label(g, fact->name);
+    e->before = first->last;
+    if (e->before) label(g, e->before)->next = row;
+    first->last = row;
 }
 
 static bool add(tg_graph *g, struct tg__label new) {
@@ -66,6 +79,7 @@ static bool add(tg_graph *g, struct tg__label new) {
     struct tg__label *e = tg__push(g, &g->names);
     if (!e) return false;
     *e = new;
+    e->epoch = g->epoch;
     if (!hash(g, e, e->text) || !tg__log(g, (struct tg__event){.node = e->node, .term = row, .kind = TG_NAMED})) {
         unhash(g, e);
         g->names.length--;
@@ -73,12 +87,6 @@ static bool add(tg_graph *g, struct tg__label new) {
     }
     chain(g, e, row);
     return true;
-}
-
-static uint32_t row_of(const tg_graph *g, const struct tg__label *e) {
-    uint32_t row = tg__fact_of(g, e->node)->name;
-    while (label(g, row) != e) row = label(g, row)->next;
-    return row;
 }
 
 static void refuse(tg_graph *g, const struct tg__label *e, uint32_t node) {
@@ -89,11 +97,13 @@ static void refuse(tg_graph *g, const struct tg__label *e, uint32_t node) {
             tg__node_of(g, node)->op->name, e->node, tg__node_of(g, e->node)->op->name, from);
 }
 
-bool tg__name_give(tg_graph *g, uint32_t node, const char *full, enum tg__rank rank, uint32_t site) {
-    struct tg__label *e = lookup(g, full), new = {.text = full, .node = node, .rank = (uint8_t)rank, .site = site};
+bool tg__name_give(tg_graph *g, uint32_t node, const char *full, enum tg__rank rank, uint32_t site, uint32_t of) {
+    struct tg__label *e = lookup(g, full);
+    struct tg__label new = {.text = full, .node = node, .rank = (uint8_t)rank, .site = site, .of = of};
     if (!e) return add(g, new);
     if (e->node == node) {
         if (rank > e->rank) e->rank = (uint8_t)rank;
+        if (of) e->of = of; /* a cotangent that the user has named as the engine would */
         return true;
     }
     if (rank == TG__USER_NAME && e->rank == TG__USER_NAME) {
@@ -106,17 +116,26 @@ bool tg__name_give(tg_graph *g, uint32_t node, const char *full, enum tg__rank r
         new.text = other;
         return add(g, new);
     }
+    new.loser = e;
+    new.lost = e->text;
     unhash(g, e);
-    new.displaced = row_of(g, e);
-    return hash(g, e, other) && add(g, new);
+    if (hash(g, e, other) && add(g, new)) return true;
+    unhash(g, e);
+    hash(g, e, new.lost);
+    return false;
 }
 
 /* ------------------------------------------------------------------------------------------------------ rewind */
 
-static void unchain(tg_graph *g, uint32_t node, uint32_t row) {
-    uint32_t *link = &tg__fact_of(g, node)->name;
-    while (*link && *link != row) link = &label(g, *link)->next;
-    *link = 0;
+/* The name is its node's last one, for names go in the opposite order to that in which they came. */
+static void unchain(tg_graph *g, const struct tg__label *e) {
+    struct tg__fact *fact = tg__fact_of(g, e->node);
+    if (e->before) {
+        label(g, e->before)->next = 0;
+        label(g, fact->name)->last = e->before;
+    } else {
+        fact->name = 0;
+    }
 }
 
 /* Called while the nodes that go are still there. */
@@ -126,13 +145,12 @@ bool tg__names_cut(tg_graph *g, uint32_t length) {
         uint32_t row = g->names.length - 1;
         struct tg__label *e = label(g, row);
         unhash(g, e);
-        unchain(g, e->node, row);
-        if (e->displaced && e->displaced < length) {
-            struct tg__label *loser = label(g, e->displaced);
-            unhash(g, loser);
-            kept &= hash(g, loser, e->text);
+        unchain(g, e);
+        if (e->loser) {
+            unhash(g, e->loser);
+            kept &= hash(g, e->loser, e->lost);
         }
-        tg__table_cut(g, &g->names, row);
+        tg__table_cut(&g->names, row);
     }
     return kept;
 }

@@ -17,7 +17,7 @@ static tg_status compute(tg_graph *g, uint32_t id) {
         const struct tg__value *x = tg__value_of(g, n->in[i]);
         if (!x->valid) return missing(g, id, n->in[i]);
         c.in[i] = x->data;
-        c.shape[i] = tg__node_of(g, n->in[i])->shape;
+        c.shape[i] = n->flags & TG__SAME_SHAPE ? n->shape : tg__node_of(g, n->in[i])->shape;
     }
     struct tg__value *v = tg__value_of(g, id);
     if (n->op->view) {
@@ -39,11 +39,9 @@ static bool waits(const tg_graph *g, uint32_t id) {
 static tg_status begin(tg_graph *g) {
     tg__clear_run(g);
     if (g->error.status) return g->error.status;
-    g->busy = true;
-    bool grown = tg__values_grow(g);
-    g->busy = false;
+    if (!tg__values_ready(g)) return g->error.status;
     tg__settle(g);
-    return grown ? TG_OK : g->error.status;
+    return TG_OK;
 }
 
 static tg_status run(tg_graph *g, uint32_t last) {
@@ -52,8 +50,10 @@ static tg_status run(tg_graph *g, uint32_t last) {
     tg__touch_bound(g);
     tg__settle(g);
     g->busy = true;
-    for (; g->stale <= last && !status; g->stale += !status)
-        if (waits(g, g->stale)) status = compute(g, g->stale);
+    uint32_t id = g->stale;
+    for (; id <= last; id++)
+        if (waits(g, id) && (status = compute(g, id)) != TG_OK) break;
+    g->stale = id;
     g->busy = false;
     return status;
 }
@@ -63,8 +63,8 @@ tg_status tg_run(tg_graph *g) { return g ? run(g, g->nodes.length - 1) : TG_HAND
 tg_status tg_run_to(tg_node a) {
     if (!a.graph) return TG_HANDLE;
     tg__clear_run(a.graph);
-    if (!tg__want(a, "run_to")) return a.graph->error.status;
-    return run(a.graph, a.id);
+    if (tg__get(a)) return run(a.graph, a.id);
+    return tg__fail_run(a.graph, TG_HANDLE, 0, "run_to: the handle is %s", a.id ? "stale: the tape was rewound" : "nil");
 }
 
 /* The oldest node that is not up to date; 0 if there is none. */

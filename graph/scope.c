@@ -70,7 +70,7 @@ tg_node tg_let(tg_node a, const char *name, const char *file, int line) {
     uint32_t row = g->names.length;
     char *full = full_name(g, name);
     if (!full) return tg_nil(g);
-    if (!tg__name_give(g, a.id, full, TG__USER_NAME, tg__fact_of(g, a.id)->site)) {
+    if (!tg__name_give(g, a.id, full, TG__USER_NAME, tg__fact_of(g, a.id)->site, 0)) {
         tg__error_place(g, name, file ? file : "?", line);
         return tg_nil(g);
     }
@@ -86,6 +86,7 @@ void tg_scope_open(tg_graph *g, const char *name) {
     struct tg__scope inner = *outer;
     inner.parent = g->scope;
     inner.depth++;
+    inner.epoch = g->epoch;
     if (name && *name) {
         size_t n = strlen(outer->prefix), m = strlen(name);
         char *prefix = tg__name_room(g, n + m + 2);
@@ -132,19 +133,20 @@ tg_node tg_scope_operand(tg_node x, const char *name) {
     tg_node view = tg_identity(x);
     g->site = outside;
     char *full = tg_is_nil(view) ? NULL : full_name(g, name);
-    return full && tg__name_give(g, view.id, full, TG__USER_NAME, g->sites.length - 1) ? view : tg_nil(g);
+    return full && tg__name_give(g, view.id, full, TG__USER_NAME, g->sites.length - 1, 0) ? view : tg_nil(g);
 }
 
 /* ------------------------------------------------------------------------------------------------------ rewind */
 
 void tg__sites_cut(tg_graph *g, uint32_t length) {
-    for (uint32_t i = g->sites.length; i-- > length;) {
+    for (uint32_t i = g->sites.length; i > length;) {
+        i--;
         const struct tg__site *site = tg__site_of(g, i);
         if (site->leaf && site->leaf < g->facts.length) tg__fact_of(g, site->leaf)->site = TG__LEAF_SITE;
         struct tg__scope *scope = tg__scope_of(g, site->scope);
         if (site->stage && scope->stages >= site->stage) scope->stages = site->stage - 1;
     }
-    tg__table_cut(g, &g->sites, length);
+    tg__table_cut(&g->sites, length);
 }
 
 /* Undoes what a TG_LET since the mark wrote into a stage that was open at the mark. */

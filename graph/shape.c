@@ -156,6 +156,10 @@ bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes
     return true;
 }
 
+bool tg__same_dims(const tg_shape *a, const tg_shape *b) {
+    return a->rank == b->rank && memcmp(a->dim, b->dim, sizeof a->dim) == 0;
+}
+
 tg_shape tg__reduced(const tg_shape *dims, const struct tg__attr *fates) {
     tg_shape z = {.rank = 0};
     for (int i = 0; i < dims->rank; i++)

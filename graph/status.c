@@ -2,9 +2,12 @@
  * A build error stays until the tape is rewound below it; a run error stays until the next run. */
 #include "graph.h"
 
+/* Whatever text comes in, a terminal that shows it must have nothing to obey: no control bytes, no U+0080 to U+009F. */
 static void append(char *text, size_t room, const char *format, va_list args) {
     size_t n = strlen(text);
     vsnprintf(text + n, room - n, format, args);
+    for (unsigned char *s = (unsigned char *)text + n; *s; s++)
+        if ((*s < 0x20 && *s != '\n') || *s == 0x7f || (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)) *s = '?';
 }
 
 TG_FORMAT_(3, 4) static void add(char *text, size_t room, const char *format, ...) {

@@ -16,7 +16,7 @@ struct tg__sweep *tg__sweep_new(tg_graph *g, uint32_t out) {
         return NULL;
     }
     memset(chunk, 0, bytes);
-    *s = (struct tg__sweep){.out = out, .epoch = g->epoch, .chunk = chunk};
+    *s = (struct tg__sweep){.out = out, .epoch = g->epoch, .first_name = g->names.length, .chunk = chunk};
     return s;
 }
 
@@ -48,11 +48,11 @@ struct tg__adjoint *tg__adjoint_make(tg_graph *g, struct tg__sweep *s, uint32_t 
 }
 
 void tg__sweeps_cut(tg_graph *g, uint32_t length) {
-    for (uint32_t id = g->sweeps.length; id-- > length && id > 0;) {
-        struct tg__sweep *s = sweep_row(g, id);
+    for (uint32_t id = g->sweeps.length; id > length && id > 1;) {
+        struct tg__sweep *s = sweep_row(g, --id);
         uint32_t chunks = chunk_count(s->out);
         for (uint32_t i = 0; i < chunks; i++) tg__release(g, s->chunk[i], TG__CHUNK * sizeof **s->chunk);
         tg__release(g, s->chunk, chunks * sizeof *s->chunk);
     }
-    tg__table_cut(g, &g->sweeps, length);
+    tg__table_cut(&g->sweeps, length);
 }

@@ -30,7 +30,7 @@ tg_graph *tg__graph_new(const struct tg__calculus *calculus, tg_allocator alloca
     g->log.size = sizeof(struct tg__event);
     g->sweeps.size = sizeof(struct tg__sweep);
     g->scalars.size = tg__scalar_size();
-    if (!reserve_nothing(g) || !tg__scopes_init(g)) {
+    if (!reserve_nothing(g) || !tg__names_init(g) || !tg__scopes_init(g)) {
         tg_graph_free(g);
         return NULL;
     }
@@ -55,16 +55,6 @@ void tg_graph_free(tg_graph *g) {
 
 tg_node tg_nil(tg_graph *g) { return (tg_node){.graph = g}; }
 bool tg_is_nil(tg_node a) { return a.id == 0; }
-
-tg_node tg__handle(const tg_graph *g, uint32_t id) {
-    return (tg_node){(tg_graph *)(uintptr_t)g, id, tg__node_of(g, id)->epoch};
-}
-
-const struct tg__node *tg__get(tg_node a) {
-    if (!a.graph || a.id == 0 || a.id >= a.graph->nodes.length) return NULL;
-    const struct tg__node *n = tg__node_of(a.graph, a.id);
-    return n->epoch == a.epoch ? n : NULL;
-}
 
 const struct tg__node *tg__want(tg_node a, const char *who) {
     const struct tg__node *n = tg__get(a);

@@ -12,6 +12,14 @@ bool tg__values_grow(tg_graph *g) {
     return true;
 }
 
+/* For runs: out of memory here is cured by a second try, not by a rewind. */
+bool tg__values_ready(tg_graph *g) {
+    g->busy = true;
+    bool grown = tg__values_grow(g);
+    g->busy = false;
+    return grown;
+}
+
 static size_t bytes_of(const tg_graph *g, uint32_t id) {
     const struct tg__node *n = tg__node_of(g, id);
     return n->shape->count * tg__item_size((tg_dtype)n->dtype);
@@ -29,12 +37,13 @@ bool tg__value_room(tg_graph *g, uint32_t id) {
 }
 
 void tg__values_cut(tg_graph *g, uint32_t length) {
-    for (uint32_t id = g->values.length; id-- > length;) {
+    for (uint32_t id = g->values.length; id > length;) {
+        id--;
         struct tg__value *v = tg__value_of(g, id);
         if (v->owned) tg__data_free(g, (void *)(uintptr_t)v->data, bytes_of(g, id));
         g->bound -= v->bound;
     }
-    tg__table_cut(g, &g->values, length);
+    tg__table_cut(&g->values, length);
     if (g->stale > length && length > 0) g->stale = length;
 }
 

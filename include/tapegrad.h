@@ -262,7 +262,10 @@ TG_API tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) T
 
 TG_API void tg_print(tg_graph *g, FILE *file);                                     /* the tape as a table */
 TG_API void tg_print_part(tg_graph *g, FILE *file, uint32_t first, uint32_t count);
-TG_API void tg_print_steps(tg_grads d, FILE *file);  /* stages forward, then backward, named nodes with their formula */
+
+/* Named nodes stage by stage, forward 1…n and then the sweep's names backward n…0, each with its formula and a summary
+ * of its value. scope: "" for what was written in none, "bn1/" for one of them, NULL for all, one behind the other. */
+TG_API void tg_print_steps(tg_grads d, const char *scope, FILE *file);
 TG_API void tg_print_ledger(tg_grads d, tg_node a, FILE *file); /* each term: sender, path, share of the whole */
 TG_API void tg_print_operators(FILE *file);                     /* the table of operators, Markdown */
 
@@ -303,35 +306,41 @@ TG_API TG_CHECK tg_status tg_compare(tg_node a, tg_array other, double tolerance
 TG_API TG_CHECK tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, tg_node x, double tolerance,
                                      tg_difference *rows, size_t *first);
 
-/* Gradient check of `out` with respect to every input and param leaf it depends on: fourth-order central differences
- * of Σ cotangent·out against a backward sweep, both on an f64 twin of the tape (the graph itself is not changed). */
+/* Gradient check of `out` with respect to every input and param leaf that its sweep reaches: fourth-order central
+ * differences of Σ cotangent·out against tg_backward, both on an f64 twin of the tape (the graph itself is not changed;
+ * its leaves must have values). Each column (last axis) of a leaf is judged by its own scale, the largest gradient in
+ * it; steps are relative to the column's range and shortened or lengthened until the differences settle, so a kink
+ * beside x does no harm. Differences see through tg_detach: where what it stops matters, the check fails.
+ * The verdict of a leaf is that of its weightiest element: FAIL > NOISE > KINK > PASS > VACUOUS. */
 typedef enum tg_verdict {
-    TG_PASS,
-    TG_FAIL,    /* they differ: see index, ours, numeric */
-    TG_VACUOUS, /* the gradient lies below the noise, so nothing is proved: change the cotangent */
-    TG_KINK,    /* the worst element sits where the function has two slopes */
-    TG_NOISE    /* the differences do not settle to the tolerance */
+    TG_PASS,    /* in every column that is not vacuous, of which there is one, they agree to the tolerance */
+    TG_FAIL,    /* they differ: see index, ours, numeric; or ours is not finite and the differences are */
+    TG_VACUOUS, /* the gradient lies below the noise in all columns, so nothing is proved: change the cotangent */
+    TG_KINK,    /* at an element the function has two slopes (relu at 0, ties of max); the others agree */
+    TG_NOISE    /* at an element the differences do not settle to the tolerance, or are not finite; none is refuted */
 } tg_verdict;
 
 typedef struct tg_check {
     tg_node leaf;
     tg_verdict verdict;
-    double error;        /* of the worst column, over its largest gradient */
-    size_t index;        /* of the worst element */
+    double error;        /* |ours - numeric| of the worst element, over the largest gradient of its column */
+    double noise;        /* of that numeric, over the same */
+    size_t index;        /* of the worst element, among those that the verdict is about */
     double ours, numeric;
     size_t vacuous;      /* columns whose gradient is below the noise, out of columns */
     size_t columns;
 } tg_check;
 
 typedef struct tg_check_options {
-    double tolerance;      /* 0: 1e-8 */
-    uint64_t seed;         /* of the random cotangent */
-    const double *cotangent; /* of out's size; NULL: random, from seed */
-    void (*progress)(void *user, size_t done, size_t total); /* elements; may be NULL */
+    double tolerance;        /* 0: 1e-8 */
+    uint64_t seed;           /* of the random cotangent */
+    const double *cotangent; /* of out's size; NULL: random, ±0.5 to ±1.5, from seed; 1 where out is a single number */
+    void (*progress)(void *user, size_t done, size_t total); /* elements, every so often; may be NULL */
     void *user;
 } tg_check_options;
 
-/* Fills checks[room], one per leaf in tape order, and *count with how many there are. options: NULL for defaults. */
+/* Fills checks[room], one per leaf in tape order, and *count with how many there are. options: NULL for defaults.
+ * An element costs 8 runs of the tape up to out, more where the differences are slow to settle. */
 TG_API TG_CHECK tg_status tg_check_gradient(tg_node out, const tg_check_options *options, tg_check *checks, size_t room,
                                             size_t *count);
 TG_API const char *tg_verdict_name(tg_verdict v);

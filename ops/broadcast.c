@@ -149,7 +149,11 @@ tg_status tg__run_elementwise(struct tg__call *c) {
     static const size_t together[TG__OPERANDS] = {1, 1, 1};
     const size_t count = c->node->shape->count;
     if (count == 0) return TG_OK;
-    if (count == 1 || c->node->flags & TG__SAME_SHAPE) {
+    if (count == 1) {
+        c->node->op->loop[c->node->dtype == TG_F64](c->out, c->in, together, 1);
+        return TG_OK;
+    }
+    if (c->node->flags & TG__SAME_SHAPE) {
         run_flat(c, together, count);
         return TG_OK;
     }

@@ -6,7 +6,7 @@
 static int64_t dim_along(const tg_shape *x, tg_axes axes, bool *reduced) {
     int64_t count = 1;
     for (int i = 0; i < x->rank; i++) reduced[i] = axes.count == -1;
-    for (int i = 0; i < axes.count; i++) {
+    for (int i = 0; i < axes.count && i < TG_MAX_RANK; i++) {
         int a = axes.axis[i] < 0 ? axes.axis[i] + x->rank : axes.axis[i];
         if (a >= 0 && a < x->rank) reduced[a] = true; /* others are refused by the sum */
     }
@@ -68,8 +68,8 @@ tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope) {
     tg_graph *g = scores.graph;
     const tg_shape dims = tg_dims(scores);
     if (!tg_is_nil(scores) && (dims.rank != 2 || dims.dim[0] == 0))
-        return tg_fail(g, TG_SHAPE, "softmax_loss: scores '%.60s' must be [N, C] with N > 0, not of rank %d",
-                       tg_name(scores), dims.rank);
+        return tg_fail(g, TG_SHAPE, "softmax_loss: scores '%.60s' must be [N, C] with N > 0; rank %d, N = %lld",
+                       tg_name(scores), dims.rank, (long long)dims.dim[0]);
     tg_scope_open(g, scope);
     scores = tg_scope_operand(scores, "scores");
     const tg_axes row = tg_axis(1);

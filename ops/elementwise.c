@@ -18,7 +18,9 @@
         T *restrict z = out;                                                                                           \
         const T *x = in[0], *y = (operands) > 1 ? in[1] : x, *w = (operands) > 2 ? in[2] : x;                          \
         const size_t sy = (operands) > 1 ? step[1] : 1, sw = (operands) > 2 ? step[2] : 1;                             \
-        if (step[0] == 1 && sy == 1 && sw == 1)                                                                        \
+        if (n == 1)                                                                                                    \
+            LOOP(T, 0, 0, 0, forward)                                                                                  \
+        else if (step[0] == 1 && sy == 1 && sw == 1)                                                                   \
             LOOP(T, 1, 1, 1, forward)                                                                                  \
         else if (step[0] == 1 && sy == 0 && sw == 1)                                                                   \
             LOOP(T, 1, 0, 1, forward)                                                                                  \
@@ -72,7 +74,7 @@ enum { LANES = 16 };
 
 #define VJP(id, to_x, to_y, to_w)                                                                                      \
     static tg_node id##_vjp(tg_node z, tg_node g, int slot) {                                                          \
-        const tg_node x = tg_operand(z, 0), y = tg_operand(z, 1), w = tg_operand(z, 2);                                \
+        const tg_node x = tg__in(z, 0), y = tg__in(z, 1), w = tg__in(z, 2); /* id 0 beyond the last */                                \
         (void)x, (void)y, (void)w;                                                                                     \
         return slot == 0 ? (to_x) : slot == 1 ? (to_y) : (to_w);                                                       \
     }

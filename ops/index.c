@@ -11,7 +11,7 @@ static bool labels_fit(struct tg__rule *r, const tg_shape *rows, const char *nee
         return false;
     }
     r->dtype = (tg_dtype)r->from[0]->dtype;
-    if (memcmp(rows, &label->shape->dims, sizeof *rows) == 0) return true;
+    if (tg__same_dims(rows, &label->shape->dims)) return true;
     tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "labels %s %s do not fit %s: %s", a,
              tg__shape_text(&label->shape->dims, as, sizeof as),
              tg__shape_text(&r->from[0]->shape->dims, bs, sizeof bs), needed);
@@ -88,7 +88,7 @@ static tg_node scatter_vjp(tg_node z, tg_node g, int slot) {
 const struct tg_op tg__op_gather = {.name = "gather", .formula = "z = x[y]", .gradient = "scatter(g, y)",
                                     .operands = 2, .shape = gather_shape, .run = gather_run, .vjp = gather_vjp,
                                     .low = -2, .high = 2};
-const struct tg_op tg__op_scatter = {.name = "scatter", .formula = "z = scatter(x, y)", .gradient = "g[y]",
+const struct tg_op tg__op_scatter = {.name = "scatter", .formula = "z = scatter(x, y, number)", .gradient = "g[y]",
                                      .operands = 2, .shape = scatter_shape, .run = scatter_run, .vjp = scatter_vjp,
                                      .low = -2, .high = 2};
 

@@ -39,7 +39,7 @@ tg_node tg_detach(tg_node x) { return tg__apply(&tg__op_detach, &x, NULL); }
 
 static tg_node reshape_vjp(tg_node z, tg_node g, int slot) { return tg_reshape(g, tg_dims(tg_operand(z, slot))); }
 
-const struct tg_op tg__op_reshape = {.name = "reshape", .formula = "z = reshape(x)", .gradient = "g in x's shape",
+const struct tg_op tg__op_reshape = {.name = "reshape", .formula = "z = reshape(x, shape)", .gradient = "g in x's shape",
                                      .operands = 1, .view = true, .shape = any_dtype, .run = nothing,
                                      .vjp = reshape_vjp, .through = true, .low = -2, .high = 2};
 
@@ -94,7 +94,7 @@ static tg_status cast_run(struct tg__call *c) {
 
 static tg_node cast_vjp(tg_node z, tg_node g, int slot) { return tg_cast(g, tg_dtype_of(tg_operand(z, slot))); }
 
-const struct tg_op tg__op_cast = {.name = "cast", .formula = "z = cast(x)", .gradient = "g cast back", .operands = 1,
+const struct tg_op tg__op_cast = {.name = "cast", .formula = "z = cast(x, dtype)", .gradient = "g cast back", .operands = 1,
                                   .shape = cast_shape, .run = cast_run, .vjp = cast_vjp, .through = true,
                                   .low = -2, .high = 2};
 
@@ -153,7 +153,7 @@ static tg_node transpose_vjp(tg_node z, tg_node g, int slot) {
     return tg_transpose(g, back);
 }
 
-const struct tg_op tg__op_transpose = {.name = "transpose", .formula = "z = transpose(x)",
+const struct tg_op tg__op_transpose = {.name = "transpose", .formula = "z = transpose(x, order)",
                                        .gradient = "g transposed back", .operands = 1, .shape = any_dtype,
                                        .run = transpose_run, .vjp = transpose_vjp, .through = true,
                                        .low = -2, .high = 2};
@@ -199,7 +199,7 @@ static tg_node expand_vjp(tg_node z, tg_node g, int slot) {
     return tg__sum(g, tg__node_of(z.graph, z.id)->attr);
 }
 
-const struct tg_op tg__op_expand = {.name = "expand", .formula = "z = expand(x)", .gradient = "sum of g along the axes",
+const struct tg_op tg__op_expand = {.name = "expand", .formula = "z = expand(x, shape)", .gradient = "sum of g along the axes",
                                     .operands = 1, .shape = any_dtype, .run = expand_run, .vjp = expand_vjp,
                                     .through = true, .low = -2, .high = 2};
 
@@ -236,6 +236,6 @@ tg_node tg_expand_axes(tg_node x, tg_shape shape, tg_axes axes) {
     struct tg__attr fates;
     if (!tg__fates(x.graph, &tg__op_expand, x, shape.rank, axes, &fates)) return tg_nil(x.graph);
     tg_shape needed = tg__reduced(&z->dims, &fates);
-    if (memcmp(&needed, &n->shape->dims, sizeof needed) != 0) return refuse_expand(x, &shape);
+    if (!tg__same_dims(&needed, &n->shape->dims)) return refuse_expand(x, &shape);
     return tg__expand(x, z, &fates);
 }

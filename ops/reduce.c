@@ -133,11 +133,11 @@ static tg_status reduce(struct tg__call *call, reducer *f, bool may_split) {
     if (results == 0) return TG_OK;
     const struct plan p = plan_of(call->shape[0], call->node->attr);
     const struct cut c = cut_of(&p, item, may_split);
-    const size_t tasks = p.outer * c.blocks * c.groups, work = p.outer * p.rows * p.run;
+    const size_t tasks = p.outer * c.blocks * c.groups;
     const size_t result_run = p.inner_reduced ? 1 : p.run;
     char *partial = call->out;
     if (c.groups > 1 && !(partial = tg__alloc(call->graph, c.groups * results * item))) return TG_MEMORY;
-#pragma omp parallel for schedule(static) if (work >= TG__PARALLEL)
+#pragma omp parallel for schedule(static) if (p.outer * p.rows * p.run >= TG__PARALLEL)
     for (size_t i = 0; i < tasks; i++) {
         const struct task t = task_of(&p, &c, i);
         size_t group = i % c.groups, outer = i / c.groups / c.blocks;
@@ -179,7 +179,7 @@ static tg_node sum_vjp(tg_node z, tg_node g, int slot) {
     return tg__expand(g, tg__node_of(x.graph, x.id)->shape, tg__node_of(z.graph, z.id)->attr);
 }
 
-const struct tg_op tg__op_sum = {.name = "sum", .formula = "z = sum(x)", .gradient = "g repeated along the axes",
+const struct tg_op tg__op_sum = {.name = "sum", .formula = "z = sum(x, axes)", .gradient = "g repeated along the axes",
                                  .operands = 1, .shape = reduced_shape, .run = sum_run, .vjp = sum_vjp,
                                  .magnitude = &tg__op_sum, .low = -2, .high = 2};
 
@@ -214,7 +214,7 @@ static tg_node max_vjp(tg_node z, tg_node g, int slot) {
     return tg_where(tied, tg__expand(share, full, fates), tg_scalar_like(x, 0));
 }
 
-const struct tg_op tg__op_max = {.name = "max", .formula = "z = max(x)", .gradient = "g, shared equally by the ties",
+const struct tg_op tg__op_max = {.name = "max", .formula = "z = max(x, axes)", .gradient = "g, shared equally by the ties",
                                  .operands = 1, .shape = max_shape, .run = max_run, .vjp = max_vjp,
                                  .low = -2, .high = 2};
 

@@ -36,37 +36,33 @@ static bool next_line(struct csv *c) {
 
 static bool is_blank(char byte) { return byte == ' ' || byte == '\t' || byte == '\r'; }
 
-/* Behind the cell stands a comma or the end of the line, which is passed with the last cell. */
-static bool end_cell(struct csv *c, char *at) {
-    while (at < c->stop && is_blank(*at)) at++;
-    if (at < c->stop && *at != ',') return refuse(c, "text behind the closing quote");
-    c->at = at + 1;
-    return true;
-}
-
-static bool next_cell(struct csv *c, struct cell *cell) {
-    char *at = c->at, *close;
-    c->column++;
-    while (at < c->stop && is_blank(*at)) at++;
-    cell->quoted = at < c->stop && *at == '"';
-    if (!cell->quoted) {
-        close = memchr(at, ',', (size_t)(c->stop - at));
-        if (close == NULL) close = c->stop;
-        cell->text = at;
-        c->at = close + 1;
-        while (close > at && is_blank(close[-1])) close--;
-        cell->length = (size_t)(close - at);
-        return true;
-    }
-    cell->text = at + 1;
-    for (close = at + 1; close < c->stop; close++) {
+static bool quoted_cell(struct csv *c, char *at, struct cell *cell) {
+    char *close = at;
+    for (; close < c->stop; close++) {
         if (*close != '"') continue;
         if (close + 1 == c->stop || close[1] != '"') break;
         close++;
     }
     if (close >= c->stop) return refuse(c, "a quote is not closed in this line");
-    cell->length = (size_t)(close - cell->text);
-    return end_cell(c, close + 1);
+    *cell = (struct cell){.text = at, .length = (size_t)(close - at), .quoted = true};
+    for (at = close + 1; at < c->stop && is_blank(*at);) at++;
+    if (at < c->stop && *at != ',') return refuse(c, "text behind the closing quote");
+    c->at = at + 1;
+    return true;
+}
+
+/* Passes the comma behind the cell too, or the end of the line. */
+static bool next_cell(struct csv *c, struct cell *cell) {
+    char *at = c->at;
+    c->column++;
+    while (at < c->stop && is_blank(*at)) at++;
+    if (at < c->stop && *at == '"') return quoted_cell(c, at + 1, cell);
+    char *stop = memchr(at, ',', (size_t)(c->stop - at));
+    if (stop == NULL) stop = c->stop;
+    c->at = stop + 1;
+    while (stop > at && is_blank(stop[-1])) stop--;
+    *cell = (struct cell){.text = at, .length = (size_t)(stop - at)};
+    return true;
 }
 
 static bool more_cells(const struct csv *c) { return c->at <= c->stop; }
@@ -109,7 +105,7 @@ static char *copy_name(char *to, const struct cell *cell, size_t column) {
 
 static bool read_names(struct csv *c, tg_table *table) {
     next_line(c);
-    const char **names = tg__keep(c->graph, table->columns * (sizeof *names + LONGEST) + (size_t)(c->stop - c->at));
+    const char **names = tg__keep(c->graph, &c->graph->kept, table->columns * (sizeof *names + LONGEST) + (size_t)(c->stop - c->at));
     if (names == NULL) return false;
     char *text = (char *)(names + table->columns);
     for (size_t i = 0; i < table->columns; i++) {
@@ -150,7 +146,7 @@ static bool read_row(struct csv *c, double *row, const tg_table *table) {
 static bool read_rows(struct csv *c, tg_table *table) {
     size_t cells = c->at < c->end;
     for (char *p = c->at; p < c->end; p++) cells += *p == ',' || *p == '\n';
-    double *data = tg__keep(c->graph, cells * sizeof *data);
+    double *data = tg__keep(c->graph, &c->graph->kept, cells * sizeof *data);
     if (data == NULL) return false;
     while (next_line(c)) {
         if (!read_row(c, data + table->rows * table->columns, table)) return false;

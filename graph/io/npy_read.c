@@ -100,12 +100,12 @@ static bool arrange(const struct tg__reader *r, const struct tg__npy *npy, size_
 static void *read_data(struct tg__reader *r, const struct tg__npy *npy, size_t count) {
     size_t item = tg__item_size(npy->dtype), raw_bytes = count * npy->item;
     bool as_is = npy->item == item && (!npy->fortran || npy->shape.rank < 2);
-    char *raw = as_is ? tg__keep(r->graph, raw_bytes) : tg__alloc(r->graph, raw_bytes);
+    char *raw = as_is ? tg__keep(r->graph, &r->graph->kept, raw_bytes) : tg__alloc(r->graph, raw_bytes);
     if (raw == NULL) return NULL;
     bool ok = tg__read(r, raw, raw_bytes);
     if (ok && npy->swapped) tg__npy_swap(raw, npy->item, count);
     if (as_is) return ok ? raw : NULL;
-    char *data = ok ? tg__keep(r->graph, count * item) : NULL;
+    char *data = ok ? tg__keep(r->graph, &r->graph->kept, count * item) : NULL;
     if (data != NULL && !arrange(r, npy, count, raw, data)) data = NULL;
     tg__release(r->graph, raw, raw_bytes);
     return data;
@@ -116,7 +116,7 @@ static const char *name_of(tg_graph *g, const char *path) {
     const char *base = tg__base(path);
     size_t length = strlen(base);
     if (length > 4 && strcmp(base + length - 4, ".npy") == 0) length -= 4;
-    char *name = tg__keep(g, length + 1);
+    char *name = tg__keep(g, &g->kept, length + 1);
     if (name == NULL) return NULL;
     memcpy(name, base, length);
     name[length] = '\0';

@@ -1,0 +1,48 @@
+/* The parts of the flagship: options, data, the model, the reports. */
+#ifndef FLAGSHIP_H
+#define FLAGSHIP_H
+
+#include "tapegrad.h"
+
+struct options {
+    const char *x, *labels, *label_column, *gamma, *beta, *dout, *dump, *against;
+    double eps;
+    tg_dtype dtype;
+    bool quiet;
+};
+/* 0 to go on; 1 when help was asked for; 2 for a mistake, which has been told on stderr. */
+int read_options(int argc, char **argv, struct options *o);
+
+/* What is to be normalized, in the dtype of the computation. */
+struct data {
+    const char *source;
+    int64_t rows, columns, classes; /* classes 0: no labels */
+    void *x;
+    int32_t *label;
+    const char *const *names; /* of the columns, or NULL */
+    void *memory[4];          /* freed by free_data */
+};
+bool read_data(tg_graph *g, const struct options *o, struct data *d);
+bool read_leaf(tg_graph *g, const char *path, tg_node leaf); /* a .npy file into a leaf, converted to its dtype */
+void free_data(struct data *d);
+
+/* The computation and its sweep. */
+struct model {
+    tg_graph *g;
+    tg_node x, gamma, beta, out, loss; /* loss: nil where a cotangent is given instead */
+    tg_grads d;
+    double eps;
+};
+
+/* Each says on stdout what it found (unless quiet) and whether all agrees; a failure to look is told by the graph. */
+bool report_steps(const struct model *m, const struct data *d);
+bool report_fused(const struct model *m, bool quiet, bool *agrees);
+bool report_check(const struct model *m, bool quiet, bool *agrees);
+bool report_against(const struct model *m, const char *folder, bool quiet, bool *agrees);
+bool dump(const struct model *m, const char *folder);
+
+extern const char *const forward_names[], *const backward_names[]; /* in the order of the steps; NULL at the end */
+
+bool complain(const char *format, ...); /* one line on stderr; false */
+
+#endif

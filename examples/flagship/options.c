@@ -1,0 +1,89 @@
+/* The command line. */
+#include "flagship.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: batchnorm [--x FILE.npy|FILE.csv] [--label-column NAME|INDEX] [--labels FILE.npy] [--gamma FILE.npy]\n"
+    "                 [--beta FILE.npy] [--dout FILE.npy] [--eps E] [--dtype f32|f64] [--dump DIR] [--against DIR]\n"
+    "                 [--quiet]\n"
+    "\n"
+    "Batch normalization out of seven primitives, its backward written by the engine, step by step; compared with a\n"
+    "handwritten fused kernel and checked against finite differences. Without options: the wine data, a linear layer\n"
+    "to 3 classes and the softmax loss.\n"
+    "\n"
+    "  --x             the data, one row an example\n"
+    "  --label-column  the column of a .csv that holds the class, 0 1 2 …: adds the layer and the loss\n"
+    "  --labels        the classes as a .npy of integers, one for each row\n"
+    "  --gamma --beta  scale and shift of each column (default: random, so that no mistake hides behind 1 and 0)\n"
+    "  --dout          the cotangent of out instead of a loss (default without labels: random)\n"
+    "  --eps           added to the variance (default 1e-5)\n"
+    "  --dtype         of the computation (default f64)\n"
+    "  --dump          writes every named node as DIR/NAME.npy\n"
+    "  --against       compares with the arrays DIR/NAME.npy and names the first step that parts\n"
+    "  --quiet         only the verdict\n"
+    "\n"
+    "Exit code: 0 all agrees, 1 something parts, 2 bad input.\n";
+
+bool complain(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("batchnorm: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return false;
+}
+
+static bool read_eps(const char *text, double *eps) {
+    char *end;
+    *eps = strtod(text, &end);
+    return (*text && !*end && *eps > 0 && isfinite(*eps)) || complain("--eps %s: a positive, finite number is needed", text);
+}
+
+static bool read_dtype(const char *text, tg_dtype *dtype) {
+    *dtype = strcmp(text, "f32") == 0 ? TG_F32 : TG_F64;
+    return *dtype == TG_F32 || strcmp(text, "f64") == 0 || complain("--dtype %s: f32 and f64 are known", text);
+}
+
+static bool consistent(const struct options *o) {
+    if (o->label_column && !o->x) return complain("--label-column goes with --x FILE.csv");
+    if (o->label_column && o->labels) return complain("--label-column and --labels exclude each other");
+    if (o->dout && (o->labels || o->label_column))
+        return complain("--dout gives the cotangent, labels a loss that makes one: give one of them");
+    return true;
+}
+
+int read_options(int argc, char **argv, struct options *o) {
+    *o = (struct options){.eps = 1e-5, .dtype = TG_F64};
+    const struct {
+        const char *name, **to;
+    } texts[] = {{"--x", &o->x},         {"--labels", &o->labels}, {"--label-column", &o->label_column},
+                 {"--gamma", &o->gamma}, {"--beta", &o->beta},     {"--dout", &o->dout},
+                 {"--dump", &o->dump},   {"--against", &o->against}};
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(name, "--help") == 0) {
+            fputs(usage, stdout);
+            return 1;
+        }
+        if (strcmp(name, "--quiet") == 0) {
+            o->quiet = true;
+            continue;
+        }
+        size_t k = 0;
+        while (k < sizeof texts / sizeof *texts && strcmp(name, texts[k].name) != 0) k++;
+        bool text = k < sizeof texts / sizeof *texts, eps = strcmp(name, "--eps") == 0;
+        if (!text && !eps && strcmp(name, "--dtype") != 0) return complain("unknown option %s (see --help)", name), 2;
+        if (!value) return complain("%s needs a value (see --help)", name), 2;
+        if (text)
+            *texts[k].to = value;
+        else if (!(eps ? read_eps(value, &o->eps) : read_dtype(value, &o->dtype)))
+            return 2;
+        i++;
+    }
+    return consistent(o) ? 0 : 2;
+}

@@ -1,0 +1,190 @@
+/* What the flagship shows: the steps, the comparisons, the gradient check. */
+#include "flagship.h"
+
+#include "batchnorm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *const forward_names[] = {"x",    "gamma",   "beta", "mu",   "xmu",    "sq",  "var",
+                                     "sqrtvar", "ivar", "xhat", "gammax", "out", NULL};
+const char *const backward_names[] = {"dout", "dbeta", "dgammax", "dgamma", "dxhat", "divar", "dxmu1", "dsqrtvar",
+                                      "dvar", "dsq",   "dxmu2",   "dxmu",   "dx1",   "dmu",   "dx2",   "dx", NULL};
+
+static const char *coloured(bool good, const char *word) {
+    static const char *const code[] = {"\033[31m", "\033[32m"};
+    static char text[32];
+    const char *no = getenv("NO_COLOR");
+    if (!isatty(STDOUT_FILENO) || (no && *no)) return word;
+    snprintf(text, sizeof text, "%s%s\033[0m", code[good], word);
+    return text;
+}
+
+bool report_steps(const struct model *m, const struct data *d) {
+    (void)d;
+    tg_print_steps(m->d, "", stdout);
+    printf("\nWhat arrives at xmu, and along which path\n");
+    tg_print_ledger(m->d, tg_find(m->g, "xmu"), stdout);
+    printf("\nWhat arrives at x\n");
+    tg_print_ledger(m->d, m->x, stdout);
+    printf("\n");
+    return true;
+}
+
+/* ----------------------------------------------------------------------------------------------------- comparisons */
+
+static double tolerance(const struct model *m) { return tg_dtype_of(m->x) == TG_F32 ? 2e-5 : 1e-12; }
+
+static void tell_column(const struct model *m, const tg_difference *r) {
+    tg_shape dims = tg_dims(tg_find(m->g, r->name));
+    size_t columns = dims.rank ? (size_t)dims.dim[dims.rank - 1] : 1, column = r->index % columns;
+    printf(" at row %zu, column %zu", r->index / columns, column);
+    if (tg_column(m->x, column) && tg_size(m->gamma) == columns) printf(" (%s)", tg_column(m->x, column));
+}
+
+static void tell_rows(const struct model *m, const tg_difference *rows, size_t count, size_t first, bool quiet) {
+    size_t worst = 0;
+    if (!quiet) printf("name      error / scale   allowed\n─────────────────────────────────\n");
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].error > rows[worst].error) worst = i;
+        if (!quiet)
+            printf("%-9s %13.2g %9.2g%s%s\n", rows[i].name, rows[i].error, rows[i].allowed, rows[i].parts ? "  " : "",
+                   rows[i].parts ? coloured(false, "parts") : "");
+    }
+    if (first == count) {
+        if (!quiet)
+            printf("%s: none of %zu parts. The worst is %s, off by %.2g of its scale.\n\n", coloured(true, "PASS"), count,
+                   rows[worst].name, rows[worst].error);
+        return;
+    }
+    const tg_difference *r = &rows[first];
+    printf("%s: the first that parts is %s, step %d, off by %.2g of its scale (allowed %.2g):\n  ours %.17g, theirs %.17g",
+           coloured(false, "FAIL"), r->name, tg_stage(tg_find(m->g, r->name)), r->error, r->allowed, r->ours, r->theirs);
+    tell_column(m, r);
+    printf("\n\n");
+}
+
+enum { FUSED = 8 };
+
+/* The handwritten kernel on the same data. */
+static void run_fused(const struct model *m, tg_array *a) {
+    const size_t n = (size_t)tg_dims(m->x).dim[0], d = (size_t)tg_dims(m->x).dim[1];
+    const void *x = tg_value(m->x), *gamma = tg_value(m->gamma), *beta = tg_value(m->beta);
+    const void *dout = tg_value(tg_grad(m->d, m->out));
+    void *v[FUSED];
+    for (int i = 0; i < FUSED; i++) v[i] = (void *)(uintptr_t)a[i].data;
+    if (tg_dtype_of(m->x) == TG_F32) {
+        tg_fused_batchnorm_train_f32(n, d, x, gamma, beta, (float)m->eps, v[0], v[1], v[2], v[3], v[4]);
+        tg_fused_batchnorm_backward_f32(n, d, dout, x, gamma, v[0], v[2], v[7], v[6], v[5]);
+    } else {
+        tg_fused_batchnorm_train_f64(n, d, x, gamma, beta, m->eps, v[0], v[1], v[2], v[3], v[4]);
+        tg_fused_batchnorm_backward_f64(n, d, dout, x, gamma, v[0], v[2], v[7], v[6], v[5]);
+    }
+}
+
+bool report_fused(const struct model *m, bool quiet, bool *agrees) {
+    static const char *const names[FUSED] = {"mu", "var", "ivar", "xhat", "out", "dbeta", "dgamma", "dx"};
+    tg_array a[FUSED];
+    tg_difference rows[FUSED];
+    size_t first = 0;
+    bool room = true;
+    for (int i = 0; i < FUSED; i++) {
+        tg_node own = tg_find(m->g, names[i]);
+        a[i] = (tg_array){names[i], tg_dtype_of(own), tg_dims(own), malloc(tg_size(own) * sizeof(double))};
+        room &= a[i].data != NULL;
+    }
+    if (room) run_fused(m, a);
+    bool laid = room && tg_diverge(m->g, a, FUSED, m->x, tolerance(m), rows, &first) == TG_OK;
+    *agrees = laid && first == FUSED;
+    if (laid) {
+        if (!quiet || !*agrees) printf("The staged tape beside the handwritten fused kernel\n");
+        tell_rows(m, rows, FUSED, first, quiet);
+    }
+    for (int i = 0; i < FUSED; i++) free((void *)(uintptr_t)a[i].data);
+    return laid || complain("%s", room ? tg_message(m->g) : "out of memory");
+}
+
+/* ------------------------------------------------------------------------------------------------------- own files */
+
+static bool path_of(char *path, size_t room, const char *folder, const char *name) {
+    int n = snprintf(path, room, "%s/%s.npy", folder, name);
+    return (n > 0 && (size_t)n < room) || complain("%s: the path is too long", folder);
+}
+
+/* The arrays that are there, in the order of the steps. */
+static bool collect(const struct model *m, const char *folder, tg_array *a, size_t *count) {
+    char path[4096];
+    const char *const *lists[] = {forward_names, backward_names};
+    for (int l = 0; l < 2; l++)
+        for (const char *const *name = lists[l]; *name; name++) {
+            struct stat there;
+            if (!path_of(path, sizeof path, folder, *name)) return false;
+            if (stat(path, &there) != 0 && errno == ENOENT) continue;
+            if (tg_read_npy(m->g, path, &a[*count])) return complain("%s", tg_message(m->g));
+            a[(*count)++].name = *name;
+        }
+    return *count > 0 || complain("--against %s: no NAME.npy of a step (mu, xmu, sq, … dx) is there", folder);
+}
+
+bool report_against(const struct model *m, const char *folder, bool quiet, bool *agrees) {
+    tg_array a[sizeof forward_names / sizeof *forward_names + sizeof backward_names / sizeof *backward_names];
+    tg_difference rows[sizeof a / sizeof *a];
+    size_t count = 0, first = 0;
+    if (!collect(m, folder, a, &count)) return false;
+    if (tg_diverge(m->g, a, count, m->x, tolerance(m), rows, &first)) return complain("%s", tg_message(m->g));
+    *agrees = first == count;
+    if (!quiet || !*agrees) printf("The staged tape beside %s\n", folder);
+    tell_rows(m, rows, count, first, quiet);
+    return true;
+}
+
+bool dump(const struct model *m, const char *folder) {
+    char path[4096];
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) return complain("--dump %s: %s", folder, strerror(errno));
+    const char *const *lists[] = {forward_names, backward_names};
+    for (int l = 0; l < 2; l++)
+        for (const char *const *name = lists[l]; *name; name++) {
+            if (!path_of(path, sizeof path, folder, *name)) return false;
+            if (tg_save(tg_find(m->g, *name), path)) return complain("%s", tg_message(m->g));
+        }
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------------------- gradient check */
+
+static void progress(void *user, size_t done, size_t total) {
+    (void)user;
+    fprintf(stderr, done < total ? "\rgradient check %3.0f %%" : "\r%*s\r", done < total ? 100.0 * (double)done / (double)total : 21, "");
+}
+
+bool report_check(const struct model *m, bool quiet, bool *agrees) {
+    enum { LEAVES = 8 };
+    tg_check checks[LEAVES];
+    size_t count;
+    const double tolerance = 1e-8;
+    tg_check_options options = {.tolerance = tolerance, .seed = 1};
+    if (isatty(STDERR_FILENO) && !quiet) options.progress = progress;
+    tg_node out = tg_is_nil(m->loss) ? m->out : m->loss;
+    if (tg_check_gradient(out, &options, checks, LEAVES, &count)) return complain("%s", tg_message(m->g));
+    if (!quiet) {
+        printf("Gradient check of %s: fourth-order differences in f64, random cotangent, tolerance %g\n", tg_name(out),
+               tolerance);
+        printf("leaf      verdict     error\n───────────────────────────\n");
+    }
+    *agrees = true;
+    for (size_t i = 0; i < count && i < LEAVES; i++) {
+        /* vacuous: both are 0 up to noise, as dx is in truth for a batch of one */
+        bool passed = checks[i].verdict == TG_PASS || checks[i].verdict == TG_VACUOUS;
+        *agrees &= passed;
+        if (quiet && passed) continue;
+        printf("%-9s %-7s %9.2g", tg_name(checks[i].leaf), coloured(passed, tg_verdict_name(checks[i].verdict)),
+               checks[i].error);
+        if (!passed) printf("  element %zu: ours %.17g, numeric %.17g", checks[i].index, checks[i].ours, checks[i].numeric);
+        printf("\n");
+    }
+    if (!quiet) printf("\n");
+    return true;
+}

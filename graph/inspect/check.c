@@ -1,0 +1,202 @@
+/* The gradient check: a backward sweep against differences, on the f64 twin of the tape. */
+#include "inspect.h"
+#include "random.h"
+
+#include <math.h>
+
+struct job {
+    tg_graph *of, *twin;
+    tg_check_options options;
+    tg_check *checks;
+    size_t leaves, room; /* found, and room in checks */
+    struct tg__objective f;
+    double *block, *cotangent, *base, *ours; /* ours: of all leaves, one behind the other */
+    struct tg__slope *slope;                 /* of one column */
+    size_t elements, done;
+};
+
+static bool is_subject(const tg_graph *g, uint32_t id) {
+    const struct tg__node *n = tg__node_of(g, id);
+    return tg__is_leaf(n) && (n->flags & TG__DIFFERENTIABLE);
+}
+
+static size_t columns_of(const tg_shape *s) { return s->rank ? (size_t)s->dim[s->rank - 1] : 1; }
+
+/* ------------------------------------------------------------------------------------------------- the own gradient */
+
+static size_t block_size(const struct job *j, size_t *all, size_t *largest) {
+    *all = *largest = 0;
+    for (uint32_t id = 1; id <= j->f.out.id; id++) {
+        const size_t count = tg__node_of(j->twin, id)->shape->count;
+        if (!is_subject(j->twin, id)) continue;
+        *all += count;
+        if (count > *largest) *largest = count;
+    }
+    return (3 * j->f.outputs + *all + *largest) * sizeof(double) + *largest * sizeof(struct tg__slope);
+}
+
+static bool make_room(struct job *j) {
+    size_t all, largest, bytes = block_size(j, &all, &largest);
+    j->block = tg__alloc(j->twin, bytes);
+    if (!j->block) return false;
+    j->cotangent = j->block;
+    j->base = j->cotangent + j->f.outputs;
+    j->f.high = j->base + j->f.outputs;
+    j->f.x = j->f.high + j->f.outputs;
+    j->ours = j->f.x + largest;
+    j->slope = (struct tg__slope *)(void *)(j->ours + all);
+    j->f.cotangent = j->cotangent;
+    j->f.base = j->base;
+    return true;
+}
+
+/* Magnitudes near 1, so that every output is seen, and random signs, so that sums which are constant do not hide. A
+ * single output has nothing to hide behind: its gradient comes as it is. */
+static void choose_cotangent(struct job *j) {
+    uint64_t state = j->options.seed;
+    for (size_t i = 0; i < j->f.outputs; i++) {
+        const double c = tg__random_uniform(&state, -1, 1);
+        j->cotangent[i] = j->options.cotangent ? j->options.cotangent[i]
+                          : j->f.outputs == 1  ? 1
+                                               : c + (c < 0 ? -0.5 : 0.5);
+    }
+}
+
+static void copy(double *to, tg_node a) {
+    if (tg_size(a)) memcpy(to, tg_value(a), tg_size(a) * sizeof *to);
+}
+
+static void collect(struct job *j, tg_grads d) {
+    double *to = j->ours;
+    for (uint32_t id = 1; id <= j->f.out.id; id++) {
+        const tg_node leaf = tg__handle(j->twin, id);
+        if (!is_subject(j->twin, id) || !tg_has_grad(d, leaf)) continue;
+        if (j->leaves++ >= j->room) continue;
+        copy(to, tg_grad(d, leaf));
+        to += tg_size(leaf);
+        j->elements += tg_size(leaf);
+        j->checks[j->leaves - 1] = (tg_check){.leaf = tg__handle(j->of, id), .verdict = TG_VACUOUS};
+    }
+}
+
+/* The sweep is taken back afterwards, so that differences only run what is in front of it. */
+static bool sweep(struct job *j) {
+    const tg_mark mark = tg_mark_now(j->twin);
+    const tg_node seed = tg_const(j->twin, TG_F64, tg_dims(j->f.out), j->cotangent);
+    const tg_grads d = tg_backward(j->f.out, seed);
+    if (j->twin->error.status || tg_run(j->twin)) return false;
+    collect(j, d);
+    copy(j->base, j->f.out);
+    return !tg_rewind(j->twin, mark);
+}
+
+/* -------------------------------------------------------------------------------------------------- the differences */
+
+/* The longest step for a column: a power of two, so that x + h is exact almost always, a quarter of its range or less;
+ * of a column that is constant but for rounding, its size or less. */
+static double reach_of(const double *x, size_t rows, size_t stride) {
+    double low = INFINITY, high = -INFINITY, size = 0;
+    for (size_t i = 0; i < rows; i++) {
+        const double v = x[i * stride];
+        if (!isfinite(v)) continue;
+        low = fmin(low, v);
+        high = fmax(high, v);
+        size = fmax(size, fabs(v));
+    }
+    double reach = high / 4 - low / 4;
+    if (!(reach > size * 0x1p-34)) reach = size > 0 ? size : 1;
+    int exponent;
+    frexp(reach, &exponent);
+    return ldexp(1, exponent - 1);
+}
+
+static void report(struct job *j) {
+    j->done++;
+    if (j->options.progress && (j->done % 64 == 0 || j->done == j->elements))
+        j->options.progress(j->options.user, j->done, j->elements);
+}
+
+static bool check_column(struct job *j, tg_check *check, struct tg__column *c) {
+    const double reach = reach_of(j->f.x + c->first, c->rows, c->stride);
+    double scale = 0;
+    for (size_t i = 0; i < c->rows; i++) {
+        const double ours = fabs(c->ours[c->first + i * c->stride]);
+        if (isfinite(ours)) scale = fmax(scale, ours);
+    }
+    for (size_t i = 0; i < c->rows; i++) {
+        struct tg__slope *s = &j->slope[i];
+        if (tg__difference(&j->f, c->first + i * c->stride, reach, c->tolerance, scale, s)) return false;
+        if (isfinite(s->noise)) scale = fmax(scale, fabs(s->value) - s->noise);
+        report(j);
+    }
+    tg__judge(check, c);
+    return true;
+}
+
+static bool check_leaf(struct job *j, tg_check *check, const double *ours) {
+    j->f.leaf = tg__handle(j->twin, check->leaf.id);
+    copy(j->f.x, j->f.leaf);
+    const tg_shape dims = tg_dims(j->f.leaf);
+    struct tg__column c = {.ours = ours, .slope = j->slope, .stride = columns_of(&dims)};
+    c.tolerance = j->options.tolerance;
+    c.rows = c.stride ? tg_size(j->f.leaf) / c.stride : 0;
+    for (; c.first < c.stride; c.first++)
+        if (!check_column(j, check, &c)) return false;
+    return !tg_set(j->f.leaf, j->f.x);
+}
+
+static bool check_leaves(struct job *j) {
+    const double *ours = j->ours;
+    for (size_t i = 0; i < j->leaves && i < j->room; i++) {
+        if (!check_leaf(j, &j->checks[i], ours)) return false;
+        ours += tg_size(j->checks[i].leaf);
+    }
+    return true;
+}
+
+static tg_status run(struct job *j, tg_node out) {
+    j->twin = tg__twin_new(out);
+    if (!j->twin) return j->of->error.status;
+    j->f.out = tg__handle(j->twin, out.id);
+    j->f.outputs = tg_size(out);
+    if (make_room(j)) {
+        choose_cotangent(j);
+        if (sweep(j)) check_leaves(j);
+        size_t all, largest;
+        tg__release(j->twin, j->block, block_size(j, &all, &largest));
+    }
+    return tg__twin_free(j->twin, j->of);
+}
+
+/* ------------------------------------------------------------------------------------------------------- asking */
+
+static tg_status refuse(tg_node out, const tg_check_options *o, const tg_check *checks, size_t room) {
+    tg_graph *g = out.graph;
+    const struct tg__node *n = tg__get(out);
+    char reason[200];
+    if (!n)
+        return tg__fail_run(g, TG_HANDLE, 0, "check_gradient: the handle is %s",
+                            out.id ? "stale: the tape was rewound" : "nil");
+    if (!(n->flags & TG__DIFFERENTIABLE))
+        return tg__fail_run(g, TG_GRADIENT, 0, "check_gradient: %s",
+                            tg__why_constant(g, out.id, reason, sizeof reason));
+    if (!(o->tolerance > 0) || !isfinite(o->tolerance))
+        return tg__fail_run(g, TG_ARGUMENT, 0, "check_gradient: tolerance %g is not positive", o->tolerance);
+    if (!checks && room) return tg__fail_run(g, TG_ARGUMENT, 0, "check_gradient: checks is NULL");
+    return TG_OK;
+}
+
+tg_status tg_check_gradient(tg_node out, const tg_check_options *options, tg_check *checks, size_t room,
+                            size_t *count) {
+    struct job j = {.of = out.graph, .checks = checks, .room = room};
+    if (count) *count = 0;
+    if (!j.of) return TG_HANDLE;
+    if (options) j.options = *options;
+    if (j.options.tolerance == 0) j.options.tolerance = 1e-8;
+    tg__clear_run(j.of);
+    tg_status status = j.of->error.status;
+    if (!status) status = refuse(out, &j.options, checks, room);
+    if (!status) status = run(&j, out);
+    if (!status && count) *count = j.leaves;
+    return status;
+}

@@ -1,0 +1,77 @@
+/* Comparing a node's value with an array: error over scale, a column at a time. */
+#include "inspect.h"
+
+#include <math.h>
+
+struct column {
+    double error, scale; /* largest difference, largest scale */
+    size_t index;        /* of the largest difference */
+};
+
+static double difference(double a, double b) {
+    if (a == b || (isnan(a) && isnan(b))) return 0;
+    double d = fabs(a - b);
+    return isnan(d) ? INFINITY : d;
+}
+
+static struct column measure(const tg_array *ours, const tg_array *theirs, const double *scale, size_t rows,
+                             size_t columns, size_t k) {
+    struct column c = {.index = k};
+    for (size_t r = 0; r < rows; r++) {
+        size_t i = r * columns + k;
+        double d = difference(tg__load(ours->dtype, ours->data, i), tg__load(theirs->dtype, theirs->data, i));
+        if (d > c.error) {
+            c.error = d;
+            c.index = i;
+        }
+        if (isfinite(scale[i]) && scale[i] > c.scale) c.scale = scale[i];
+    }
+    return c;
+}
+
+/* The worst column is the one that exceeds what it is allowed by most. */
+static void compare_columns(const tg_array *ours, const tg_array *theirs, const double *scale, double tolerance,
+                            const double *floor, tg_difference *result) {
+    const tg_shape *s = &ours->shape;
+    size_t columns = s->rank ? (size_t)s->dim[s->rank - 1] : 1, rows = 1;
+    double worst = -1;
+    for (int i = 0; i + 1 < s->rank; i++) rows *= (size_t)s->dim[i];
+    for (size_t k = 0; rows > 0 && k < columns; k++) {
+        const struct column c = measure(ours, theirs, scale, rows, columns, k);
+        double allowed = tolerance * c.scale + (floor ? floor[k] : 0);
+        double excess = c.error == 0 ? 0 : allowed > 0 ? c.error / allowed : INFINITY;
+        if (excess <= worst) continue;
+        worst = excess;
+        result->error = c.error == 0 ? 0 : c.scale > 0 ? c.error / c.scale : INFINITY;
+        result->allowed = c.scale > 0 ? allowed / c.scale : tolerance;
+        result->index = c.index;
+        result->ours = tg__load(ours->dtype, ours->data, c.index);
+        result->theirs = tg__load(theirs->dtype, theirs->data, c.index);
+        result->scale = c.scale;
+        result->parts = !(c.error <= allowed);
+    }
+}
+
+tg_status tg_compare(tg_node a, tg_array other, double tolerance, const double *floor, tg_difference *result) {
+    tg_graph *g = a.graph;
+    if (!g) return TG_HANDLE;
+    tg__clear_run(g);
+    *result = (tg_difference){.name = other.name};
+    tg_array ours = {.dtype = tg_dtype_of(a), .shape = tg_dims(a), .data = tg_value(a)};
+    char name[80], as[200], bs[200];
+    if (!ours.data)
+        return tg__fail_run(g, TG_VALUE, 0, "compare: %s has no value: run the graph first",
+                            tg__get(a) ? tg__quote(g, a.id, name, sizeof name) : "a nil or stale node");
+    if (memcmp(&ours.shape, &other.shape, sizeof ours.shape) != 0)
+        return tg__fail_run(g, TG_SHAPE, 0, "compare: %s is %s, but what it is compared with is %s",
+                            tg__quote(g, a.id, name, sizeof name), tg__shape_text(&ours.shape, as, sizeof as),
+                            tg__shape_text(&other.shape, bs, sizeof bs));
+    size_t bytes = tg_size(a) * sizeof(double);
+    g->busy = true;
+    double *scale = tg__alloc(g, bytes);
+    bool measured = scale && tg__scale(g, a.id, scale);
+    if (measured) compare_columns(&ours, &other, scale, tolerance, floor, result);
+    tg__release(g, scale, bytes);
+    g->busy = false;
+    return measured ? TG_OK : g->error.status;
+}

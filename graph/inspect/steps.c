@@ -1,0 +1,107 @@
+/* The computation in the steps in which it was written: named nodes stage by stage forward, and the names that a sweep
+ * gave, stage by stage backward. An alias has a line of its own: it is a step of the derivation too. */
+#include "inspect.h"
+
+enum column { STEP, NAME, FORMULA, SHAPE, MIN, MEAN, MAX, COLUMNS };
+
+static void fill(tg__cells cells, const tg_graph *g, uint32_t row, int stage, bool alias) {
+    char text[160];
+    tg_node a = tg__handle(g, tg__name_owner(g, row));
+    tg_shape dims = tg_dims(a);
+    struct tg__summary s;
+    memset(cells, 0, sizeof(tg__cells));
+    snprintf(cells[STEP], TG__CELL, "%d", stage);
+    tg__clean(tg__name_text(g, row), cells[NAME], 40);
+    if (alias)
+        tg__clean(tg_name(a), cells[FORMULA], 40);
+    else
+        tg_formula(a, text, sizeof text), tg__clean(text, cells[FORMULA], 60);
+    tg__shape_text(&dims, cells[SHAPE], TG__CELL);
+    if (!tg__summarize(a, &s)) {
+        strcpy(cells[MIN], "–"), strcpy(cells[MEAN], "–"), strcpy(cells[MAX], "–");
+    } else if (s.nonfinite) {
+        snprintf(cells[MIN], TG__CELL, "%zu not finite", s.nonfinite);
+    } else if (s.count) {
+        tg__number_cell(cells[MIN], s.min), tg__number_cell(cells[MEAN], s.mean), tg__number_cell(cells[MAX], s.max);
+    }
+}
+
+static void put(struct tg__grid *grid, const tg_graph *g, uint32_t row, int stage) {
+    tg__cells cells;
+    bool alias = tg__fact_of(g, tg__name_owner(g, row))->name != row;
+    fill(cells, g, row, stage, alias);
+    tg__grid_row(grid, cells);
+}
+
+static void head(struct tg__grid *grid) {
+    tg__cells cells = {"step", "name", "formula", "shape", "min", "mean", "max"};
+    tg__grid_row(grid, cells);
+    if (grid->writing) tg__grid_rule(grid);
+}
+
+/* ---------------------------------------------------------------------------------------------- which and in what order */
+
+static const struct tg__site *site_of(const tg_graph *g, uint32_t node) {
+    return tg__site_of(g, tg__fact_of(g, node)->site);
+}
+
+/* A name belongs to the scope of the node it speaks of: its own, or the one whose adjoint it is. */
+static uint32_t scope_of(const tg_graph *g, uint32_t row) {
+    uint32_t of = tg__name_of(g, row);
+    return site_of(g, of ? of : tg__name_owner(g, row))->scope;
+}
+
+/* A term that comes in from another scope is where this scope's backward begins: it has its target's stage. */
+static int stage_of(const tg_graph *g, uint32_t row) {
+    const struct tg__site *sent = tg__site_of(g, tg__name_site(g, row));
+    uint32_t of = tg__name_of(g, row);
+    return of && sent->scope != site_of(g, of)->scope ? site_of(g, of)->stage : sent->stage;
+}
+
+static bool wanted(const tg_graph *g, uint32_t row, const char *scope) {
+    return !scope || strcmp(tg__scope_of(g, scope_of(g, row))->prefix, scope) == 0;
+}
+
+/* Names of nodes that the sweep passed through, in the order in which they were given. */
+static void forward(struct tg__grid *grid, tg_graph *g, const struct tg__sweep *s, const char *scope) {
+    for (uint32_t row = 1; row < s->first_name; row++) {
+        uint32_t node = tg__name_owner(g, row);
+        if (tg__adjoint_of(s, node) && !tg__is_leaf(tg__node_of(g, node)) && wanted(g, row, scope))
+            put(grid, g, row, stage_of(g, row));
+    }
+}
+
+/* One scope's names, newest stage first. */
+static void backward_scope(struct tg__grid *grid, const tg_graph *g, const struct tg__sweep *s, uint32_t scope) {
+    int newest = 0;
+    for (uint32_t row = s->first_name; row < s->last_name; row++)
+        if (scope_of(g, row) == scope && stage_of(g, row) > newest) newest = stage_of(g, row);
+    for (int stage = newest; stage >= 0; stage--)
+        for (uint32_t row = s->first_name; row < s->last_name; row++)
+            if (scope_of(g, row) == scope && stage_of(g, row) == stage) put(grid, g, row, stage);
+}
+
+/* Scopes in the order in which the sweep came upon them. */
+static void backward(struct tg__grid *grid, const tg_graph *g, const struct tg__sweep *s, const char *scope) {
+    for (uint32_t row = s->first_name; row < s->last_name; row++) {
+        bool seen = !wanted(g, row, scope);
+        for (uint32_t before = s->first_name; before < row && !seen; before++)
+            seen = scope_of(g, before) == scope_of(g, row);
+        if (!seen) backward_scope(grid, g, s, scope_of(g, row));
+    }
+}
+
+void tg_print_steps(tg_grads d, const char *scope, FILE *file) {
+    const struct tg__sweep *s = tg__sweep_get(d);
+    if (!s) return;
+    struct tg__grid grid = {.file = file, .columns = COLUMNS, .right = 1u << STEP | 1u << MIN | 1u << MEAN | 1u << MAX};
+    for (int pass = 0; pass < 2; pass++) {
+        grid.writing = pass == 1;
+        if (grid.writing) fputs("forward\n", file);
+        head(&grid);
+        forward(&grid, d.graph, s, scope);
+        if (grid.writing) fputs("\nbackward\n", file);
+        head(&grid);
+        backward(&grid, d.graph, s, scope);
+    }
+}

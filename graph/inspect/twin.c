@@ -1,0 +1,95 @@
+/* The f64 twin of a tape: the nodes that `out` depends on, operator by operator, in a graph of their own. Their ids are
+ * those of the original, so that a message about #12 is about the user's #12. */
+#include "inspect.h"
+
+/* One byte for each node up to out: is it needed? */
+static unsigned char *needed_by(tg_graph *twin, tg_node out) {
+    unsigned char *needed = tg__alloc(twin, out.id + (size_t)1);
+    if (!needed) return NULL;
+    memset(needed, 0, out.id + (size_t)1);
+    needed[out.id] = 1;
+    for (uint32_t id = out.id; id > 0; id--) {
+        const struct tg__node *n = tg__node_of(out.graph, id);
+        for (int i = 0; needed[id] && i < n->operands; i++) needed[n->in[i]] = 1;
+    }
+    return needed;
+}
+
+static bool fill(tg_graph *twin, const tg_graph *g, uint32_t id) {
+    const struct tg__node *n = tg__node_of(g, id);
+    if (!tg__value_room(twin, id)) return false;
+    struct tg__value *v = tg__value_of(twin, id);
+    const void *from = tg__value_of(g, id)->data;
+    const tg_dtype dtype = (tg_dtype)tg__node_of(twin, id)->dtype;
+    for (size_t i = 0; i < n->shape->count; i++)
+        tg__store(dtype, (void *)(uintptr_t)v->data, i, tg__load((tg_dtype)n->dtype, from, i));
+    v->valid = true;
+    return true;
+}
+
+static bool copy(tg_graph *twin, const tg_graph *g, uint32_t id) {
+    const struct tg__node *from = tg__node_of(g, id);
+    struct tg__node n = *from;
+    n.shape = tg__shape_of(twin, &from->shape->dims, from->op->name);
+    n.attr = from->attr ? tg__intern(twin, from->attr, sizeof *from->attr) : NULL;
+    if (!n.shape || (from->attr && !n.attr)) return false;
+    if (n.dtype == TG_F32) n.dtype = TG_F64;
+    tg_node a = tg__append(twin, &n, TG__LEAF_SITE);
+    if (tg_is_nil(a)) return false;
+    const char *name = tg_name(tg__handle(g, id));
+    if (*name && tg_is_nil(tg_let(a, name, NULL, 0))) return false;
+    return !tg__is_leaf(from) || fill(twin, g, id);
+}
+
+static bool has_value(tg_graph *g, uint32_t id) {
+    char name[80];
+    if (!tg__is_leaf(tg__node_of(g, id)) || (id < g->values.length && tg__value_of(g, id)->valid)) return true;
+    tg__fail_run(g, TG_VALUE, 0, "check_gradient: %s has no value: tg_set or tg_bind it first",
+                 tg__quote(g, id, name, sizeof name));
+    return false;
+}
+
+static bool build(tg_graph *twin, tg_node out) {
+    unsigned char *needed = needed_by(twin, out);
+    bool built = needed != NULL;
+    for (uint32_t id = 1; built && id <= out.id; id++) {
+        if (needed[id])
+            built = has_value(out.graph, id) && copy(twin, out.graph, id);
+        else
+            built = !tg_is_nil(tg_input(twin, TG_I32, tg_shape1(0))); /* keeps the place */
+    }
+    tg__release(twin, needed, out.id + (size_t)1);
+    return built;
+}
+
+tg_graph *tg__twin_new(tg_node out) {
+    tg_graph *g = out.graph, *twin = tg__graph_new(&g->calculus, g->allocator);
+    if (!twin) {
+        tg__fail_run(g, TG_MEMORY, 0, "check_gradient: out of memory");
+        return NULL;
+    }
+    if (build(twin, out)) return twin;
+    tg__twin_free(twin, g);
+    return NULL;
+}
+
+/* A run stops at the node that failed, and its message starts with that node. */
+static void hand_over(const tg_graph *twin, tg_graph *g) {
+    const struct tg__error *e = &twin->error;
+    char start[160], name[80];
+    if (e->running && twin->stale < twin->nodes.length && twin->stale < g->nodes.length) {
+        int n = snprintf(start, sizeof start, "%s %s: ", tg__node_of(twin, twin->stale)->op->name,
+                         tg__quote(twin, twin->stale, name, sizeof name));
+        if (n > 0 && (size_t)n < sizeof start && strncmp(e->text, start, (size_t)n) == 0) {
+            tg__fail_run(g, e->status, twin->stale, "%s", e->text + n);
+            return;
+        }
+    }
+    tg__fail_run(g, e->status, 0, "check_gradient: %s", e->text);
+}
+
+tg_status tg__twin_free(tg_graph *twin, tg_graph *g) {
+    if (twin->error.status) hand_over(twin, g);
+    tg_graph_free(twin);
+    return g->error.status;
+}

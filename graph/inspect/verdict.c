@@ -1,0 +1,109 @@
+/* From measured slopes to a verdict. Everything is judged against the largest gradient of its own column; noise excuses
+ * nothing by itself, it only makes a proof impossible. */
+#include "inspect.h"
+
+#include <math.h>
+
+/* The largest of a few hundred noisy numbers stays below MARGIN times their typical size; a kink explains a deviation
+ * of at most SLOPES times its jump, for the slopes on both sides may be sums that happen to be close. */
+enum { MARGIN = 32, SLOPES = 1000 };
+
+const char *tg_verdict_name(tg_verdict v) {
+    switch (v) {
+    case TG_PASS: return "PASS";
+    case TG_FAIL: return "FAIL";
+    case TG_VACUOUS: return "VACUOUS";
+    case TG_KINK: return "KINK";
+    case TG_NOISE: return "NOISE";
+    }
+    return "";
+}
+
+/* The verdict of a leaf is the weightiest of its elements': one that is proved outweighs any that cannot be. */
+static int weight(tg_verdict v) {
+    switch (v) {
+    case TG_VACUOUS: return 0;
+    case TG_PASS: return 1;
+    case TG_KINK: return 2;
+    case TG_NOISE: return 3;
+    case TG_FAIL: return 4;
+    }
+    return 0;
+}
+
+static double ours_at(const struct tg__column *c, size_t row) { return c->ours[c->first + row * c->stride]; }
+
+/* The largest gradient of the column, on either account. Of a slope that is hardly known only the certain part counts:
+ * a wild one must not hide what is wrong elsewhere. */
+static double scale_of(const struct tg__column *c) {
+    double scale = 0;
+    for (size_t i = 0; i < c->rows; i++) {
+        const double ours = fabs(ours_at(c, i)), certain = fabs(c->slope[i].value) - c->slope[i].noise;
+        if (isfinite(ours)) scale = fmax(scale, ours);
+        if (isfinite(certain)) scale = fmax(scale, certain);
+    }
+    return scale;
+}
+
+/* The geometric mean: an element that does not settle hardly moves it, nor does one whose quotients agree by luck.
+ * Elements that out does not feel have no noise of their own. */
+static double typical_noise(const struct tg__column *c) {
+    double logs = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < c->rows; i++) {
+        const struct tg__slope *s = &c->slope[i];
+        if (!(s->noise > 0) || !isfinite(s->noise) || (s->value == 0 && ours_at(c, i) == 0)) continue;
+        logs += log(s->noise);
+        count++;
+    }
+    return count ? exp(logs / (double)count) : 0;
+}
+
+/* Is nothing in the column larger than what noise alone would make? */
+static bool below_noise(const struct tg__column *c, double typical) {
+    for (size_t i = 0; i < c->rows; i++) {
+        const struct tg__slope *s = &c->slope[i];
+        const double size = fmax(fabs(ours_at(c, i)), fabs(s->value));
+        if (!isfinite(ours_at(c, i)) || !isfinite(s->value) || s->jump > 0) return false;
+        if (size > MARGIN * fmax(s->noise, typical)) return false;
+    }
+    return true;
+}
+
+static tg_verdict verdict_of(const struct tg__slope *s, double ours, double noise, double allowed) {
+    const double off = fabs(ours - s->value);
+    if (!isfinite(s->value)) return TG_NOISE;
+    if (!isfinite(ours)) return TG_FAIL;
+    if (s->jump > allowed && off <= SLOPES * s->jump) return TG_KINK;
+    if (off == 0) return TG_PASS;
+    if (noise <= allowed) return off <= allowed + noise ? TG_PASS : TG_FAIL;
+    return off <= allowed + MARGIN * noise ? TG_NOISE : TG_FAIL;
+}
+
+static double over(double part, double scale) { return part == 0 ? 0 : part / scale; }
+
+static double error_of(const struct tg__slope *s, double ours, double scale) {
+    const double off = fabs(ours - s->value);
+    return isfinite(off) ? over(off, scale) : INFINITY;
+}
+
+void tg__judge(tg_check *check, const struct tg__column *c) {
+    const double scale = scale_of(c), typical = typical_noise(c);
+    const bool vacuous = below_noise(c, typical);
+    check->columns++;
+    check->vacuous += vacuous;
+    for (size_t i = 0; i < c->rows; i++) {
+        const struct tg__slope *s = &c->slope[i];
+        const size_t index = c->first + i * c->stride;
+        const double ours = c->ours[index], noise = fmax(s->noise, typical), error = error_of(s, ours, scale);
+        const tg_verdict v = vacuous ? TG_VACUOUS : verdict_of(s, ours, noise, c->tolerance * scale);
+        const int more = weight(v) - weight(check->verdict);
+        if (index > 0 && (more < 0 || (more == 0 && error <= check->error))) continue;
+        check->verdict = v;
+        check->error = error;
+        check->index = index;
+        check->ours = ours;
+        check->numeric = s->value;
+        check->noise = over(s->noise, scale);
+    }
+}

@@ -1,0 +1,279 @@
+/* Every row of the operator table by itself: value, first and second derivative, both dtypes. A row that this file does
+ * not know fails, so that a new one cannot be forgotten. */
+#include "graph.h"
+#include "support.h"
+
+#include <criterion/criterion.h>
+
+TestSuite(operators, .timeout = 120);
+
+/* ---------------------------------------------------------------------------------------- formulas of our own */
+
+static double f_neg(const double *v) { return 0 - v[0]; }
+static double f_square(const double *v) { return pow(v[0], 2); }
+static double f_sqrt(const double *v) { return pow(v[0], 0.5); }
+static double f_reciprocal(const double *v) { return pow(v[0], -1); }
+static double f_exp(const double *v) { return expm1(v[0]) + 1; }
+static double f_log(const double *v) { return log1p(v[0] - 1); }
+static double f_relu(const double *v) { return (v[0] + fabs(v[0])) / 2; }
+static double f_add(const double *v) { return v[0] - -v[1]; }
+static double f_sub(const double *v) { return v[0] + -v[1]; }
+static double f_mul(const double *v) { return (pow(v[0] + v[1], 2) - pow(v[0] - v[1], 2)) / 4; }
+static double f_div(const double *v) { return v[0] * pow(v[1], -1); }
+static double f_eq(const double *v) { return !(v[0] < v[1] || v[0] > v[1]); }
+static double f_gt(const double *v) { return signbit(v[1] - v[0]) != 0; }
+static double f_where(const double *v) { return v[v[0] < 0 || v[0] > 0 ? 1 : 2]; }
+
+static const struct formula {
+    const char *op;
+    double (*f)(const double *v);
+} formulas[] = {{"neg", f_neg}, {"square", f_square}, {"sqrt", f_sqrt}, {"reciprocal", f_reciprocal}, {"exp", f_exp},
+                {"log", f_log}, {"relu", f_relu},     {"add", f_add},   {"sub", f_sub},               {"mul", f_mul},
+                {"div", f_div}, {"eq", f_eq},         {"gt", f_gt},     {"where", f_where}};
+
+/* A structured operator: how the element z[at] comes about, from operands of the shapes given. */
+struct structured {
+    const char *op;
+    int rank[2];
+    int64_t dim[2][3];
+    tg_node (*build)(const tg_node *in);
+    double (*f)(const double *const *in, size_t at);
+};
+
+static tg_node labels(tg_node like) { /* one for each element of [4] */
+    return tg_const(like.graph, TG_I32, tg_shape1(4), (int32_t[]){2, 0, 0, 1});
+}
+static const size_t label_of[] = {2, 0, 0, 1};
+
+static tg_node b_sum(const tg_node *x) { return tg_sum(x[0], tg_axis(0)); }
+static double s_sum(const double *const *x, size_t j) { return x[0][j] + x[0][3 + j] + x[0][6 + j] + x[0][9 + j]; }
+static tg_node b_sum_keep(const tg_node *x) { return tg_sum(x[0], tg_keep(tg_axes2(0, -1))); }
+static double s_sum_keep(const double *const *x, size_t j) {
+    double sum = 0;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 4; k++) sum += x[0][i * 12 + j * 4 + k];
+    return sum;
+}
+static tg_node b_max(const tg_node *x) { return tg_max(x[0], tg_axis(1)); }
+static double s_max(const double *const *x, size_t i) {
+    return fmax(fmax(x[0][3 * i], x[0][3 * i + 1]), x[0][3 * i + 2]);
+}
+static tg_node b_max_first(const tg_node *x) { return tg_max(x[0], tg_axis(0)); }
+static double s_max_first(const double *const *x, size_t j) { return fmax(x[0][j], x[0][12 + j]); }
+static tg_node b_identity(const tg_node *x) { return tg_identity(x[0]); }
+static tg_node b_detach(const tg_node *x) { return tg_detach(x[0]); }
+static tg_node b_reshape(const tg_node *x) { return tg_reshape(x[0], tg_shape2(-1, 2)); }
+static double s_same(const double *const *x, size_t at) { return x[0][at]; }
+static tg_node b_cast(const tg_node *x) { return tg_cast(tg_cast(x[0], TG_F64), tg_dtype_of(x[0])); }
+static tg_node b_transpose(const tg_node *x) { return tg_transpose(x[0], tg_axes3(2, 0, 1)); }
+static double s_transpose(const double *const *x, size_t at) { return x[0][at / 3 % 2 * 12 + at % 3 * 4 + at / 6]; }
+static tg_node b_expand(const tg_node *x) { return tg_expand(x[0], tg_shape3(2, 4, 3)); }
+static double s_expand(const double *const *x, size_t at) { return x[0][at / 3 % 4]; }
+static tg_node b_expand_axes(const tg_node *x) { return tg_expand_axes(x[0], tg_shape2(3, 3), tg_axis(1)); }
+static double s_expand_axes(const double *const *x, size_t at) { return x[0][at / 3]; }
+static tg_node b_matmul(const tg_node *x) { return tg_matmul(x[0], x[1]); }
+static double s_matmul(const double *const *x, size_t at) {
+    double sum = 0;
+    for (size_t k = 0; k < 3; k++) sum += x[0][at / 5 * 3 + k] * x[1][k * 5 + at % 5];
+    return sum;
+}
+static tg_node b_gather(const tg_node *x) { return tg_gather(x[0], labels(x[0])); }
+static double s_gather(const double *const *x, size_t i) { return x[0][3 * i + label_of[i]]; }
+static tg_node b_scatter(const tg_node *x) { return tg_scatter(x[0], labels(x[0]), 3); }
+static double s_scatter(const double *const *x, size_t at) { return label_of[at / 3] == at % 3 ? x[0][at / 3] : 0; }
+
+static const struct structured structured[] = {
+    {"sum", {2}, {{4, 3}}, b_sum, s_sum},
+    {"sum", {3}, {{2, 3, 4}}, b_sum_keep, s_sum_keep},
+    {"max", {2}, {{4, 3}}, b_max, s_max},
+    {"max", {3}, {{2, 3, 4}}, b_max_first, s_max_first},
+    {"identity", {2}, {{4, 3}}, b_identity, s_same},
+    {"detach", {2}, {{4, 3}}, b_detach, s_same},
+    {"cast", {1}, {{5}}, b_cast, s_same},
+    {"reshape", {2}, {{4, 3}}, b_reshape, s_same},
+    {"transpose", {3}, {{2, 3, 4}}, b_transpose, s_transpose},
+    {"expand", {2}, {{4, 1}}, b_expand, s_expand},
+    {"expand", {1}, {{3}}, b_expand_axes, s_expand_axes},
+    {"matmul", {2, 2}, {{4, 3}, {3, 5}}, b_matmul, s_matmul},
+    {"gather", {2}, {{4, 3}}, b_gather, s_gather},
+    {"scatter", {1}, {{4}}, b_scatter, s_scatter},
+};
+
+/* --------------------------------------------------------------------------------------- one operator on one case */
+
+struct subject {
+    const struct tg_op *op;
+    const struct structured *how; /* NULL: elementwise */
+    double (*f)(const double *v);
+    int operands;
+    tg_shape shape[3];
+    double *at[3];
+};
+
+static tg_node build(const struct subject *s, const tg_node *in) {
+    return s->how ? s->how->build(in) : tg__apply(s->op, in, NULL);
+}
+
+/* NumPy's rule: where element `at` of z comes from in x. */
+static size_t source(const tg_shape *x, const tg_shape *z, size_t at) {
+    size_t index = 0, stride = 1;
+    for (int back = 0; back < z->rank; back++) {
+        size_t here = at % (size_t)z->dim[z->rank - 1 - back];
+        at /= (size_t)z->dim[z->rank - 1 - back];
+        if (back >= x->rank) continue;
+        size_t d = (size_t)x->dim[x->rank - 1 - back];
+        index += d == 1 ? 0 : here * stride;
+        stride *= d;
+    }
+    return index;
+}
+
+static double expected(const struct subject *s, const tg_shape *z, size_t at) {
+    if (s->how) return s->how->f((const double *const *)s->at, at);
+    double v[3];
+    for (int k = 0; k < s->operands; k++) v[k] = s->at[k][source(&s->shape[k], z, at)];
+    return s->f(v);
+}
+
+/* 4 units of roundoff of everything that goes in: nothing here is longer than 8 terms. */
+static void check_value(const struct subject *s, tg_dtype dtype) {
+    const double unit = dtype == TG_F64 ? 0x1p-53 : 0x1p-24;
+    tg_graph *g = tg_graph_new();
+    tg_node in[3];
+    for (int k = 0; k < s->operands; k++) {
+        in[k] = tg_input(g, dtype, s->shape[k]);
+        cr_assert_eq(set_doubles(in[k], s->at[k]), TG_OK);
+    }
+    tg_node z = build(s, in);
+    cr_assert_eq(tg_run(g), TG_OK, "%s: %s", s->op->name, tg_message(g));
+    cr_assert_eq(tg_dtype_of(z), dtype);
+    const tg_shape shape = tg_dims(z);
+    for (size_t i = 0; i < tg_size(z); i++) {
+        double want = expected(s, &shape, i);
+        cr_assert_leq(fabs(tg_item(z, i) - want), 32 * unit * (2 + fabs(want)), "%s[%zu] = %.17g, not %.17g",
+                      s->op->name, i, tg_item(z, i), want);
+    }
+    tg_graph_free(g);
+}
+
+/* The adjoint of `leaf` against differences of `out`. A missing adjoint stands for zero, or for no derivative at all. */
+static void check_adjoint(const struct subject *s, tg_grads d, tg_node out, tg_node leaf, const double *at, double noise,
+                          double tolerance) {
+    if (!s->op->vjp && strcmp(tg_name(leaf), "c") != 0) {
+        cr_assert_not(tg_has_grad(d, leaf), "%s passes a gradient", s->op->name);
+        return;
+    }
+    double *numeric = differences(out, leaf, at), *ours = calloc(tg_size(leaf) + 1, sizeof *ours);
+    if (tg_has_grad(d, leaf)) {
+        free(ours);
+        cr_assert_eq(tg_run(leaf.graph), TG_OK, "%s: %s", s->op->name, tg_message(leaf.graph));
+        cr_assert_not_null(tg_value(tg_grad(d, leaf)));
+        ours = doubles_of(tg_grad(d, leaf));
+    }
+    double error = column_error(ours, numeric, numeric, tg_size(leaf), columns_of(leaf), noise);
+    cr_assert_leq(error, tolerance, "%s: gradient is off by %g of its column", s->op->name, error);
+    free(ours);
+    free(numeric);
+}
+
+/* First order: Σ c·z. Second order: Σ over operands of v·dx, a function of the operands and of c. */
+static void check_gradients(const struct subject *s, uint64_t *state) {
+    tg_graph *g = tg_graph_new();
+    tg_node in[3];
+    for (int k = 0; k < s->operands; k++) in[k] = tg_input(g, TG_F64, s->shape[k]);
+    tg_node z = build(s, in);
+    TG_LET(c, tg_input(g, TG_F64, tg_dims(z)));
+    tg_node loss = tg_sum(tg_mul(c, z), tg_axes_all());
+    double *cotangent = random_array(state, tg_size(z), 0.5, 2), noise = 1e-11;
+    for (int k = 0; k < s->operands; k++) cr_assert_eq(tg_set(in[k], s->at[k]), TG_OK);
+    cr_assert_eq(tg_set(c, cotangent), TG_OK);
+
+    tg_grads first = tg_backward(loss, tg_nil(g));
+    cr_assert_eq(tg_error(g), TG_OK, "%s: %s", s->op->name, tg_message(g));
+    for (int k = 0; k < s->operands; k++) check_adjoint(s, first, loss, in[k], s->at[k], noise, 1e-9);
+
+    tg_node slope = tg_sum(tg_mul(c, tg_scalar(g, TG_F64, 0)), tg_axes_all());
+    for (int k = 0; k < s->operands; k++) {
+        if (!tg_has_grad(first, in[k])) continue;
+        double *v = random_array(state, tg_size(in[k]), -2, 2);
+        tg_node dx = tg_grad(first, in[k]);
+        slope = tg_add(slope, tg_sum(tg_mul(tg_const(g, TG_F64, s->shape[k], v), dx), tg_axes_all()));
+        free(v);
+    }
+    tg_grads second = tg_backward(slope, tg_nil(g));
+    cr_assert_eq(tg_error(g), TG_OK, "%s: %s", s->op->name, tg_message(g));
+    for (int k = 0; k < s->operands; k++) check_adjoint(s, second, slope, in[k], s->at[k], 10 * noise, 1e-7);
+    check_adjoint(s, second, slope, c, cotangent, 10 * noise, 1e-7);
+    free(cotangent);
+    tg_graph_free(g);
+}
+
+static void check(struct subject *s, uint64_t *state) {
+    for (int k = 0; k < s->operands; k++) {
+        size_t n = 1;
+        for (int i = 0; i < s->shape[k].rank; i++) n *= (size_t)s->shape[k].dim[i];
+        s->at[k] = random_array(state, n, s->op->low, s->op->high);
+    }
+    check_value(s, TG_F64);
+    check_value(s, TG_F32);
+    check_gradients(s, state);
+    for (int k = 0; k < s->operands; k++) free(s->at[k]);
+}
+
+/* ------------------------------------------------------------------------------------------------------ the tests */
+
+/* Operand i of an elementwise operator has the shape i, counted round; every order of them is tried. */
+static const struct pattern {
+    int rank[2];
+    int64_t dim[2][TG_MAX_RANK];
+} patterns[] = {
+    {{2, 2}, {{4, 3}, {4, 3}}},       {{2, 1}, {{4, 3}, {3}}},          {{2, 2}, {{4, 3}, {4, 1}}},
+    {{2, 2}, {{4, 3}, {1, 3}}},       {{2, 1}, {{4, 3}, {1}}},          {{2, 0}, {{4, 3}}},
+    {{0, 0}, {{0}}},                  {{2, 2}, {{3, 1}, {1, 4}}},       {{3, 2}, {{2, 3, 4}, {3, 1}}},
+    {{3, 3}, {{2, 1, 4}, {1, 3, 1}}}, {{3, 3}, {{2, 3, 4}, {2, 1, 4}}}, {{2, 1}, {{0, 3}, {3}}},
+    {{1, 1}, {{0}, {1}}},             {{2, 2}, {{1, 1}, {1, 1}}},       {{1, 1}, {{37}, {37}}},
+    {{8, 8}, {{1, 2, 1, 2, 1, 2, 1, 2}, {2, 1, 2, 1, 2, 1, 2, 1}}},
+};
+
+static size_t check_elementwise(const struct tg_op *op, uint64_t *state) {
+    struct subject s = {.op = op, .operands = op->operands};
+    for (size_t i = 0; i < sizeof formulas / sizeof *formulas; i++)
+        if (strcmp(formulas[i].op, op->name) == 0) s.f = formulas[i].f;
+    if (!s.f) return 0;
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        for (int turn = 0; turn < op->operands; turn++) {
+            for (int k = 0; k < op->operands; k++) {
+                const int which = (k + turn) % op->operands == 1; /* exactly one has the second shape */
+                s.shape[k] = tg_shape_n(patterns[i].rank[which], patterns[i].dim[which]);
+            }
+            check(&s, state);
+        }
+    return 1;
+}
+
+static size_t check_structured(const struct tg_op *op, uint64_t *state) {
+    size_t known = 0;
+    for (size_t i = 0; i < sizeof structured / sizeof *structured; i++) {
+        if (strcmp(structured[i].op, op->name) != 0) continue;
+        struct subject s = {.op = op, .how = &structured[i], .operands = structured[i].rank[1] ? 2 : 1};
+        for (int k = 0; k < s.operands; k++) s.shape[k] = tg_shape_n(s.how->rank[k], s.how->dim[k]);
+        check(&s, state);
+        known++;
+    }
+    return known;
+}
+
+Test(operators, every_row) {
+    uint64_t state = 20240607;
+    tg_graph *g = tg_graph_new();
+    size_t rows = 0;
+    for (const struct tg_op *const *op = g->calculus.operators; *op; op++, rows++) {
+        size_t known = (*op)->code ? check_elementwise(*op, &state) : check_structured(*op, &state);
+        cr_expect(known > 0, "%s: no formula in this test", (*op)->name);
+        cr_expect((*op)->formula && (*op)->gradient && (*op)->low < (*op)->high, "%s: a column is empty", (*op)->name);
+        for (const struct tg_op *const *other = g->calculus.operators; other < op; other++)
+            cr_expect_str_neq((*op)->name, (*other)->name);
+    }
+    cr_assert_geq(rows, 25);
+    tg_graph_free(g);
+}
