@@ -16,6 +16,7 @@ struct plan {
 /* One piece of work: rows first to last - 1 of the result(s) at offset, in columns of the innermost axis. */
 struct task {
     size_t offset, first, last, column, columns;
+    bool folds; /* the lanes of a stream become one number: it is not one of several groups */
 };
 
 typedef void reducer(const struct plan *p, const struct task *t, const void *in, void *out);
@@ -84,9 +85,10 @@ struct cut {
     size_t length, groups;  /* of the rows, or of the innermost axis where that is all there is */
 };
 
-static size_t levels(size_t chunks) {
-    size_t n = 2;
-    for (; chunks; chunks /= 2) n++;
+/* Sums in flight: the digits of a counter of units of 16 rows, and those of a last, shorter unit. */
+static size_t levels(size_t units) {
+    size_t n = 6;
+    for (; units; units /= 2) n++;
     return n;
 }
 
@@ -102,7 +104,7 @@ static struct cut cut_of(const struct plan *p, size_t item, bool may_split) {
     if (one_run) c.length = all;
     if (!may_split || p->outer * c.blocks >= GROUPS || p->rows * p->run < TG__PARALLEL) return c;
     if (p->inner_reduced && !one_run) return c;
-    size_t group = one_run ? TG__SUM_CHUNK : TG__SUM_ROWS;
+    size_t group = TG__SUM_ROWS * (one_run ? TG__SUM_LANES : 1);
     while ((all + group - 1) / group > GROUPS) group *= 2;
     c.length = group;
     c.groups = (all + group - 1) / group;
@@ -112,6 +114,7 @@ static struct cut cut_of(const struct plan *p, size_t item, bool may_split) {
 static struct task task_of(const struct plan *p, const struct cut *c, size_t index) {
     size_t group = index % c->groups, block = index / c->groups % c->blocks, outer = index / c->groups / c->blocks;
     struct task t = {.offset = offset_of(outer, p->kept_axes, p->kept_dim, p->kept_stride), .last = p->rows};
+    t.folds = c->groups == 1;
     t.column = block * c->columns;
     t.columns = p->run - t.column < c->columns ? p->run - t.column : c->columns;
     size_t first = group * c->length, left;
@@ -133,21 +136,24 @@ static tg_status reduce(struct tg__call *call, reducer *f, bool may_split) {
     if (results == 0) return TG_OK;
     const struct plan p = plan_of(call->shape[0], call->node->attr);
     const struct cut c = cut_of(&p, item, may_split);
-    const size_t tasks = p.outer * c.blocks * c.groups;
-    const size_t result_run = p.inner_reduced ? 1 : p.run;
-    char *partial = call->out;
-    if (c.groups > 1 && !(partial = tg__alloc(call->graph, c.groups * results * item))) return TG_MEMORY;
+    const size_t tasks = p.outer * c.blocks * c.groups, result_run = p.inner_reduced ? 1 : p.run;
+    const size_t group_size = results * (c.groups > 1 && p.inner_reduced ? TG__SUM_LANES : 1);
+    char *sums = call->out;
+    if (c.groups > 1 && !(sums = tg__alloc(call->graph, c.groups * group_size * item))) return TG_MEMORY;
 #pragma omp parallel for schedule(static) if (p.outer * p.rows * p.run >= TG__PARALLEL)
     for (size_t i = 0; i < tasks; i++) {
         const struct task t = task_of(&p, &c, i);
         size_t group = i % c.groups, outer = i / c.groups / c.blocks;
-        size_t at = group * results + outer * result_run + (p.inner_reduced ? 0 : t.column);
-        f(&p, &t, call->in[0], partial + at * item);
+        size_t at = group * group_size + outer * result_run * (group_size / results) + (p.inner_reduced ? 0 : t.column);
+        f(&p, &t, call->in[0], sums + at * item);
     }
-    if (c.groups > 1) {
-        (f64 ? join_f64 : join_f32)(partial, c.groups, results, call->out);
-        tg__release(call->graph, partial, c.groups * results * item);
-    }
+    if (c.groups == 1) return TG_OK;
+    (f64 ? join_f64 : join_f32)(sums, c.groups, group_size);
+    if (p.inner_reduced)
+        (f64 ? fold_f64 : fold_f32)(sums, results, call->out);
+    else
+        memcpy(call->out, sums, results * item);
+    tg__release(call->graph, sums, c.groups * group_size * item);
     return TG_OK;
 }
 

@@ -111,11 +111,11 @@ Test(check, products) {
 }
 
 Test(check, columns_of_very_different_size) {
-    static const double data[] = {1e-6, 1e8, 3, 2e-6, 1e8 + 1, 3, -1e-6, 1e8 + 3, 3, 4e-6, 1e8 - 2, 3};
+    static const double data[] = {1e-6, 1e6, 3, 2e-6, 1e6 + 1, 3, -1e-6, 1e6 + 3, 3, 4e-6, 1e6 - 2, 3};
     tg_node x = given(TG_F64, tg_shape2(4, 3), data);
     check(tg_square(x), NULL);
     expect(x, TG_PASS);
-    check(tg_exp(tg_mul(x, tg_const(g, TG_F64, tg_shape1(3), (double[]){1e6, 1e-8, 10}))), NULL);
+    check(tg_exp(tg_mul(x, tg_const(g, TG_F64, tg_shape1(3), (double[]){1e6, 1e-6, 10}))), NULL);
     expect(x, TG_PASS);
 }
 
@@ -130,10 +130,12 @@ static tg_node softmax_loss(tg_dtype dtype, tg_node *scores, tg_node *label) {
 
 Test(check, softmax_loss) {
     for (tg_dtype t = TG_F32; t <= TG_F64; t++) {
+        tg_mark mark = tg_mark_now(g);
         tg_node scores, label, loss = softmax_loss(t, &scores, &label);
         check(loss, NULL);
         cr_assert_eq(leaves, 1); /* labels carry no gradient */
         expect(scores, TG_PASS);
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);
     }
 }
 
@@ -299,6 +301,7 @@ Test(check, mutants_of_batchnorm) {
     for (int i = 0; i < N * D; i++) ones[i] = 1;
     for (size_t i = 0; i < sizeof mutants / sizeof *mutants; i++) {
         const struct mutant *m = &mutants[i];
+        tg_mark mark = tg_mark_now(g);
         struct norm b = norm_of(TG_F64, N, D);
         set_fault(m->to_x, m->to_y);
         forgets = m->forgets;
@@ -308,6 +311,7 @@ Test(check, mutants_of_batchnorm) {
         expect(b.beta, TG_PASS);
         check(out, &(tg_check_options){.cotangent = ones});
         cr_assert_neq(of(wrong)->verdict, TG_PASS, "%s passes behind an all-ones cotangent", m->what);
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);
     }
 }
 
@@ -363,21 +367,18 @@ Test(check, a_mistake_beside_a_kink) {
     check(tg_add(tg_relu(x), spoiled(&tg__op_square, x, x)), NULL);
     expect(x, TG_FAIL);
     cr_assert_neq(of(x)->index, 1);
-    set_fault(1 + 1e-5, 1); /* nor does a tiny kink excuse a large error in its own element */
-    tg_node tiny = tg_mul(tg_relu(x), tg_scalar(g, TG_F64, 1e-7));
-    tg_node y = given(TG_F64, tg_shape1(1), (double[]){0});
-    check(tg_add(tg_mul(tg_relu(y), tg_scalar(g, TG_F64, 1e-7)), tg_exp(spoiled(&tg__op_identity, y, y))), NULL);
+    tg_node y = row(1, (double[]){0}), tiny = tg_mul(tg_relu(y), tg_scalar(g, TG_F64, 1e-6));
+    check(tg_add(tiny, tg_exp(y)), NULL); /* a tiny kink is found */
     expect(y, TG_KINK);
-    set_fault(2, 1);
-    check(tg_add(tg_mul(tg_relu(y), tg_scalar(g, TG_F64, 1e-7)), tg_exp(spoiled(&tg__op_identity, y, y))), NULL);
+    set_fault(1.01, 1); /* but does not excuse a large error in its own element */
+    check(tg_add(tiny, tg_exp(spoiled(&tg__op_identity, y, y))), NULL);
     expect(y, TG_FAIL);
-    (void)tiny;
 }
 
 Test(check, noise_is_admitted) {
     tg_node x = row(3, (double[]){1, 2, 3}), s = given(TG_F64, tg_shape0(), (double[]){0.5});
     tg_node large = tg_scalar(g, TG_F64, 1e10);
-    check(total(tg_sub(tg_add(x, large), large)), NULL); /* rounding eats six digits of what remains */
+    check(total(tg_sub(tg_add(tg_div(x, tg_scalar(g, TG_F64, 3)), large), large)), NULL); /* rounding eats six digits of what remains */
     expect(x, TG_NOISE);
     check(tg_mul(s, s), &(tg_check_options){.tolerance = 1e-17});
     expect(s, TG_NOISE);

@@ -17,31 +17,26 @@ static void threads(int n) {
 }
 
 /* ------------------------------------------------------------------------- the order, written down a second time
- * Recursive where the engine counts: a tree over chunks whose left part is the largest power of two, which is what a
- * binary counter builds. Every sum starts at 0. */
+ * Recursive where the engine counts: a tree whose left part is the largest power of two, which is what a binary counter
+ * builds. x: the reduced elements of one result, one behind the other, dealt into lanes where the innermost is reduced. */
 
 #define ORDER(T)                                                                                                       \
-    static T tree_##T(const T *chunk, size_t n) {                                                                      \
-        if (n == 1) return chunk[0];                                                                                   \
+    static T tree_##T(const T *x, size_t n, size_t step) {                                                             \
+        if (n == 1) return x[0];                                                                                       \
         size_t left = 1;                                                                                               \
         while (left * 2 < n) left *= 2;                                                                                \
-        return tree_##T(chunk, left) + tree_##T(chunk + left, n - left);                                               \
+        return tree_##T(x, left, step) + tree_##T(x + left * step, n - left, step);                                    \
     }                                                                                                                  \
-    /* The reduced elements of one result, one behind the other. */                                                    \
     static T sum_##T(const T *x, size_t n, bool stream) {                                                              \
-        const size_t size = stream ? TG__SUM_CHUNK : TG__SUM_ROWS, chunks = (n + size - 1) / size;                     \
+        const size_t lanes = stream ? TG__SUM_LANES : 1, rows = (n + lanes - 1) / lanes;                               \
         if (n == 0) return 0;                                                                                          \
-        T *chunk = malloc(chunks * sizeof *chunk);                                                                     \
-        for (size_t c = 0; c < chunks; c++) {                                                                          \
-            T lane[TG__SUM_LANES] = {0};                                                                               \
-            for (size_t i = c * size; i < n && i < (c + 1) * size; i++) lane[stream ? i % TG__SUM_LANES : 0] += x[i];  \
-            for (int half = 8; half > 0 && stream; half /= 2)                                                          \
-                for (int i = 0; i < half; i++) lane[i] = lane[i] + lane[i + half];                                     \
-            chunk[c] = lane[0];                                                                                        \
-        }                                                                                                              \
-        T sum = tree_##T(chunk, chunks);                                                                               \
-        free(chunk);                                                                                                   \
-        return sum;                                                                                                    \
+        T *row = calloc(rows * lanes, sizeof *row), lane[TG__SUM_LANES];                                               \
+        memcpy(row, x, n * sizeof *row);                                                                               \
+        for (size_t i = 0; i < lanes; i++) lane[i] = tree_##T(row + i, rows, lanes);                                   \
+        for (size_t half = lanes / 2; half > 0; half /= 2)                                                             \
+            for (size_t i = 0; i < half; i++) lane[i] = lane[i] + lane[i + half];                                      \
+        free(row);                                                                                                     \
+        return lane[0];                                                                                                \
     }
 ORDER(float)
 ORDER(double)
@@ -108,7 +103,7 @@ static void check_result(const struct problem *p, const double *x, tg_node sum, 
         largest = fmax(largest, part[k]);
     }
     double got = tg_item(sum, j);
-    cr_assert_leq(fabsl(got - exact), 40 * 0x1p-53L * size, "sum %zu = %.17g, not %.17Lg", j, got, exact);
+    cr_assert_leq(fabsl(got - exact), 24 * 0x1p-53L * size, "sum %zu = %.17g, not %.17Lg", j, got, exact);
     cr_assert_eq(got, sum_double(part, p->reduced, p->stream), "sum %zu: not the order of reduce.h", j);
     cr_assert_eq((float)tg_item(narrow, j), sum_float(thin, p->reduced, p->stream), "f32 sum %zu: not the order", j);
     if (p->reduced) cr_assert_eq(tg_item(max, j), largest);
@@ -160,22 +155,22 @@ Test(reduce, large) {
     }
 }
 
-/* Columns of one value: the mean is off by at most 2 units of roundoff, however many rows. */
+/* Columns of one value: the mean is off by at most 4 units of roundoff, however many rows, so that the variance of batch
+ * normalization stays below (4 u |mu|)²; 3.4 is the worst that was seen. Two of them are those of 1/n and the product. */
 Test(reduce, mean_of_a_constant_column) {
-    static const int64_t rows[] = {1, 2, 3, 15, 16, 17, 178, 255, 1000, 4097, 100000};
-    const double values[] = {0.1, 1e8 + 0.1, 3.3333333333333333, -7e-9};
-    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
-        for (size_t v = 0; v < sizeof values / sizeof *values; v++)
-            for (int stream = 0; stream < 2; stream++) {
-                const tg_shape shape = stream ? tg_shape1(rows[r]) : tg_shape2(rows[r], 3);
-                tg_graph *g = tg_graph_new();
-                tg_node one = tg_expand(tg_scalar(g, TG_F64, values[v]), shape);
-                tg_node mean = tg_mul(tg_sum(one, tg_axis(0)), tg_scalar(g, TG_F64, 1 / (double)rows[r]));
-                cr_assert_eq(tg_run(g), TG_OK);
-                double off = fabs(tg_item(mean, 0) - values[v]) / (0x1p-52 * fabs(values[v]));
-                cr_assert_leq(off, 2, "%g off by %g units, %d rows", values[v], off, (int)rows[r]);
-                tg_graph_free(g);
-            }
+    uint64_t state = 11;
+    for (int64_t n = 1; n <= 5000; n += n < 300 ? 1 : 97)
+        for (int trial = 0; trial < 12; trial++) {
+            const double v = random_between(&state, 1, 2) * pow(10, trial - 4);
+            const bool stream = trial % 2;
+            tg_graph *g = tg_graph_new();
+            tg_node column = tg_expand(tg_scalar(g, TG_F64, v), stream ? tg_shape1(n) : tg_shape2(n, 3));
+            tg_node mean = tg_mul(tg_sum(column, tg_axis(0)), tg_scalar(g, TG_F64, 1 / (double)n));
+            cr_assert_eq(tg_run(g), TG_OK);
+            double off = fabs(tg_item(mean, 0) - v) / (0x1p-53 * v);
+            cr_assert_leq(off, 4, "%.17g is off by %g units, %d rows", v, off, (int)n);
+            tg_graph_free(g);
+        }
 }
 
 /* ------------------------------------------------------------------------------------------------------- product */

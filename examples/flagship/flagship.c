@@ -22,7 +22,7 @@ static tg_node batchnorm(tg_node x, tg_node gamma, tg_node beta, tg_node share, 
 /* A linear layer to the classes and the softmax loss, so that dout is a gradient that a real loss sends. */
 static tg_node loss_of(tg_node out, tg_node w, tg_node b, tg_node label) {
     tg_graph *g = out.graph;
-    tg_scope_open(g, "loss");
+    tg_scope_open(g, "head");
     TG_LET(scores, tg_linear(out, w, b, NULL));
     TG_LET(loss, tg_softmax_loss(scores, label, NULL));
     tg_scope_close(g);
@@ -121,11 +121,12 @@ int main(int argc, char **argv) {
     int code = read_options(argc, argv, &o);
     if (code) return code == 1 ? 0 : code;
     struct model m = {.g = tg_graph_new()};
-    if (!m.g)
-        code = complain("out of memory"), 2;
-    else
-        code = read_data(m.g, &o, &d) && build(&m, &o, &d) ? present(&o, &m, &d) : 2;
-    if (fflush(stdout) || ferror(stdout)) code = complain("standard output could not be written"), 2;
+    if (!m.g) complain("out of memory");
+    code = m.g && read_data(m.g, &o, &d) && build(&m, &o, &d) ? present(&o, &m, &d) : 2;
+    if (fflush(stdout) || ferror(stdout)) {
+        complain("standard output could not be written");
+        code = 2;
+    }
     free_data(&d);
     tg_graph_free(m.g);
     return code;

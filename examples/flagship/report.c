@@ -77,10 +77,12 @@ static void run_fused(const struct model *m, tg_array *a) {
     void *v[FUSED];
     for (int i = 0; i < FUSED; i++) v[i] = (void *)(uintptr_t)a[i].data;
     if (tg_dtype_of(m->x) == TG_F32) {
-        tg_fused_batchnorm_train_f32(n, d, x, gamma, beta, (float)m->eps, v[0], v[1], v[2], v[3], v[4]);
+        tg_fused_batchnorm_train_f32(n, d, x, gamma, beta, (float)m->eps, v[4],
+                                     (tg_fused_batchnorm_stages_f32){v[0], v[1], v[2], v[3]});
         tg_fused_batchnorm_backward_f32(n, d, dout, x, gamma, v[0], v[2], v[7], v[6], v[5]);
     } else {
-        tg_fused_batchnorm_train_f64(n, d, x, gamma, beta, m->eps, v[0], v[1], v[2], v[3], v[4]);
+        tg_fused_batchnorm_train_f64(n, d, x, gamma, beta, m->eps, v[4],
+                                     (tg_fused_batchnorm_stages_f64){v[0], v[1], v[2], v[3]});
         tg_fused_batchnorm_backward_f64(n, d, dout, x, gamma, v[0], v[2], v[7], v[6], v[5]);
     }
 }
@@ -157,7 +159,10 @@ bool dump(const struct model *m, const char *folder) {
 
 static void progress(void *user, size_t done, size_t total) {
     (void)user;
-    fprintf(stderr, done < total ? "\rgradient check %3.0f %%" : "\r%*s\r", done < total ? 100.0 * (double)done / (double)total : 21, "");
+    if (done < total)
+        fprintf(stderr, "\rgradient check %3.0f %%", 100.0 * (double)done / (double)total);
+    else
+        fprintf(stderr, "\r%21s\r", "");
 }
 
 bool report_check(const struct model *m, bool quiet, bool *agrees) {

@@ -32,7 +32,8 @@ static size_t block_size(const struct job *j, size_t *all, size_t *largest) {
         *all += count;
         if (count > *largest) *largest = count;
     }
-    return (3 * j->f.outputs + *all + *largest) * sizeof(double) + *largest * sizeof(struct tg__slope);
+    return (3 * j->f.outputs + *all + *largest) * sizeof(double) + *largest * sizeof(struct tg__slope) +
+           j->f.outputs * sizeof(bool);
 }
 
 static bool make_room(struct job *j) {
@@ -45,6 +46,7 @@ static bool make_room(struct job *j) {
     j->f.x = j->f.high + j->f.outputs;
     j->ours = j->f.x + largest;
     j->slope = (struct tg__slope *)(void *)(j->ours + all);
+    j->f.moved = (bool *)(j->slope + largest);
     j->f.cotangent = j->cotangent;
     j->f.base = j->base;
     return true;
@@ -124,8 +126,9 @@ static bool check_column(struct job *j, tg_check *check, struct tg__column *c) {
         if (isfinite(ours)) scale = fmax(scale, ours);
     }
     for (size_t i = 0; i < c->rows; i++) {
+        const size_t element = c->first + i * c->stride;
         struct tg__slope *s = &j->slope[i];
-        if (tg__difference(&j->f, c->first + i * c->stride, reach, c->tolerance, scale, s)) return false;
+        if (tg__difference(&j->f, element, reach, c->ours[element], c->tolerance, scale, s)) return false;
         if (isfinite(s->noise)) scale = fmax(scale, fabs(s->value) - s->noise);
         report(j);
     }
@@ -155,7 +158,7 @@ static bool check_leaves(struct job *j) {
 }
 
 static tg_status run(struct job *j, tg_node out) {
-    j->twin = tg__twin_new(out);
+    j->twin = tg__twin_new(out.graph, &out.id, 1, "check_gradient");
     if (!j->twin) return j->of->error.status;
     j->f.out = tg__handle(j->twin, out.id);
     j->f.outputs = tg_size(out);
@@ -165,7 +168,7 @@ static tg_status run(struct job *j, tg_node out) {
         size_t all, largest;
         tg__release(j->twin, j->block, block_size(j, &all, &largest));
     }
-    return tg__twin_free(j->twin, j->of);
+    return tg__twin_free(j->twin, j->of, "check_gradient");
 }
 
 /* ------------------------------------------------------------------------------------------------------- asking */

@@ -11,11 +11,13 @@
 #include <float.h>
 #include <math.h>
 
-enum { RUNGS = 48, FIRST = 4, WINDOW = 4 }; /* the search begins at spread / 16, goes down, then up */
+enum { RUNGS = 48, FIRST = 4, WINDOW = 4 }; /* the search begins at reach / 16, goes down, then up */
 
 struct rung {
     double slope, bend; /* C and J */
-    double floor;       /* what the rounding of f alone does to them */
+    double floor;       /* what the rounding of f alone does to them; */
+    double least;       /* the same if f were no larger than at x, as it will be when steps are short */
+    bool felt;          /* some output moved */
 };
 
 /* A sum with its rounding errors carried along (Knuth's two-sum). */
@@ -31,25 +33,28 @@ static void add(struct sum *s, double v) {
 
 static double minus(double a, double b) { return a == b ? 0 : a - b; } /* of infinities too */
 
-/* Rounding: half a unit in the last place of every output that moves, at random. Where none does, the change may have
- * been lost in any of them. */
+/* Rounding: half a unit in the last place of every output that this element has ever moved, at random. As long as it
+ * moves none, the change may have been lost in any of them. */
 static void compare(const struct tg__objective *f, const double *low, double step, double width, struct rung *r) {
     struct sum odd = {0, 0}, even = {0, 0};
-    double moved = 0, still = 0;
+    double moved = 0, still = 0, least = 0;
+    r->felt = false;
     for (size_t k = 0; k < f->outputs; k++) {
         const double p = f->high[k], m = low[k], b = f->base[k], c = f->cotangent[k];
         const double size = c * (fabs(p) + fabs(m)) / 2;
-        if (p == b && m == b) {
-            still += size * size;
-            continue;
-        }
-        moved += size * size;
+        const bool moves = p != b || m != b;
+        f->moved[k] |= moves;
+        if (isfinite(size)) *(f->moved[k] ? &moved : &still) += size * size;
+        if (f->moved[k]) least += c * b * c * b;
+        if (!moves) continue;
+        r->felt = true;
         add(&odd, c * minus(p, m));
         add(&even, c * (minus(p, b) + minus(m, b)));
     }
     r->slope = (odd.high + odd.low) / width;
     r->bend = (even.high + even.low) / step;
     r->floor = DBL_EPSILON / 2 * sqrt(moved > 0 ? moved : still) / step;
+    r->least = DBL_EPSILON / 2 * sqrt(least) / step;
 }
 
 static tg_status move(const struct tg__objective *f, size_t element, double v) {
@@ -70,52 +75,99 @@ static tg_status measure(const struct tg__objective *f, size_t element, double s
     return status;
 }
 
-/* ---------------------------------------------------------------------------------------------------- the ladder */
+/* -------------------------------------------------------------------------------------- what neighbouring rungs say */
+
+struct view {
+    struct tg__slope slope;
+    double bound; /* no jump is larger */
+    bool felt;
+};
 
 static double fourth(const struct rung *r) { return (4 * r[1].slope - r[0].slope) / 3; }
 static double one_sided(const struct rung *r) { return 2 * r[1].bend - r[0].bend; } /* J's limit, but for h³ */
 
-/* What four neighbouring rungs say. Three quotients, because two may agree by luck; once rounding rules, the third is
- * twice as noisy. A smooth function's J falls by 8 where a jump's stays. */
-static struct tg__slope judge(const struct rung *r) {
+/* Three quotients, because two may agree by luck; once rounding rules, the third is twice as noisy. What J tends to
+ * falls by 8 from rung to rung where the function is smooth, and stays where it jumps. */
+static struct view look(const struct rung *r) {
     const double d[3] = {fourth(r), fourth(r + 1), fourth(r + 2)};
-    struct tg__slope s = {.value = (16 * d[1] - d[0]) / 15, .noise = INFINITY};
-    if (!isfinite(s.value) || !isfinite(d[2])) return s;
-    s.noise = fmax(fmax(fabs(d[1] - d[0]), fabs(d[2] - d[1]) / 2), r[2].floor);
-    const double before = one_sided(r + 1), jump = one_sided(r + 2);
-    if (fabs(jump) > 4 * fabs(jump - before) && fabs(jump) > 64 * s.noise) s.jump = fabs(jump);
-    return s;
+    struct view v = {.slope = {.value = (16 * d[1] - d[0]) / 15, .noise = INFINITY}, .bound = INFINITY};
+    for (int i = 0; i < WINDOW; i++) v.felt |= r[i].felt;
+    if (!isfinite(v.slope.value) || !isfinite(d[2])) return v;
+    v.slope.noise = fmax(fmax(fabs(d[1] - d[0]), fabs(d[2] - d[1]) / 2), r[2].floor);
+    const double before = one_sided(r + 1), jump = one_sided(r + 2), change = fabs(jump - before);
+    v.bound = fabs(jump) + change;
+    if (fabs(jump) > 4 * change && fabs(jump) > 64 * v.slope.noise) v.slope.jump = fabs(jump);
+    return v;
 }
 
-/* Keeps the better of the two. True: no need to look further. */
-static bool consider(struct tg__slope *best, const struct rung *r, double tolerance, double scale) {
-    const struct tg__slope s = judge(r);
-    const double allowed = tolerance * fmax(scale, fabs(s.value));
-    const bool done = s.noise <= allowed / 8 && s.jump <= allowed;
-    if (done || s.noise < best->noise) *best = s;
-    return done;
+/* Long steps that move an output and short ones that do not: was the movement lost in rounding, or is the function
+ * constant here and only further off not? It was lost if the long steps tell a smooth slope. */
+static bool is_smooth_slope(const struct view *v) {
+    return v->slope.jump == 0 && fabs(v->slope.value) > 64 * v->slope.noise;
 }
 
-tg_status tg__difference(const struct tg__objective *f, size_t element, double reach, double tolerance, double scale,
-                         struct tg__slope *best) {
+/* Of two that are good enough, the one with shorter steps: it is further from kinks. */
+static bool is_better(const struct view *v, const struct view *best, double enough) {
+    if (v->felt && !best->felt && isfinite(best->slope.noise)) return is_smooth_slope(v);
+    if (!v->felt && best->felt) return !is_smooth_slope(best);
+    return v->slope.noise <= enough || v->slope.noise < best->slope.noise;
+}
+
+/* ---------------------------------------------------------------------------------------------------- the search */
+
+struct search {
+    double ours, tolerance, scale;
+    struct view best;
+};
+
+static double allowed(const struct search *s, const struct tg__slope *slope) {
+    return s->tolerance * (isfinite(slope->noise) ? fmax(s->scale, fabs(slope->value)) : s->scale);
+}
+
+static bool is_enough(const struct search *s, const struct tg__slope *slope) {
+    return slope->noise <= allowed(s, slope) / 8;
+}
+
+/* True: no need to look further. What agrees may still be the mean of two slopes; what does not may be explained by a
+ * kink, or be too small to be felt. */
+static bool consider(struct search *s, const struct rung *r) {
+    const struct view v = look(r);
+    const double may = allowed(s, &v.slope), off = fabs(s->ours - v.slope.value);
+    if (is_better(&v, &s->best, may / 8)) s->best = v;
+    if (!is_enough(s, &v.slope)) return false;
+    if (off <= may + v.slope.noise) return v.slope.jump <= may;
+    return v.felt && !(off <= TG__SLOPES * v.bound);
+}
+
+static tg_status descend(const struct tg__objective *f, size_t element, double reach, struct rung *rung,
+                         struct search *s, bool *found) {
     const double shortest = fabs(f->x[element]) * 0x1p-44; /* of which too few bits are left */
-    struct rung rung[RUNGS];
-    *best = (struct tg__slope){.value = NAN, .noise = INFINITY};
-    for (int k = FIRST; k < RUNGS; k++) {
+    for (int k = FIRST; k < RUNGS && !*found; k++) {
         const double step = ldexp(reach, -k);
         tg_status status = measure(f, element, step, &rung[k]);
         if (status) return status;
-        if (k > FIRST) rung[k].floor = fmax(rung[k].floor, 2 * rung[k - 1].floor); /* what moved there counts here */
         if (k < FIRST + WINDOW - 1) continue;
-        if (consider(best, &rung[k - WINDOW + 1], tolerance, scale)) return TG_OK;
-        const double allowed = tolerance * fmax(scale, isfinite(best->noise) ? fabs(best->value) : 0);
-        if (rung[k].floor > allowed || step < shortest) break; /* shorter steps can only be noisier */
-    }
-    if (best->jump > tolerance * scale) return TG_OK; /* longer steps would not resolve it either */
-    for (int k = FIRST; k-- > 0;) {
-        tg_status status = measure(f, element, ldexp(reach, -k), &rung[k]);
-        if (status) return status;
-        if (consider(best, &rung[k], tolerance, scale)) return TG_OK;
+        const struct rung *r = &rung[k - WINDOW + 1];
+        *found = consider(s, r);
+        if (rung[k].least > allowed(s, &s->best.slope)) break; /* only noisier from here */
+        if (step < shortest || !(r[0].felt || rung[k].felt)) break;
     }
     return TG_OK;
+}
+
+tg_status tg__difference(const struct tg__objective *f, size_t element, double reach, double ours, double tolerance,
+                         double scale, struct tg__slope *slope) {
+    struct rung rung[RUNGS];
+    struct search s = {.ours = ours, .tolerance = tolerance, .scale = scale};
+    s.best.slope = (struct tg__slope){.value = NAN, .noise = INFINITY};
+    if (f->outputs) memset(f->moved, 0, f->outputs * sizeof *f->moved);
+    bool found = false;
+    tg_status status = descend(f, element, reach, rung, &s, &found);
+    found |= s.best.felt && (s.best.slope.jump > allowed(&s, &s.best.slope) || is_enough(&s, &s.best.slope));
+    for (int k = FIRST; k-- > 0 && !found && !status;) {
+        status = measure(f, element, ldexp(reach, -k), &rung[k]);
+        if (!status) found = consider(&s, &rung[k]);
+    }
+    *slope = s.best.slope;
+    return status;
 }

@@ -63,10 +63,13 @@ static tg_status measure(tg_graph *g, tg_graph *twin, uint32_t x, struct tg__flo
 }
 
 tg_status tg__floors(tg_graph *g, uint32_t x, struct tg__floor *f, size_t count) {
-    uint32_t last = x;
-    for (size_t i = 0; i < count; i++)
-        if (f[i].node > last) last = f[i].node;
-    tg_graph *twin = tg__twin_new(g, last, "diverge");
+    const size_t bytes = (count + 1) * sizeof(uint32_t);
+    uint32_t *wanted = tg__alloc(g, bytes);
+    if (!wanted) return g->error.status;
+    for (size_t i = 0; i < count; i++) wanted[i] = f[i].node;
+    wanted[count] = x;
+    tg_graph *twin = tg__twin_new(g, wanted, count + 1, "diverge");
+    tg__release(g, wanted, bytes);
     if (!twin) return g->error.status;
     tg_status status = measure(g, twin, x, f, count);
     return tg__twin_free(twin, g, "diverge") ? g->error.status : status;

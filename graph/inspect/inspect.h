@@ -34,11 +34,33 @@ void tg__number_cell(char *cell, double v);
 /* The formula's outermost operation on absolute values, one double an element. false: no value, or no memory. */
 bool tg__scale(tg_graph *g, uint32_t id, double *scale);
 
-/* ---------------------------------------------------------------------- twin.c difference.c verdict.c: for check.c */
+/* ------------------------------------------------------------------------------------------------------- twin.c */
 
-/* What out depends on, as a graph of its own in f64; the nodes have the same ids. NULL: out's graph knows why. */
-tg_graph *tg__twin_new(tg_node out);
-tg_status tg__twin_free(tg_graph *twin, tg_graph *g); /* hands an error of the twin over to g */
+/* What the wanted nodes depend on, as a graph of its own in f64; the nodes have the same ids. NULL: g knows why.
+ * who: what asked, for messages. */
+tg_graph *tg__twin_new(tg_graph *g, const uint32_t *wanted, size_t count, const char *who);
+tg_status tg__twin_free(tg_graph *twin, tg_graph *g, const char *who); /* hands an error of the twin over to g */
+
+/* ------------------------------------------------------------------------------------------------------ floor.c */
+
+struct tg__floor {
+    uint32_t node;
+    size_t count, columns; /* of the node */
+    double *base, *column; /* its value; the floor of each column, NULL for none */
+};
+tg_status tg__floors(tg_graph *g, uint32_t x, struct tg__floor *floors, size_t count);
+void tg__floors_free(tg_graph *g, struct tg__floor *floors, size_t count);
+
+/* ----------------------------------------------------------------------------- doubt.c difference.c verdict.c: for check.c */
+
+static inline bool tg__is_subject(const tg_graph *g, uint32_t id) { /* a leaf that has adjoints */
+    const struct tg__node *n = tg__node_of(g, id);
+    return tg__is_leaf(n) && (n->flags & TG__DIFFERENTIABLE);
+}
+
+/* How far rounding alone moves a gradient: doubt has one number for each of ours, which are those of the subjects up to
+ * `last` that d has reached, one behind the other. saved: room for all subjects' values. */
+bool tg__doubt(tg_grads d, uint32_t last, const double *ours, double *saved, double *doubt);
 
 /* f(x) = sum of cotangent*out, as a function of one leaf. */
 struct tg__objective {
@@ -46,6 +68,7 @@ struct tg__objective {
     size_t outputs;
     const double *cotangent, *base; /* base: out as it is */
     double *high;                   /* room for out at x + h */
+    bool *moved;                    /* room for a mark on each output */
     double *x;                      /* the leaf's value */
 };
 struct tg__slope {
@@ -53,13 +76,19 @@ struct tg__slope {
     double noise; /* how well it is known; infinite: not at all */
     double jump;  /* the difference of the slopes on either side; 0: there is one */
 };
-/* reach: a power of two, the longest step. tolerance*scale: the error up to which it is worth while to look. */
-tg_status tg__difference(const struct tg__objective *f, size_t element, double reach, double tolerance, double scale,
-                         struct tg__slope *best);
 
-/* One column of a leaf: elements first, first + stride, … of ours; slopes one after the other. */
+/* A kink explains a deviation of at most this many times its jump: the slopes on either side may be large sums that
+ * happen to be close, but a tiny kink must not excuse a mistake. */
+enum { TG__SLOPES = 1000 };
+
+/* reach: a power of two, the longest step. tolerance*scale: the error up to which it is worth while to look; deeper
+ * where the slope is not `ours`. */
+tg_status tg__difference(const struct tg__objective *f, size_t element, double reach, double ours, double tolerance,
+                         double scale, struct tg__slope *slope);
+
+/* One column of a leaf: elements first, first + stride, … of ours and doubt; slopes one after the other. */
 struct tg__column {
-    const double *ours;
+    const double *ours, *doubt;
     const struct tg__slope *slope;
     size_t first, stride, rows;
     double tolerance;

@@ -1,15 +1,15 @@
-/* The f64 twin of a tape: the nodes that `out` depends on, operator by operator, in a graph of their own. Their ids are
+/* The f64 twin of a tape: the nodes that the wanted ones depend on, operator by operator, in a graph of their own. Their ids are
  * those of the original, so that a message about #12 is about the user's #12. */
 #include "inspect.h"
 
-/* One byte for each node up to out: is it needed? */
-static unsigned char *needed_by(tg_graph *twin, tg_node out) {
-    unsigned char *needed = tg__alloc(twin, out.id + (size_t)1);
+/* One byte for each node up to the last: is it needed? */
+static unsigned char *needed_by(tg_graph *twin, const tg_graph *g, const uint32_t *wanted, size_t count, uint32_t last) {
+    unsigned char *needed = tg__alloc(twin, last + (size_t)1);
     if (!needed) return NULL;
-    memset(needed, 0, out.id + (size_t)1);
-    needed[out.id] = 1;
-    for (uint32_t id = out.id; id > 0; id--) {
-        const struct tg__node *n = tg__node_of(out.graph, id);
+    memset(needed, 0, last + (size_t)1);
+    for (size_t i = 0; i < count; i++) needed[wanted[i]] = 1;
+    for (uint32_t id = last; id > 0; id--) {
+        const struct tg__node *n = tg__node_of(g, id);
         for (int i = 0; needed[id] && i < n->operands; i++) needed[n->in[i]] = 1;
     }
     return needed;
@@ -41,40 +41,43 @@ static bool copy(tg_graph *twin, const tg_graph *g, uint32_t id) {
     return !tg__is_leaf(from) || fill(twin, g, id);
 }
 
-static bool has_value(tg_graph *g, uint32_t id) {
+static bool has_value(tg_graph *g, uint32_t id, const char *who) {
     char name[80];
     if (!tg__is_leaf(tg__node_of(g, id)) || (id < g->values.length && tg__value_of(g, id)->valid)) return true;
-    tg__fail_run(g, TG_VALUE, 0, "check_gradient: %s has no value: tg_set or tg_bind it first",
+    tg__fail_run(g, TG_VALUE, 0, "%s: %s has no value: tg_set or tg_bind it first", who,
                  tg__quote(g, id, name, sizeof name));
     return false;
 }
 
-static bool build(tg_graph *twin, tg_node out) {
-    unsigned char *needed = needed_by(twin, out);
+static bool build(tg_graph *twin, tg_graph *g, const uint32_t *wanted, size_t count, const char *who) {
+    uint32_t last = 0;
+    for (size_t i = 0; i < count; i++)
+        if (wanted[i] > last) last = wanted[i];
+    unsigned char *needed = needed_by(twin, g, wanted, count, last);
     bool built = needed != NULL;
-    for (uint32_t id = 1; built && id <= out.id; id++) {
+    for (uint32_t id = 1; built && id <= last; id++) {
         if (needed[id])
-            built = has_value(out.graph, id) && copy(twin, out.graph, id);
+            built = has_value(g, id, who) && copy(twin, g, id);
         else
             built = !tg_is_nil(tg_input(twin, TG_I32, tg_shape1(0))); /* keeps the place */
     }
-    tg__release(twin, needed, out.id + (size_t)1);
+    tg__release(twin, needed, last + (size_t)1);
     return built;
 }
 
-tg_graph *tg__twin_new(tg_node out) {
-    tg_graph *g = out.graph, *twin = tg__graph_new(&g->calculus, g->allocator);
+tg_graph *tg__twin_new(tg_graph *g, const uint32_t *wanted, size_t count, const char *who) {
+    tg_graph *twin = tg__graph_new(&g->calculus, g->allocator);
     if (!twin) {
-        tg__fail_run(g, TG_MEMORY, 0, "check_gradient: out of memory");
+        tg__fail_run(g, TG_MEMORY, 0, "%s: out of memory", who);
         return NULL;
     }
-    if (build(twin, out)) return twin;
-    tg__twin_free(twin, g);
+    if (build(twin, g, wanted, count, who)) return twin;
+    tg__twin_free(twin, g, who);
     return NULL;
 }
 
 /* A run stops at the node that failed, and its message starts with that node. */
-static void hand_over(const tg_graph *twin, tg_graph *g) {
+static void hand_over(const tg_graph *twin, tg_graph *g, const char *who) {
     const struct tg__error *e = &twin->error;
     char start[160], name[80];
     if (e->running && twin->stale < twin->nodes.length && twin->stale < g->nodes.length) {
@@ -85,11 +88,11 @@ static void hand_over(const tg_graph *twin, tg_graph *g) {
             return;
         }
     }
-    tg__fail_run(g, e->status, 0, "check_gradient: %s", e->text);
+    tg__fail_run(g, e->status, 0, "%s: %s", who, e->text);
 }
 
-tg_status tg__twin_free(tg_graph *twin, tg_graph *g) {
-    if (twin->error.status) hand_over(twin, g);
+tg_status tg__twin_free(tg_graph *twin, tg_graph *g, const char *who) {
+    if (twin->error.status) hand_over(twin, g, who);
     tg_graph_free(twin);
     return g->error.status;
 }

@@ -4,9 +4,7 @@
 
 #include <math.h>
 
-/* The largest of a few hundred noisy numbers stays below MARGIN times their typical size; a kink explains a deviation
- * of at most SLOPES times its jump, for the slopes on both sides may be sums that happen to be close. */
-enum { MARGIN = 32, SLOPES = 1000 };
+enum { MARGIN = 32 }; /* the largest of thousands of noisy numbers stays below so many times their typical size */
 
 const char *tg_verdict_name(tg_verdict v) {
     switch (v) {
@@ -74,7 +72,7 @@ static tg_verdict verdict_of(const struct tg__slope *s, double ours, double nois
     const double off = fabs(ours - s->value);
     if (!isfinite(s->value)) return TG_NOISE;
     if (!isfinite(ours)) return TG_FAIL;
-    if (s->jump > allowed && off <= SLOPES * s->jump) return TG_KINK;
+    if (s->jump > allowed && off <= TG__SLOPES * s->jump) return TG_KINK;
     if (off == 0) return TG_PASS;
     if (noise <= allowed) return off <= allowed + noise ? TG_PASS : TG_FAIL;
     return off <= allowed + MARGIN * noise ? TG_NOISE : TG_FAIL;

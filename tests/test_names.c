@@ -1,0 +1,297 @@
+/* Names, stages, scopes: who is called what, where it was written, and what a rewind gives back. */
+#include "support.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+static tg_graph *g;
+static void setup(void) { g = tg_graph_new(); }
+static void teardown(void) { tg_graph_free(g); }
+TestSuite(names, .init = setup, .fini = teardown, .timeout = 60);
+
+static tg_node input(void) { return tg_input(g, TG_F64, tg_shape0()); }
+
+static void says(tg_status status, const char *text) {
+    cr_assert_eq(tg_error(g), status, "status %d: %s", tg_error(g), tg_message(g));
+    cr_assert_not_null(strstr(tg_message(g), text), "'%s' is not in: %s", text, tg_message(g));
+}
+
+static void is(const char *name, tg_node a) {
+    cr_assert_eq(tg_find(g, name).id, a.id, "%s is #%u, not #%u", name, tg_find(g, name).id, a.id);
+}
+
+/* The stage of a name, which for an alias is not its node's. */
+static int stage_of(const char *name) {
+    for (size_t k = 0; k < tg_moments(g); k++) {
+        tg_moment m = tg_moment_at(g, k);
+        if (m.kind == TG_NAMED && strcmp(m.name, name) == 0) return m.stage;
+    }
+    return -2;
+}
+
+/* ------------------------------------------------------------------------------------------------------- stages */
+
+Test(names, let_closes_a_stage) {
+    TG_LET(x, input());
+    const int x_line = __LINE__ - 1;
+    tg_node early = tg_exp(x);
+    cr_assert_eq(tg_stage(early), -1);
+    cr_assert_null(tg_where_is(early).file);
+    TG_LET(y, tg_add(early, x));
+    const int y_line = __LINE__ - 1;
+    TG_LET(z, tg_mul(y, tg_scalar(g, TG_F64, 2)));
+
+    cr_assert_str_eq(tg_name(x), "x");
+    cr_assert_eq(tg_stage(x), 0);
+    cr_assert_eq(tg_where_is(x).line, x_line);
+    cr_assert_not_null(strstr(tg_where_is(x).file, "test_names.c"));
+    cr_assert_str_eq(tg_name(early), "");
+    cr_assert_null(tg_alias(early, 0));
+    for (int k = 0; k < 2; k++) { /* both nodes of the stage */
+        tg_place p = tg_where_is(k ? y : early);
+        cr_assert_eq(p.stage, 1);
+        cr_assert_eq(p.line, y_line);
+        cr_assert_str_eq(p.name, "y");
+        cr_assert_str_eq(p.scope, "");
+    }
+    cr_assert_eq(tg_stage(z), 2);
+    cr_assert_eq(tg_stage(tg_operand(z, 1)), 0);
+}
+
+Test(names, aliases) {
+    TG_LET(x, input());
+    TG_LET(also, x);
+    tg_node again = tg_let(x, "x", __FILE__, __LINE__); /* its own name is no clash */
+    cr_assert_eq(also.id, x.id);
+    cr_assert_eq(again.id, x.id);
+    cr_assert_eq(tg_error(g), TG_OK);
+    cr_assert_str_eq(tg_alias(x, 0), "x");
+    cr_assert_str_eq(tg_alias(x, 1), "also");
+    cr_assert_null(tg_alias(x, 2));
+    is("x", x);
+    is("also", x);
+    cr_assert(tg_is_nil(tg_find(g, "")) && tg_is_nil(tg_find(g, "nobody")) && tg_is_nil(tg_find(g, NULL)));
+    cr_assert_eq(tg_let(x, "", NULL, 0).id, x.id);
+    cr_assert_eq(tg_let(x, NULL, NULL, 0).id, x.id);
+    cr_assert_eq(tg_error(g), TG_OK);
+}
+
+Test(names, a_taken_name) {
+    TG_LET(x, input());
+    TG_LET(y, tg_exp(x));
+    const int y_line = __LINE__ - 1;
+    cr_assert(tg_is_nil(tg_let(tg_log(x), "y", "here/other.c", 77)));
+    char want[200];
+    snprintf(want, sizeof want, "name 'y' for #3 (log) is taken: #2 (exp) from test_names.c:%d has it\n  at other.c:77",
+             y_line);
+    says(TG_NAME, want);
+}
+
+/* ---------------------------------------------------------------------------------------------- adjoints and terms */
+
+Test(names, terms_are_numbered_by_arrival) {
+    TG_LET(x, input());
+    TG_LET(a, tg_exp(x));
+    TG_LET(b, tg_mul(x, a));
+    tg_node seed = tg_let(input(), "db", __FILE__, __LINE__);
+    tg_grads d = tg_backward(b, seed);
+    is("db", seed);
+    is("dx", tg_grad(d, x));
+    is("da", tg_grad(d, a));
+    tg_term terms[2];
+    cr_assert_eq(tg_grad_terms(d, x, terms, 2), 2);
+    is("dx1", terms[0].term);
+    is("dx2", terms[1].term);
+    cr_assert_eq(terms[0].sender.id, b.id);
+    cr_assert_eq(terms[1].sender.id, a.id);
+    cr_assert_eq(stage_of("dx1"), 2);
+    cr_assert_eq(stage_of("dx2"), 1);
+    cr_assert_eq(stage_of("dx"), 0);
+    cr_assert_eq(stage_of("da"), 2);
+    cr_assert_eq(tg_where_is(terms[0].term).line, tg_where_is(b).line);
+
+    tg_grads again = tg_backward(b, seed), third = tg_backward(tg_grad(d, x), tg_nil(g));
+    is("s2/dx", tg_grad(again, x));
+    is("s3/da", tg_grad(third, a));
+    is("s3/ddx", tg_scalar(g, TG_F64, 1));
+    cr_assert_eq(tg_error(g), TG_OK);
+}
+
+/* A user's name beats an adjoint's, an adjoint's beats a term's; whoever loses gets a number, and a clash never fails. */
+Test(names, who_wins_a_string) {
+    TG_LET(x, input());
+    TG_LET(x1, tg_exp(x)); /* its adjoint dx1 is also what the first term of x wants to be called */
+    TG_LET(dx2, tg_mul(x, x1));
+    tg_mark before = tg_mark_now(g);
+    for (int turn = 0; turn < 3; turn++) {
+        tg_grads d = tg_backward(dx2, tg_nil(g));
+        cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
+        tg_term terms[2];
+        cr_assert_eq(tg_grad_terms(d, x, terms, 2), 2);
+        is("dx2", dx2);
+        is("dx1", tg_grad(d, x1));
+        is("dx1.1", terms[0].term);
+        is("dx2.1", terms[1].term);
+        tg_mark after = tg_mark_now(g);
+        for (int again = 0; again < 3; again++) {
+            TG_LET(dx1, tg_log(x)); /* later, and still the user wins */
+            is("dx1", dx1);
+            is("dx1.2", tg_grad(d, x1));
+            cr_assert_str_eq(tg_name(tg_grad(d, x1)), "dx1.2");
+            cr_assert_eq(tg_rewind(g, after), TG_OK);
+            (void)tg_let(tg_log(x), "a name that takes the bytes of the one that went", NULL, 0);
+            cr_assert_eq(tg_rewind(g, after), TG_OK);
+            is("dx1", tg_grad(d, x1));
+            cr_assert_str_eq(tg_name(tg_grad(d, x1)), "dx1");
+            cr_assert(tg_is_nil(tg_find(g, "dx1.2")));
+        }
+        cr_assert_eq(tg_rewind(g, before), TG_OK);
+        cr_assert(tg_is_nil(tg_find(g, "dx1")) && tg_is_nil(tg_find(g, "dx")));
+        is("x1", x1);
+    }
+}
+
+/* In a chain of sums one node is the adjoint of all: it carries every name, at a flat cost. */
+Test(names, one_node_with_many_names) {
+    enum { LENGTH = 20000 };
+    char name[32];
+    tg_node x = input(), c = input(), y = x;
+    tg_mark m = tg_mark_now(g);
+    for (int i = 0; i < LENGTH; i++) {
+        snprintf(name, sizeof name, "y%d", i);
+        y = tg_let(tg_add(y, c), name, __FILE__, __LINE__);
+    }
+    tg_grads d = tg_backward(y, tg_nil(g));
+    tg_node one = tg_grad(d, x);
+    is("dy0", one);
+    snprintf(name, sizeof name, "dy%d", LENGTH - 1);
+    is(name, one);
+    cr_assert_str_eq(tg_name(one), name);
+    cr_assert_not_null(tg_alias(one, LENGTH - 1));
+    cr_assert_eq(tg_rewind(g, m), TG_OK);
+    cr_assert(tg_is_nil(tg_find(g, name)));
+}
+
+/* ------------------------------------------------------------------------------------------------------- scopes */
+
+static tg_node half(tg_node x, const char *scope) {
+    tg_scope_open(g, scope);
+    x = tg_scope_operand(x, "x");
+    TG_LET(h, tg_mul(x, tg_scalar(g, TG_F64, 0.5)));
+    TG_LET(e, tg_exp(h));
+    tg_scope_close(g);
+    return e;
+}
+
+Test(names, scopes) {
+    TG_LET(x, input());
+    TG_LET(first, tg_square(x));
+    tg_node inside = half(first, "one");
+    tg_scope_open(g, "out");
+    tg_node deep = half(first, "in");
+    TG_LET(last, tg_add(deep, inside));
+    tg_scope_close(g);
+    TG_LET(z, tg_neg(last));
+
+    is("one/e", inside);
+    is("out/in/e", deep);
+    is("out/last", last);
+    cr_assert_eq(tg_find(g, "one/x").id, first.id + 1);
+    cr_assert_str_eq(tg_op_of(tg_find(g, "one/x")), "identity");
+    cr_assert_eq(tg_stage(tg_find(g, "one/x")), 0);
+    cr_assert_eq(tg_stage(tg_find(g, "one/h")), 1);
+    cr_assert_eq(tg_stage(inside), 2);
+    cr_assert_eq(tg_stage(deep), 2);
+    cr_assert_eq(tg_stage(last), 1);
+    cr_assert_eq(tg_stage(z), 2);
+    cr_assert_str_eq(tg_where_is(deep).scope, "out/in/");
+    cr_assert_str_eq(tg_where_is(deep).name, "e");
+    cr_assert_str_eq(tg_where_is(z).scope, "");
+
+    tg_grads d = tg_backward(z, tg_nil(g));
+    is("one/dx", tg_grad(d, tg_find(g, "one/x")));
+    is("out/in/dh", tg_grad(d, tg_find(g, "out/in/h")));
+    is("dfirst", tg_grad(d, first));
+    is("dfirst1", tg_grad(d, tg_find(g, "out/in/x")));
+    cr_assert_eq(tg_set(x, &(double){0.3}), TG_OK);
+    cr_assert_eq(tg_run(g), TG_OK);
+    cr_assert_eq(tg_value(tg_find(g, "one/x")), tg_value(first), "a view copies nothing");
+    cr_assert_leq(fabs(tg_item(tg_grad(d, x), 0) + 2 * 0.3 * exp(0.045)), 1e-15);
+}
+
+/* NULL opens the scope that is open: names, stages and operands are those of around it. */
+Test(names, unnamed_scopes) {
+    TG_LET(x, input());
+    TG_LET(a, tg_exp(x));
+    tg_node e = half(a, NULL);
+    is("h", tg_operand(e, 0));
+    cr_assert_eq(tg_operand(tg_operand(e, 0), 0).id, a.id, "no view");
+    cr_assert_eq(tg_stage(e), 3);
+    tg_scope_open(g, "s");
+    tg_node f = half(a, NULL);
+    cr_assert_eq(tg_stage(f), 2);
+    cr_assert_eq(tg_operand(tg_operand(f, 0), 0).id, a.id);
+    tg_scope_close(g);
+    is("s/e", f);
+    TG_LET(z, tg_add(e, f));
+    cr_assert_eq(tg_stage(z), 4);
+    cr_assert_eq(tg_error(g), TG_OK);
+    tg_scope_close(g);
+    says(TG_ARGUMENT, "scope_close: no scope is open");
+}
+
+/* A scope opened in the middle of a stage does not take the stage's nodes; the stage goes on behind it. */
+Test(names, a_scope_inside_a_stage) {
+    TG_LET(x, input());
+    tg_node early = tg_exp(x), inner = half(early, "s");
+    TG_LET(y, tg_mul(early, inner));
+    cr_assert_eq(tg_stage(early), 1);
+    cr_assert_eq(tg_stage(y), 1);
+    cr_assert_str_eq(tg_where_is(early).name, "y");
+    cr_assert_eq(tg_stage(inner), 2);
+}
+
+Test(names, rewind_restores_scope_and_stage) {
+    TG_LET(x, input());
+    tg_scope_open(g, "s");
+    TG_LET(a, tg_exp(x));
+    tg_node half_way = tg_neg(a);
+    tg_mark m = tg_mark_now(g);
+    for (int turn = 0; turn < 3; turn++) {
+        tg_scope_close(g);
+        tg_scope_open(g, "t");
+        TG_LET(other, tg_exp(x));
+        tg_scope_close(g);
+        is("t/other", other);
+        cr_assert_eq(tg_rewind(g, m), TG_OK);
+        cr_assert_eq(tg_stage(half_way), -1);
+        TG_LET(b, tg_neg(half_way));
+        is("s/b", b);
+        cr_assert_eq(tg_stage(b), 2);
+        cr_assert_eq(tg_stage(half_way), 2);
+        cr_assert_eq(tg_rewind(g, m), TG_OK);
+        cr_assert_eq(tg_stage(half_way), -1);
+        cr_assert_null(tg_where_is(half_way).file);
+    }
+    tg_scope_close(g);
+    tg_node leaf = tg_let(input(), "leaf", "a.c", 5);
+    m = tg_mark_now(g);
+    (void)tg_let(leaf, "leaf2", "b.c", 6);
+    cr_assert_eq(tg_where_is(leaf).line, 5, "written where it was first named");
+    cr_assert_eq(tg_rewind(g, m), TG_OK);
+    cr_assert_null(tg_alias(leaf, 1));
+}
+
+Test(names, labels_of_columns) {
+    static const char *const labels[] = {"alpha", "beta", "gamma"};
+    tg_node x = tg_input(g, TG_F64, tg_shape2(2, 3));
+    cr_assert_null(tg_column(x, 0));
+    tg_mark m = tg_mark_now(g);
+    cr_assert_eq(tg_label_columns(x, labels, 3), TG_OK);
+    cr_assert_str_eq(tg_column(x, 2), "gamma");
+    cr_assert_null(tg_column(x, 3));
+    cr_assert_eq(tg_rewind(g, m), TG_OK);
+    cr_assert_null(tg_column(x, 0));
+    cr_assert_eq(tg_label_columns(x, labels, 2), TG_SHAPE);
+    says(TG_SHAPE, "label_columns: 2 names for a node of shape [2, 3]");
+}
