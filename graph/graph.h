@@ -359,5 +359,6 @@ void tg__columns_cut(tg_graph *g, size_t strings); /* columns.c */
 uint32_t tg__columns_epoch(const tg_graph *g, size_t strings); /* of the newest labels below it */
 void tg__settle(tg_graph *g); /* invalidates what depends on leaves set since */
 bool tg__valid(tg_graph *g, uint32_t id);
+void tg__invalidate(tg_graph *g); /* everything but the leaves */
 
 #endif

@@ -63,6 +63,12 @@ void tg__settle(tg_graph *g) {
     }
 }
 
+void tg__invalidate(tg_graph *g) {
+    for (uint32_t id = 1; id < g->values.length; id++)
+        if (!tg__is_leaf(tg__node_of(g, id))) tg__value_of(g, id)->valid = false;
+    g->stale = 1;
+}
+
 bool tg__valid(tg_graph *g, uint32_t id) {
     tg__settle(g);
     return id < g->values.length && tg__value_of(g, id)->valid;

@@ -281,11 +281,10 @@ TG_API tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room);
  * Σ|terms|, for a difference |a| + |b|). Two NaN are equal, a NaN and a number never are, nor an infinity and another. */
 typedef struct tg_difference {
     const char *name;  /* what was compared */
-    double error;      /* of the worst column, over its scale; 0: equal; infinite: NaN, Inf or shape part */
-    double allowed;    /* for that column: tolerance, plus what its rounding floor adds */
+    double error;      /* of the worst column, over its scale; 0: equal; infinite: a NaN or Inf on one side, or scale 0 */
     size_t index;      /* of the worst element, with both values and the scale */
     double ours, theirs, scale;
-    bool parts;        /* error > allowed, in some column */
+    bool parts;        /* error > tolerance */
 } tg_difference;
 
 typedef struct tg_array {
@@ -295,15 +294,17 @@ typedef struct tg_array {
     const void *data;
 } tg_array;
 
-/* floor (may be NULL): per column, an absolute difference that is not held against it. */
+/* floor (may be NULL): for each column an absolute difference that is not held against it; adds floor/tolerance to its
+ * scale. */
 TG_API TG_CHECK tg_status tg_compare(tg_node a, tg_array other, double tolerance, const double *floor,
                                      tg_difference *result);
 
 /* First divergence: lays arrays beside the nodes that have their names, fills rows[count] in the order of the tape,
  * and gives the number of the first row that parts, or count where none does. A name that no node has is an error.
- * x (may be nil): the data whose rounding sets the floor: a difference that one rounding error in every element of x
- * would make too is not held against a column (a constant column has variance 0 in truth and rounding in practice). */
-TG_API TG_CHECK tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, tg_node x, double tolerance,
+ * A difference that rounding itself would make, measured by running an f64 twin whose every result is moved by one unit
+ * of roundoff (CESTAC, Vignes 1974), is not held against a column: a constant column has variance 0 in truth and
+ * rounding in practice. */
+TG_API TG_CHECK tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, double tolerance,
                                      tg_difference *rows, size_t *first);
 
 /* Gradient check of `out` with respect to every input and param leaf that its sweep reaches: fourth-order central

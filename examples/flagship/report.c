@@ -47,22 +47,22 @@ static void tell_column(const struct model *m, const tg_difference *r) {
 
 static void tell_rows(const struct model *m, const tg_difference *rows, size_t count, size_t first, bool quiet) {
     size_t worst = 0;
-    if (!quiet) printf("name      error / scale   allowed\n─────────────────────────────────\n");
+    if (!quiet) printf("name      error / scale\n───────────────────────\n");
     for (size_t i = 0; i < count; i++) {
         if (rows[i].error > rows[worst].error) worst = i;
         if (!quiet)
-            printf("%-9s %13.2g %9.2g%s%s\n", rows[i].name, rows[i].error, rows[i].allowed, rows[i].parts ? "  " : "",
+            printf("%-9s %13.2g%s%s\n", rows[i].name, rows[i].error, rows[i].parts ? "  " : "",
                    rows[i].parts ? coloured(false, "parts") : "");
     }
     if (first == count) {
         if (!quiet)
-            printf("%s: none of %zu parts. The worst is %s, off by %.2g of its scale.\n\n", coloured(true, "PASS"), count,
-                   rows[worst].name, rows[worst].error);
+            printf("%s: none of %zu parts. The worst is %s, off by %.2g of its scale (allowed %g).\n\n",
+                   coloured(true, "PASS"), count, rows[worst].name, rows[worst].error, tolerance(m));
         return;
     }
     const tg_difference *r = &rows[first];
     printf("%s: the first that parts is %s, step %d, off by %.2g of its scale (allowed %.2g):\n  ours %.17g, theirs %.17g",
-           coloured(false, "FAIL"), r->name, tg_stage(tg_find(m->g, r->name)), r->error, r->allowed, r->ours, r->theirs);
+           coloured(false, "FAIL"), r->name, tg_stage(tg_find(m->g, r->name)), r->error, tolerance(m), r->ours, r->theirs);
     tell_column(m, r);
     printf("\n\n");
 }
@@ -99,7 +99,7 @@ bool report_fused(const struct model *m, bool quiet, bool *agrees) {
         room &= a[i].data != NULL;
     }
     if (room) run_fused(m, a);
-    bool laid = room && tg_diverge(m->g, a, FUSED, m->x, tolerance(m), rows, &first) == TG_OK;
+    bool laid = room && tg_diverge(m->g, a, FUSED, tolerance(m), rows, &first) == TG_OK;
     *agrees = laid && first == FUSED;
     if (laid) {
         if (!quiet || !*agrees) printf("The staged tape beside the handwritten fused kernel\n");
@@ -136,7 +136,7 @@ bool report_against(const struct model *m, const char *folder, bool quiet, bool 
     tg_difference rows[sizeof a / sizeof *a];
     size_t count = 0, first = 0;
     if (!collect(m, folder, a, &count)) return false;
-    if (tg_diverge(m->g, a, count, m->x, tolerance(m), rows, &first)) return complain("%s", tg_message(m->g));
+    if (tg_diverge(m->g, a, count, tolerance(m), rows, &first)) return complain("%s", tg_message(m->g));
     *agrees = first == count;
     if (!quiet || !*agrees) printf("The staged tape beside %s\n", folder);
     tell_rows(m, rows, count, first, quiet);

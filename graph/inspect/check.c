@@ -10,29 +10,22 @@ struct job {
     tg_check *checks;
     size_t leaves, room; /* found, and room in checks */
     struct tg__objective f;
-    double *block, *cotangent, *base, *ours; /* ours: of all leaves, one behind the other */
-    struct tg__slope *slope;                 /* of one column */
+    double *block, *cotangent, *base;
+    double *ours, *doubt, *saved, *scratch; /* of all leaves, one behind the other */
+    struct tg__slope *slope;                /* of one column */
     size_t elements, done;
 };
-
-static bool is_subject(const tg_graph *g, uint32_t id) {
-    const struct tg__node *n = tg__node_of(g, id);
-    return tg__is_leaf(n) && (n->flags & TG__DIFFERENTIABLE);
-}
-
-static size_t columns_of(const tg_shape *s) { return s->rank ? (size_t)s->dim[s->rank - 1] : 1; }
 
 /* ------------------------------------------------------------------------------------------------- the own gradient */
 
 static size_t block_size(const struct job *j, size_t *all, size_t *largest) {
-    *all = *largest = 0;
+    *all = tg__given(j->twin, j->f.out.id);
+    *largest = 0;
     for (uint32_t id = 1; id <= j->f.out.id; id++) {
         const size_t count = tg__node_of(j->twin, id)->shape->count;
-        if (!is_subject(j->twin, id)) continue;
-        *all += count;
-        if (count > *largest) *largest = count;
+        if (tg__is_subject(j->twin, id) && count > *largest) *largest = count;
     }
-    return (3 * j->f.outputs + *all + *largest) * sizeof(double) + *largest * sizeof(struct tg__slope) +
+    return (3 * j->f.outputs + 4 * *all + *largest) * sizeof(double) + *largest * sizeof(struct tg__slope) +
            j->f.outputs * sizeof(bool);
 }
 
@@ -40,12 +33,13 @@ static bool make_room(struct job *j) {
     size_t all, largest, bytes = block_size(j, &all, &largest);
     j->block = tg__alloc(j->twin, bytes);
     if (!j->block) return false;
-    j->cotangent = j->block;
-    j->base = j->cotangent + j->f.outputs;
-    j->f.high = j->base + j->f.outputs;
-    j->f.x = j->f.high + j->f.outputs;
-    j->ours = j->f.x + largest;
-    j->slope = (struct tg__slope *)(void *)(j->ours + all);
+    double **const part[] = {&j->cotangent, &j->base, &j->f.high, &j->ours, &j->doubt, &j->saved, &j->scratch, &j->f.x};
+    double *at = j->block;
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        *part[i] = at;
+        at += i < 3 ? j->f.outputs : i < 7 ? all : largest;
+    }
+    j->slope = (struct tg__slope *)(void *)at;
     j->f.moved = (bool *)(j->slope + largest);
     j->f.cotangent = j->cotangent;
     j->f.base = j->base;
@@ -68,14 +62,10 @@ static void copy(double *to, tg_node a) {
     if (tg_size(a)) memcpy(to, tg_value(a), tg_size(a) * sizeof *to);
 }
 
-static void collect(struct job *j, tg_grads d) {
-    double *to = j->ours;
+static void list(struct job *j, tg_grads d) {
     for (uint32_t id = 1; id <= j->f.out.id; id++) {
         const tg_node leaf = tg__handle(j->twin, id);
-        if (!is_subject(j->twin, id) || !tg_has_grad(d, leaf)) continue;
-        if (j->leaves++ >= j->room) continue;
-        copy(to, tg_grad(d, leaf));
-        to += tg_size(leaf);
+        if (!tg__is_subject(j->twin, id) || !tg_has_grad(d, leaf) || j->leaves++ >= j->room) continue;
         j->elements += tg_size(leaf);
         j->checks[j->leaves - 1] = (tg_check){.leaf = tg__handle(j->of, id), .verdict = TG_VACUOUS};
     }
@@ -83,13 +73,16 @@ static void collect(struct job *j, tg_grads d) {
 
 /* The sweep is taken back afterwards, so that differences only run what is in front of it. */
 static bool sweep(struct job *j) {
+    const uint32_t last = j->f.out.id;
     const tg_mark mark = tg_mark_now(j->twin);
     const tg_node seed = tg_const(j->twin, TG_F64, tg_dims(j->f.out), j->cotangent);
     const tg_grads d = tg_backward(j->f.out, seed);
     if (j->twin->error.status || tg_run(j->twin)) return false;
-    collect(j, d);
+    list(j, d);
     copy(j->base, j->f.out);
-    return !tg_rewind(j->twin, mark);
+    tg__gradients(d, last, j->ours);
+    const struct tg__doubt t = {j->of, last, j->ours, j->saved, j->scratch};
+    return tg__doubt(d, &t, j->doubt) && !tg_rewind(j->twin, mark);
 }
 
 /* -------------------------------------------------------------------------------------------------- the differences */
@@ -136,12 +129,13 @@ static bool check_column(struct job *j, tg_check *check, struct tg__column *c) {
     return true;
 }
 
-static bool check_leaf(struct job *j, tg_check *check, const double *ours) {
+static bool check_leaf(struct job *j, tg_check *check, size_t at) {
     j->f.leaf = tg__handle(j->twin, check->leaf.id);
     copy(j->f.x, j->f.leaf);
     const tg_shape dims = tg_dims(j->f.leaf);
-    struct tg__column c = {.ours = ours, .slope = j->slope, .stride = columns_of(&dims)};
+    struct tg__column c = {.ours = j->ours + at, .doubt = j->doubt + at, .slope = j->slope};
     c.tolerance = j->options.tolerance;
+    c.stride = dims.rank ? (size_t)dims.dim[dims.rank - 1] : 1;
     c.rows = c.stride ? tg_size(j->f.leaf) / c.stride : 0;
     for (; c.first < c.stride; c.first++)
         if (!check_column(j, check, &c)) return false;
@@ -149,10 +143,10 @@ static bool check_leaf(struct job *j, tg_check *check, const double *ours) {
 }
 
 static bool check_leaves(struct job *j) {
-    const double *ours = j->ours;
+    size_t at = 0;
     for (size_t i = 0; i < j->leaves && i < j->room; i++) {
-        if (!check_leaf(j, &j->checks[i], ours)) return false;
-        ours += tg_size(j->checks[i].leaf);
+        if (!check_leaf(j, &j->checks[i], at)) return false;
+        at += tg_size(j->checks[i].leaf);
     }
     return true;
 }

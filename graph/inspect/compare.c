@@ -29,7 +29,6 @@ static struct column measure(const tg_array *ours, const tg_array *theirs, const
     return c;
 }
 
-/* The worst column is the one that exceeds what it is allowed by most. */
 static void compare_columns(const tg_array *ours, const tg_array *theirs, const double *scale, double tolerance,
                             const double *floor, tg_difference *result) {
     const tg_shape *s = &ours->shape;
@@ -37,18 +36,16 @@ static void compare_columns(const tg_array *ours, const tg_array *theirs, const 
     double worst = -1;
     for (int i = 0; i + 1 < s->rank; i++) rows *= (size_t)s->dim[i];
     for (size_t k = 0; rows > 0 && k < columns; k++) {
-        const struct column c = measure(ours, theirs, scale, rows, columns, k);
-        double allowed = tolerance * c.scale + (floor ? floor[k] : 0);
-        double excess = c.error == 0 ? 0 : allowed > 0 ? c.error / allowed : INFINITY;
-        if (excess <= worst) continue;
-        worst = excess;
-        result->error = c.error == 0 ? 0 : c.scale > 0 ? c.error / c.scale : INFINITY;
-        result->allowed = c.scale > 0 ? allowed / c.scale : tolerance;
+        struct column c = measure(ours, theirs, scale, rows, columns, k);
+        if (floor && tolerance > 0) c.scale += floor[k] / tolerance;
+        double error = c.error == 0 ? 0 : c.scale > 0 ? c.error / c.scale : INFINITY;
+        if (error <= worst) continue;
+        worst = result->error = error;
         result->index = c.index;
         result->ours = tg__load(ours->dtype, ours->data, c.index);
         result->theirs = tg__load(theirs->dtype, theirs->data, c.index);
         result->scale = c.scale;
-        result->parts = !(c.error <= allowed);
+        result->parts = !(error <= tolerance);
     }
 }
 

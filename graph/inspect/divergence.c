@@ -45,15 +45,6 @@ static bool order(tg_graph *g, const tg_array *others, size_t count, struct step
 
 /* ---------------------------------------------------------------------------------------------------- laying beside */
 
-/* The floors, in the order of the steps; all zero where no data are given. */
-static tg_status find_floors(tg_graph *g, tg_node x, const struct step *steps, struct tg__floor *floors, size_t count) {
-    for (size_t i = 0; i < count; i++) floors[i] = (struct tg__floor){.node = steps[i].node};
-    if (tg_is_nil(x)) return TG_OK;
-    const struct tg__node *n = x.graph == g ? tg__get(x) : NULL;
-    if (n && tg__is_leaf(n) && tg__valid(g, x.id)) return tg__floors(g, x.id, floors, count);
-    return tg__fail_run(g, TG_HANDLE, 0, "diverge: x must be a leaf of this graph that has a value, or nil");
-}
-
 static tg_status compare(tg_graph *g, const tg_array *others, const struct step *steps, const struct tg__floor *floors,
                          size_t count, double tolerance, tg_difference *rows, size_t *first) {
     for (size_t i = 0; i < count; i++) {
@@ -65,8 +56,8 @@ static tg_status compare(tg_graph *g, const tg_array *others, const struct step 
     return TG_OK;
 }
 
-tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, tg_node x, double tolerance,
-                     tg_difference *rows, size_t *first) {
+tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, double tolerance, tg_difference *rows,
+                     size_t *first) {
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
     if (g->error.status) return g->error.status;
@@ -77,7 +68,8 @@ tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, tg_node 
     struct tg__floor *floors = tg__alloc(g, floor_bytes);
     tg_status status = steps && floors && order(g, others, count, steps) ? TG_OK : g->error.status;
     const bool ordered = !status;
-    if (ordered) status = find_floors(g, x, steps, floors, count);
+    for (size_t i = 0; i < count && ordered; i++) floors[i] = (struct tg__floor){.node = steps[i].node};
+    if (ordered) status = tg__floors(g, floors, count);
     g->busy = false;
     if (!status) status = compare(g, others, steps, floors, count, tolerance, rows, first);
     if (ordered) tg__floors_free(g, floors, count);

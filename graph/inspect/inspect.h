@@ -46,21 +46,29 @@ tg_status tg__twin_free(tg_graph *twin, tg_graph *g, const char *who); /* hands 
 struct tg__floor {
     uint32_t node;
     size_t count, columns; /* of the node */
-    double *base, *column; /* its value; the floor of each column, NULL for none */
+    double *base, *column; /* its value; the floor of each column */
 };
-tg_status tg__floors(tg_graph *g, uint32_t x, struct tg__floor *floors, size_t count);
+tg_status tg__floors(tg_graph *g, struct tg__floor *floors, size_t count);
 void tg__floors_free(tg_graph *g, struct tg__floor *floors, size_t count);
 
-/* ----------------------------------------------------------------------------- doubt.c difference.c verdict.c: for check.c */
+/* ----------------------------------------------------------------------------- gradient.c difference.c verdict.c: for check.c */
 
 static inline bool tg__is_subject(const tg_graph *g, uint32_t id) { /* a leaf that has adjoints */
     const struct tg__node *n = tg__node_of(g, id);
     return tg__is_leaf(n) && (n->flags & TG__DIFFERENTIABLE);
 }
 
-/* How far rounding alone moves a gradient: doubt has one number for each of ours, which are those of the subjects up to
- * `last` that d has reached, one behind the other. saved: room for all subjects' values. */
-bool tg__doubt(tg_grads d, uint32_t last, const double *ours, double *saved, double *doubt);
+/* The gradients of the subjects up to `last` that d reaches, one behind the other; how many elements. */
+size_t tg__gradients(tg_grads d, uint32_t last, double *to);
+size_t tg__given(const tg_graph *twin, uint32_t last); /* how many numbers its floating-point leaves have */
+
+struct tg__doubt {
+    const tg_graph *of; /* what the twin is the twin of */
+    uint32_t last;
+    const double *ours;      /* from tg__gradients */
+    double *saved, *scratch; /* room for tg__given numbers each */
+};
+bool tg__doubt(tg_grads d, const struct tg__doubt *t, double *doubt); /* by how much rounding alone moves ours */
 
 /* f(x) = sum of cotangent*out, as a function of one leaf. */
 struct tg__objective {

@@ -34,6 +34,7 @@ static bool copy(tg_graph *twin, const tg_graph *g, uint32_t id) {
     n.attr = from->attr ? tg__intern(twin, from->attr, sizeof *from->attr) : NULL;
     if (!n.shape || (from->attr && !n.attr)) return false;
     if (n.dtype == TG_F32) n.dtype = TG_F64;
+    if (n.op == &tg__op_const) n.op = &tg__op_input; /* still without adjoint, but it can be set: see gradient.c */
     tg_node a = tg__append(twin, &n, TG__LEAF_SITE);
     if (tg_is_nil(a)) return false;
     const char *name = tg_name(tg__handle(g, id));

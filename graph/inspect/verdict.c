@@ -43,27 +43,42 @@ static double scale_of(const struct tg__column *c) {
     return scale;
 }
 
-/* The geometric mean: an element that does not settle hardly moves it, nor does one whose quotients agree by luck.
- * Elements that out does not feel have no noise of their own. */
-static double typical_noise(const struct tg__column *c) {
-    double logs = 0;
-    size_t count = 0;
-    for (size_t i = 0; i < c->rows; i++) {
-        const struct tg__slope *s = &c->slope[i];
-        if (!(s->noise > 0) || !isfinite(s->noise) || (s->value == 0 && ours_at(c, i) == 0)) continue;
-        logs += log(s->noise);
-        count++;
-    }
-    return count ? exp(logs / (double)count) : 0;
+/* A geometric mean: an element that does not settle hardly moves it, nor does one whose quotients agree by luck. */
+struct mean {
+    double logs;
+    size_t count;
+};
+
+static void include(struct mean *m, double v) {
+    if (!(v > 0) || !isfinite(v)) return;
+    m->logs += log(v);
+    m->count++;
 }
 
-/* Is nothing in the column larger than what noise alone would make? */
+static double value_of(const struct mean *m) { return m->count ? exp(m->logs / (double)m->count) : 0; }
+
+/* Elements that out does not feel have no noise of their own. */
+static double typical_noise(const struct tg__column *c) {
+    struct mean m = {0, 0};
+    for (size_t i = 0; i < c->rows; i++)
+        if (c->slope[i].value != 0 || ours_at(c, i) != 0) include(&m, c->slope[i].noise);
+    return value_of(&m);
+}
+
+static double typical_doubt(const struct tg__column *c) {
+    struct mean m = {0, 0};
+    for (size_t i = 0; i < c->rows; i++) include(&m, c->doubt[c->first + i * c->stride]);
+    return value_of(&m);
+}
+
+/* Is nothing in the column larger than what noise or rounding alone would make? */
 static bool below_noise(const struct tg__column *c, double typical) {
+    const double least = fmax(typical, typical_doubt(c));
     for (size_t i = 0; i < c->rows; i++) {
         const struct tg__slope *s = &c->slope[i];
-        const double size = fmax(fabs(ours_at(c, i)), fabs(s->value));
-        if (!isfinite(ours_at(c, i)) || !isfinite(s->value) || s->jump > 0) return false;
-        if (size > MARGIN * fmax(s->noise, typical)) return false;
+        const double ours = ours_at(c, i), doubt = c->doubt[c->first + i * c->stride];
+        if (!isfinite(ours) || !isfinite(s->value) || s->jump > 0) return false;
+        if (fmax(fabs(ours), fabs(s->value)) > MARGIN * fmax(fmax(s->noise, doubt), least)) return false;
     }
     return true;
 }
