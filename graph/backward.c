@@ -5,9 +5,10 @@
 static bool deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, uint32_t sender, int slot) {
     struct tg__adjoint *a = tg__adjoint_make(g, s, to);
     uint32_t row = g->log.length;
-    if (!a || !tg__log(g, (struct tg__event){.node = to, .term = term.id, .sender = sender,
-                                             .kind = TG_DELIVERED, .slot = (uint8_t)slot}))
-        return false;
+    struct tg__event *e = a ? tg__log(g, TG_DELIVERED, to, term.id) : NULL;
+    if (!e) return false;
+    e->sender = sender;
+    e->slot = (uint8_t)slot;
     if (a->last)
         tg__event_of(g, a->last)->next = row;
     else

@@ -292,7 +292,8 @@ static inline tg_node tg__in(tg_node z, int slot) { return tg__handle(z.graph, t
 tg_node tg__apply(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr);
 tg_node tg__apply_shaped(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr,
                          const struct tg__shape *shape, tg_dtype dtype);
-tg_node tg__append(tg_graph *g, const struct tg__node *node, uint32_t site);
+struct tg__node *tg__append(tg_graph *g, uint32_t site); /* its epoch is set, the rest is the caller's; NULL: no memory */
+static inline tg_node tg__newest(const tg_graph *g) { return (tg_node){(tg_graph *)(uintptr_t)g, g->nodes.length - 1, g->epoch}; }
 
 /* ------------------------------------------------------------------------------------------------------ leaf.c */
 
@@ -347,7 +348,7 @@ tg_grads tg__sweep_latest(tg_graph *g);
 void tg__sweeps_cut(tg_graph *g, uint32_t length);
 bool tg__name_adjoint(tg_graph *g, uint32_t sweep, uint32_t node, const struct tg__adjoint *adjoint);
 const char *tg__why_constant(const tg_graph *g, uint32_t id, char *text, size_t room);
-bool tg__log(tg_graph *g, struct tg__event e); /* log.c */
+struct tg__event *tg__log(tg_graph *g, tg_moment_kind kind, uint32_t node, uint32_t term); /* log.c */
 
 /* --------------------------------------------------------------------------------------------- value.c run.c */
 

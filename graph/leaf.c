@@ -42,9 +42,11 @@ static tg_node leaf(tg_graph *g, const struct tg_op *op, tg_dtype dtype, const t
         return tg_fail(g, TG_DTYPE, "%s: %d is no dtype: TG_F32, TG_F64 and TG_I32 are", op->name, (int)dtype);
     const struct tg__shape *shape = tg__shape_of(g, dims, op->name);
     if (!shape) return tg_nil(g);
-    struct tg__node n = {.op = op, .shape = shape, .dtype = (uint8_t)dtype};
-    if (op != &tg__op_const && dtype != TG_I32) n.flags = TG__DIFFERENTIABLE;
-    return tg__append(g, &n, TG__LEAF_SITE);
+    struct tg__node *n = tg__append(g, TG__LEAF_SITE);
+    if (!n) return tg_nil(g);
+    *n = (struct tg__node){.op = op, .shape = shape, .dtype = (uint8_t)dtype, .epoch = g->epoch};
+    if (op != &tg__op_const && dtype != TG_I32) n->flags = TG__DIFFERENTIABLE;
+    return tg__newest(g);
 }
 
 tg_node tg_input(tg_graph *g, tg_dtype dtype, tg_shape shape) { return leaf(g, &tg__op_input, dtype, &shape); }

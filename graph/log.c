@@ -2,12 +2,16 @@
  * events are the nodes that came between them. */
 #include "graph.h"
 
-bool tg__log(tg_graph *g, struct tg__event e) {
-    struct tg__event *row = tg__push(g, &g->log);
-    if (!row) return false;
-    e.length = g->nodes.length;
-    *row = e;
-    return true;
+struct tg__event *tg__log(tg_graph *g, tg_moment_kind kind, uint32_t node, uint32_t term) {
+    struct tg__event *e = tg__push(g, &g->log);
+    if (!e) return NULL;
+    e->length = g->nodes.length;
+    e->node = node;
+    e->term = term;
+    e->sender = e->next = 0;
+    e->kind = (uint8_t)kind;
+    e->slot = 0;
+    return e;
 }
 
 size_t tg_moments(const tg_graph *g) { return g ? (size_t)(g->nodes.length - 1) + (g->log.length - 1) : 0; }

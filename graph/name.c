@@ -80,7 +80,7 @@ static bool add(tg_graph *g, struct tg__label new) {
     if (!e) return false;
     *e = new;
     e->epoch = g->epoch;
-    if (!hash(g, e, e->text) || !tg__log(g, (struct tg__event){.node = e->node, .term = row, .kind = TG_NAMED})) {
+    if (!hash(g, e, e->text) || !tg__log(g, TG_NAMED, e->node, row)) {
         unhash(g, e);
         g->names.length--;
         return false;

@@ -74,18 +74,18 @@ tg_node tg_node_at(tg_graph *g, uint32_t id) {
 
 /* -------------------------------------------------------------------------------------------------- appending */
 
-tg_node tg__append(tg_graph *g, const struct tg__node *node, uint32_t site) {
+struct tg__node *tg__append(tg_graph *g, uint32_t site) {
     struct tg__node *n = tg__push(g, &g->nodes);
-    if (!n) return tg_nil(g);
+    if (!n) return NULL;
     struct tg__fact *fact = tg__push(g, &g->facts);
     if (!fact) {
         g->nodes.length--;
-        return tg_nil(g);
+        return NULL;
     }
-    *n = *node;
     n->epoch = g->epoch;
-    *fact = (struct tg__fact){.site = site};
-    return (tg_node){g, g->nodes.length - 1, g->epoch};
+    fact->site = site;
+    fact->name = 0;
+    return n;
 }
 
 static tg_graph *common_graph(const struct tg_op *op, const tg_node *in) {
@@ -123,19 +123,23 @@ static tg_node apply(tg_graph *g, struct tg__rule *r) {
     r->graph = g;
     r->from = from;
     if (!op->shape(r) || !r->shape) return tg_nil(g);
-
-    struct tg__node n = {.op = op, .shape = r->shape, .attr = r->attr, .dtype = (uint8_t)r->dtype};
-    n.operands = (uint8_t)op->operands;
-    n.flags = TG__SAME_SHAPE;
-    bool reached = false;
-    for (int i = 0; i < op->operands; i++) {
-        n.in[i] = r->in[i].id;
-        reached |= (from[i]->flags & TG__DIFFERENTIABLE) != 0;
-        if (from[i]->shape != r->shape) n.flags &= (uint8_t)~TG__SAME_SHAPE;
-    }
-    if (reached && op->vjp && r->dtype != TG_I32) n.flags |= TG__DIFFERENTIABLE;
     uint32_t site = tg__site_open(g);
-    return site ? tg__append(g, &n, site) : tg_nil(g);
+    struct tg__node *n = site ? tg__append(g, site) : NULL;
+    if (!n) return tg_nil(g);
+
+    bool reached = false, same = true;
+    for (int i = 0; i < TG__OPERANDS; i++) n->in[i] = i < op->operands ? r->in[i].id : 0;
+    for (int i = 0; i < op->operands; i++) {
+        reached |= (from[i]->flags & TG__DIFFERENTIABLE) != 0;
+        same &= from[i]->shape == r->shape;
+    }
+    n->op = op;
+    n->shape = r->shape;
+    n->attr = r->attr;
+    n->dtype = (uint8_t)r->dtype;
+    n->operands = (uint8_t)op->operands;
+    n->flags = (reached && op->vjp && r->dtype != TG_I32 ? TG__DIFFERENTIABLE : 0) | (same ? TG__SAME_SHAPE : 0);
+    return tg__newest(g);
 }
 
 tg_node tg__apply(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr) {

@@ -314,9 +314,10 @@ TG_API TG_CHECK tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t
  * beside x does no harm. Differences see through tg_detach: where what it stops matters, the check fails.
  * The verdict of a leaf is that of its weightiest element: FAIL > NOISE > KINK > PASS > VACUOUS. */
 typedef enum tg_verdict {
-    TG_PASS,    /* in every column that is not vacuous, of which there is one, they agree to the tolerance */
+    TG_PASS,    /* they agree to the tolerance in every column that is not vacuous, and there are such */
     TG_FAIL,    /* they differ: see index, ours, numeric; or ours is not finite and the differences are */
-    TG_VACUOUS, /* the gradient lies below the noise in all columns, so nothing is proved: change the cotangent */
+    TG_VACUOUS, /* in all columns the gradient lies below the noise, or is no more than the rounding of what cancels:
+                   nothing is proved; change the cotangent */
     TG_KINK,    /* at an element the function has two slopes (relu at 0, ties of max); the others agree */
     TG_NOISE    /* at an element the differences do not settle to the tolerance, or are not finite; none is refuted */
 } tg_verdict;

@@ -35,8 +35,11 @@ static bool copy(tg_graph *twin, const tg_graph *g, uint32_t id) {
     if (!n.shape || (from->attr && !n.attr)) return false;
     if (n.dtype == TG_F32) n.dtype = TG_F64;
     if (n.op == &tg__op_const) n.op = &tg__op_input; /* still without adjoint, but it can be set: see gradient.c */
-    tg_node a = tg__append(twin, &n, TG__LEAF_SITE);
-    if (tg_is_nil(a)) return false;
+    n.epoch = twin->epoch;
+    struct tg__node *row = tg__append(twin, TG__LEAF_SITE);
+    if (!row) return false;
+    *row = n;
+    tg_node a = tg__newest(twin);
     const char *name = tg_name(tg__handle(g, id));
     if (*name && tg_is_nil(tg_let(a, name, NULL, 0))) return false;
     return !tg__is_leaf(from) || fill(twin, g, id);

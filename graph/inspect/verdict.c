@@ -89,7 +89,7 @@ static tg_verdict verdict_of(const struct tg__slope *s, double ours, double nois
     if (!isfinite(ours)) return TG_FAIL;
     if (s->jump > allowed && off <= TG__SLOPES * s->jump) return TG_KINK;
     if (off == 0) return TG_PASS;
-    if (noise <= allowed) return off <= allowed + noise ? TG_PASS : TG_FAIL;
+    if (noise <= allowed && off <= allowed + noise) return TG_PASS;
     return off <= allowed + MARGIN * noise ? TG_NOISE : TG_FAIL;
 }
 
