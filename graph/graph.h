@@ -20,6 +20,13 @@
 #include <stdarg.h>
 #include <string.h>
 
+/* Keeps what happens rarely, and its large frame, out of what happens for every node. */
+#if defined(__GNUC__)
+#define TG__APART __attribute__((noinline))
+#else
+#define TG__APART
+#endif
+
 enum { TG__OPERANDS = 3, TG__CHUNK = 1024, TG__MESSAGE = 1536, TG__CLASSES = 64 };
 
 /* ---------------------------------------------------------------------------------------------------- the rows */

@@ -1,7 +1,7 @@
 /* The interpreter: one kernel call per node, in tape order, every value kept. */
 #include "graph.h"
 
-static tg_status missing(tg_graph *g, uint32_t id, uint32_t operand) {
+TG__APART static tg_status missing(tg_graph *g, uint32_t id, uint32_t operand) {
     char name[80];
     return tg__fail_run(g, TG_VALUE, id, "%s has no value: tg_set or tg_bind it before a run",
                         tg__quote(g, operand, name, sizeof name));

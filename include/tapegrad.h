@@ -331,10 +331,12 @@ typedef struct tg_check {
     double ours, numeric;
     size_t vacuous;      /* columns whose gradient is below the noise, out of columns */
     size_t columns;
+    size_t checked;      /* elements that were looked at */
 } tg_check;
 
 typedef struct tg_check_options {
     double tolerance;        /* 0: 1e-8 */
+    size_t limit;            /* elements to look at in a leaf, spread over its columns; 0: all */
     uint64_t seed;           /* of the random cotangent */
     const double *cotangent; /* of out's size; NULL: random, ±0.5 to ±1.5, from seed; 1 where out is a single number */
     void (*progress)(void *user, size_t done, size_t total); /* elements, every so often; may be NULL */

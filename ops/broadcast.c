@@ -145,14 +145,9 @@ static void run_flat(const struct tg__call *c, const size_t *step, size_t count)
     }
 }
 
-tg_status tg__run_elementwise(struct tg__call *c) {
-    static const size_t together[TG__OPERANDS] = {1, 1, 1};
-    const size_t count = c->node->shape->count;
-    if (count == 0) return TG_OK;
-    if (count == 1) {
-        c->node->op->loop[c->node->dtype == TG_F64](c->out, c->in, together, 1);
-        return TG_OK;
-    }
+static const size_t together[TG__OPERANDS] = {1, 1, 1};
+
+TG__APART static tg_status run_many(const struct tg__call *c, size_t count) {
     if (c->node->flags & TG__SAME_SHAPE) {
         run_flat(c, together, count);
         return TG_OK;
@@ -167,5 +162,12 @@ tg_status tg__run_elementwise(struct tg__call *c) {
 #pragma omp parallel for schedule(static) if (count >= TG__PARALLEL)
     for (size_t p = 0; p < pieces; p++)
         run_rows(c, &n, p * rows, n.rows - p * rows < rows ? n.rows : (p + 1) * rows);
+    return TG_OK;
+}
+
+tg_status tg__run_elementwise(struct tg__call *c) {
+    const size_t count = c->node->shape->count;
+    if (count > 1) return run_many(c, count);
+    if (count == 1) c->node->op->loop[c->node->dtype == TG_F64](c->out, c->in, together, 1);
     return TG_OK;
 }

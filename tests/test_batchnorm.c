@@ -170,29 +170,29 @@ static size_t read(const struct problem *p, const struct tape *t, size_t k, cons
 static void check_values(const struct problem *p, const struct tape *t, const char *scope, double tolerance) {
     struct stages *v = malloc(p->size * sizeof *v), *a = malloc(p->size * sizeof *a); /* a column after the other */
     for (size_t c = 0; c < p->columns; c++) work_out(p, c, v + c * p->rows, a + c * p->rows);
-    double *ours = malloc(p->size * sizeof *ours), *true_ = malloc(p->size * sizeof *true_);
+    double *ours = malloc(p->size * sizeof *ours), *want = malloc(p->size * sizeof *want);
     double *scale = malloc(p->size * sizeof *scale);
     for (size_t k = 0; k < COUNT; k++) {
         size_t n = read(p, t, k, scope, ours);
         for (size_t i = 0; i < n; i++) {
             size_t at = i % p->columns * p->rows + i / p->columns;
-            true_[i] = part(v + at, k);
+            want[i] = part(v + at, k);
             scale[i] = part(a + at, k);
         }
-        double error = column_error(ours, true_, scale, n, p->columns, 0);
+        double error = column_error(ours, want, scale, n, p->columns, 0);
         cr_assert_leq(error, tolerance, "%s of %zu rows, %zu columns is off by %g of its scale", stages[k].name,
                       p->rows, p->columns, error);
         if (strcmp(stages[k].name, "dx") != 0 || p->rows < 3) continue;
         for (size_t c = 0; c < p->columns; c++) { /* each column by itself must see that nothing came */
-            for (size_t r = 0; r < p->rows; r++) ours[r] = 0, true_[r] = part(v + c * p->rows + r, k);
+            for (size_t r = 0; r < p->rows; r++) ours[r] = 0, want[r] = part(v + c * p->rows + r, k);
             for (size_t r = 0; r < p->rows; r++) scale[r] = part(a + c * p->rows + r, k);
-            cr_assert_gt(column_error(ours, true_, scale, p->rows, 1, 0), 1e-3, "an all-zero dx passes");
+            cr_assert_gt(column_error(ours, want, scale, p->rows, 1, 0), 1e-3, "an all-zero dx passes");
         }
     }
     free(v);
     free(a);
     free(ours);
-    free(true_);
+    free(want);
     free(scale);
 }
 

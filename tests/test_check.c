@@ -100,7 +100,8 @@ static void set_fault(double to_x, double to_y) {
 
 Test(check, products) {
     for (tg_dtype t = TG_F32; t <= TG_F64; t++) {
-        tg_node x = drawn(t, tg_shape2(5, 3), -2, 2), y = drawn(t, tg_shape1(3), -2, 2), s = drawn(t, tg_shape0(), 1, 2);
+        tg_node x = drawn(t, tg_shape2(5, 3), -2, 2), y = drawn(t, tg_shape1(3), -2, 2);
+        tg_node s = drawn(t, tg_shape0(), 1, 2);
         check(tg_mul(tg_mul(x, y), tg_mul(s, tg_square(x))), NULL);
         cr_assert_eq(leaves, 3);
         expect_all(TG_PASS);
@@ -184,6 +185,12 @@ Test(check, zero_gradients_are_no_mistakes) {
     cr_assert_eq(of(x)->vacuous, 2);
     check(tg_mul(unused, tg_scalar(g, TG_F64, 0)), NULL);
     expect(unused, TG_VACUOUS);
+    check(tg_add(tg_mul(unused, tg_scalar(g, TG_F64, 1e-20)), tg_scalar(g, TG_F64, 1)), NULL); /* lost in rounding */
+    expect(unused, TG_VACUOUS);
+    tg_node half = given(TG_F64, tg_shape2(2, 1), (double[]){1, 2}); /* the second is not felt, beside a large number */
+    tg_node mask = tg_const(g, TG_F64, tg_shape2(2, 1), (double[]){1, 0});
+    check(tg_add(tg_mul(half, mask), tg_const(g, TG_F64, tg_shape2(2, 1), (double[]){0, 1e9})), NULL);
+    expect(half, TG_PASS);
 
     tg_node bias = drawn(TG_F64, tg_shape1(D), -1, 1), one = tg_const(g, TG_F64, tg_shape1(D), (double[]){1, 1, 1, 1});
     tg_node data = drawn(TG_F64, tg_shape2(N, D), -2, 2);
@@ -367,18 +374,50 @@ Test(check, a_mistake_beside_a_kink) {
     check(tg_add(tg_relu(x), spoiled(&tg__op_square, x, x)), NULL);
     expect(x, TG_FAIL);
     cr_assert_neq(of(x)->index, 1);
-    tg_node y = row(1, (double[]){0}), tiny = tg_mul(tg_relu(y), tg_scalar(g, TG_F64, 1e-6));
-    check(tg_add(tiny, tg_exp(y)), NULL); /* a tiny kink is found */
-    expect(y, TG_KINK);
+    tg_node y = row(1, (double[]){0}), tiny = tg_nil(g);
+    for (double size = 1e-4; size > 1e-7; size /= 2) { /* a tiny kink is found */
+        tiny = tg_mul(tg_relu(y), tg_scalar(g, TG_F64, size));
+        for (double curve = 0.01; curve < 1000; curve *= 3) {
+            tg_node out = tg_add(tiny, tg_exp(tg_mul(y, tg_scalar(g, TG_F64, curve))));
+            check(tg_add(out, tg_scalar(g, TG_F64, 300)), NULL); /* where short steps are noisier, too */
+            cr_assert_neq(of(y)->verdict, TG_FAIL);
+            check(out, NULL);
+            if (curve * 1e-6 < size) expect(y, TG_KINK);
+            cr_assert_neq(of(y)->verdict, TG_FAIL);
+        }
+    }
     set_fault(1.01, 1); /* but does not excuse a large error in its own element */
     check(tg_add(tiny, tg_exp(spoiled(&tg__op_identity, y, y))), NULL);
     expect(y, TG_FAIL);
 }
 
+Test(check, half_a_slope_beside_a_kink) {
+    tg_node x = given(TG_F64, tg_shape2(3, 1), (double[]){1e-12, -1, 1});
+    set_fault(0.5, 1);
+    tg_node mask = tg_const(g, TG_F64, tg_shape2(3, 1), (double[]){1, 0, 0});
+    check(tg_mul(mask, tg_relu(spoiled(&tg__op_identity, x, x))), NULL); /* as long steps say: the mean of 0 and 1 */
+    expect(x, TG_FAIL);
+    cr_assert_eq(of(x)->index, 0);
+}
+
+Test(check, a_wild_element_hides_nothing) {
+    tg_node x = given(TG_F64, tg_shape2(3, 1), (double[]){0, 1, 2}), zero = tg_scalar(g, TG_F64, 0);
+    tg_node step = tg_mul(tg_gt(x, zero), tg_scalar(g, TG_F64, 1e6));
+    set_fault(1, 1);
+    check(total(tg_add(step, spoiled(&tg__op_square, x, x))), NULL);
+    expect(x, TG_NOISE);
+    cr_assert_eq(of(x)->index, 0);
+    cr_assert_gt(of(x)->noise, 1e-8);
+    set_fault(1.001, 1);
+    check(total(tg_add(step, spoiled(&tg__op_square, x, x))), NULL);
+    expect(x, TG_FAIL);
+}
+
 Test(check, noise_is_admitted) {
     tg_node x = row(3, (double[]){1, 2, 3}), s = given(TG_F64, tg_shape0(), (double[]){0.5});
     tg_node large = tg_scalar(g, TG_F64, 1e10);
-    check(total(tg_sub(tg_add(tg_div(x, tg_scalar(g, TG_F64, 3)), large), large)), NULL); /* rounding eats six digits of what remains */
+    tg_node third = tg_div(x, tg_scalar(g, TG_F64, 3));
+    check(total(tg_sub(tg_add(third, large), large)), NULL); /* rounding eats ten digits */
     expect(x, TG_NOISE);
     check(tg_exp(s), &(tg_check_options){.tolerance = 1e-17});
     expect(s, TG_NOISE);

@@ -1,4 +1,4 @@
-/* Names, stages, scopes: who is called what, where it was written, and what a rewind gives back. */
+/* Names and stages: who is called what, where it was written, and what a rewind gives back. */
 #include "support.h"
 
 #include <criterion/criterion.h>
@@ -117,6 +117,18 @@ Test(names, terms_are_numbered_by_arrival) {
     cr_assert_eq(tg_error(g), TG_OK);
 }
 
+/* With itself as the cotangent a node is its own adjoint: named once, not for ever. */
+Test(names, a_node_that_is_its_own_adjoint) {
+    TG_LET(x, input());
+    tg_grads d = tg_backward(x, x);
+    is("dx", x);
+    cr_assert_eq(tg_grad(d, x).id, x.id);
+    cr_assert_null(tg_alias(x, 2));
+    tg_term term;
+    cr_assert_eq(tg_grad_terms(d, x, &term, 1), 1);
+    cr_assert(tg_is_nil(term.sender));
+}
+
 /* A user's name beats an adjoint's, an adjoint's beats a term's; whoever loses gets a number, and a clash never fails. */
 Test(names, who_wins_a_string) {
     TG_LET(x, input());
@@ -170,116 +182,6 @@ Test(names, one_node_with_many_names) {
     cr_assert_not_null(tg_alias(one, LENGTH - 1));
     cr_assert_eq(tg_rewind(g, m), TG_OK);
     cr_assert(tg_is_nil(tg_find(g, name)));
-}
-
-/* ------------------------------------------------------------------------------------------------------- scopes */
-
-static tg_node half(tg_node x, const char *scope) {
-    tg_scope_open(g, scope);
-    x = tg_scope_operand(x, "x");
-    TG_LET(h, tg_mul(x, tg_scalar(g, TG_F64, 0.5)));
-    TG_LET(e, tg_exp(h));
-    tg_scope_close(g);
-    return e;
-}
-
-Test(names, scopes) {
-    TG_LET(x, input());
-    TG_LET(first, tg_square(x));
-    tg_node inside = half(first, "one");
-    tg_scope_open(g, "out");
-    tg_node deep = half(first, "in");
-    TG_LET(last, tg_add(deep, inside));
-    tg_scope_close(g);
-    TG_LET(z, tg_neg(last));
-
-    is("one/e", inside);
-    is("out/in/e", deep);
-    is("out/last", last);
-    cr_assert_eq(tg_find(g, "one/x").id, first.id + 1);
-    cr_assert_str_eq(tg_op_of(tg_find(g, "one/x")), "identity");
-    cr_assert_eq(tg_stage(tg_find(g, "one/x")), 0);
-    cr_assert_eq(tg_stage(tg_find(g, "one/h")), 1);
-    cr_assert_eq(tg_stage(inside), 2);
-    cr_assert_eq(tg_stage(deep), 2);
-    cr_assert_eq(tg_stage(last), 1);
-    cr_assert_eq(tg_stage(z), 2);
-    cr_assert_str_eq(tg_where_is(deep).scope, "out/in/");
-    cr_assert_str_eq(tg_where_is(deep).name, "e");
-    cr_assert_str_eq(tg_where_is(z).scope, "");
-
-    tg_grads d = tg_backward(z, tg_nil(g));
-    is("one/dx", tg_grad(d, tg_find(g, "one/x")));
-    is("out/in/dh", tg_grad(d, tg_find(g, "out/in/h")));
-    is("dfirst", tg_grad(d, first));
-    is("dfirst1", tg_grad(d, tg_find(g, "out/in/x")));
-    cr_assert_eq(tg_set(x, &(double){0.3}), TG_OK);
-    cr_assert_eq(tg_run(g), TG_OK);
-    cr_assert_eq(tg_value(tg_find(g, "one/x")), tg_value(first), "a view copies nothing");
-    cr_assert_leq(fabs(tg_item(tg_grad(d, x), 0) + 2 * 0.3 * exp(0.045)), 1e-15);
-}
-
-/* NULL opens the scope that is open: names, stages and operands are those of around it. */
-Test(names, unnamed_scopes) {
-    TG_LET(x, input());
-    TG_LET(a, tg_exp(x));
-    tg_node e = half(a, NULL);
-    is("h", tg_operand(e, 0));
-    cr_assert_eq(tg_operand(tg_operand(e, 0), 0).id, a.id, "no view");
-    cr_assert_eq(tg_stage(e), 3);
-    tg_scope_open(g, "s");
-    tg_node f = half(a, NULL);
-    cr_assert_eq(tg_stage(f), 2);
-    cr_assert_eq(tg_operand(tg_operand(f, 0), 0).id, a.id);
-    tg_scope_close(g);
-    is("s/e", f);
-    TG_LET(z, tg_add(e, f));
-    cr_assert_eq(tg_stage(z), 4);
-    cr_assert_eq(tg_error(g), TG_OK);
-    tg_scope_close(g);
-    says(TG_ARGUMENT, "scope_close: no scope is open");
-}
-
-/* A scope opened in the middle of a stage does not take the stage's nodes; the stage goes on behind it. */
-Test(names, a_scope_inside_a_stage) {
-    TG_LET(x, input());
-    tg_node early = tg_exp(x), inner = half(early, "s");
-    TG_LET(y, tg_mul(early, inner));
-    cr_assert_eq(tg_stage(early), 1);
-    cr_assert_eq(tg_stage(y), 1);
-    cr_assert_str_eq(tg_where_is(early).name, "y");
-    cr_assert_eq(tg_stage(inner), 2);
-}
-
-Test(names, rewind_restores_scope_and_stage) {
-    TG_LET(x, input());
-    tg_scope_open(g, "s");
-    TG_LET(a, tg_exp(x));
-    tg_node half_way = tg_neg(a);
-    tg_mark m = tg_mark_now(g);
-    for (int turn = 0; turn < 3; turn++) {
-        tg_scope_close(g);
-        tg_scope_open(g, "t");
-        TG_LET(other, tg_exp(x));
-        tg_scope_close(g);
-        is("t/other", other);
-        cr_assert_eq(tg_rewind(g, m), TG_OK);
-        cr_assert_eq(tg_stage(half_way), -1);
-        TG_LET(b, tg_neg(half_way));
-        is("s/b", b);
-        cr_assert_eq(tg_stage(b), 2);
-        cr_assert_eq(tg_stage(half_way), 2);
-        cr_assert_eq(tg_rewind(g, m), TG_OK);
-        cr_assert_eq(tg_stage(half_way), -1);
-        cr_assert_null(tg_where_is(half_way).file);
-    }
-    tg_scope_close(g);
-    tg_node leaf = tg_let(input(), "leaf", "a.c", 5);
-    m = tg_mark_now(g);
-    (void)tg_let(leaf, "leaf2", "b.c", 6);
-    cr_assert_eq(tg_where_is(leaf).line, 5, "written where it was first named");
-    cr_assert_eq(tg_rewind(g, m), TG_OK);
-    cr_assert_null(tg_alias(leaf, 1));
 }
 
 Test(names, labels_of_columns) {

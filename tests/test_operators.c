@@ -168,6 +168,7 @@ static void check_adjoint(const struct subject *s, tg_grads d, tg_node out, tg_n
         free(ours);
         cr_assert_eq(tg_run(leaf.graph), TG_OK, "%s: %s", s->op->name, tg_message(leaf.graph));
         cr_assert_not_null(tg_value(tg_grad(d, leaf)));
+        cr_assert_eq(tg__get(tg_grad(d, leaf))->shape, tg__get(leaf)->shape, "%s: the gradient's shape", s->op->name);
         ours = doubles_of(tg_grad(d, leaf));
     }
     double error = column_error(ours, numeric, numeric, tg_size(leaf), columns_of(leaf), noise);
@@ -229,6 +230,7 @@ static const struct pattern {
 } patterns[] = {
     {{2, 2}, {{4, 3}, {4, 3}}},       {{2, 1}, {{4, 3}, {3}}},          {{2, 2}, {{4, 3}, {4, 1}}},
     {{2, 2}, {{4, 3}, {1, 3}}},       {{2, 1}, {{4, 3}, {1}}},          {{2, 0}, {{4, 3}}},
+    {{2, 1}, {{1, 3}, {3}}},          {{1, 2}, {{1}, {1, 1}}},          {{3, 1}, {{1, 1, 1}, {1}}},
     {{0, 0}, {{0}}},                  {{2, 2}, {{3, 1}, {1, 4}}},       {{3, 2}, {{2, 3, 4}, {3, 1}}},
     {{3, 3}, {{2, 1, 4}, {1, 3, 1}}}, {{3, 3}, {{2, 3, 4}, {2, 1, 4}}}, {{2, 1}, {{0, 3}, {3}}},
     {{1, 1}, {{0}, {1}}},             {{2, 2}, {{1, 1}, {1, 1}}},       {{1, 1}, {{37}, {37}}},

@@ -110,40 +110,48 @@ Test(run, step_by_step) {
 
 /* Random programs, random settings, random ways of running: what is valid is always what a fresh run would give. */
 Test(run, never_stale) {
-    enum { LEAVES = 5, NODES = 60 };
+    enum { NODES = 60 };
     uint64_t state = 99;
-    for (int trial = 0; trial < 200; trial++) {
+    for (int trial = 0; trial < 300; trial++) {
         tg_graph_free(g);
         g = tg_graph_new();
-        tg_node node[NODES];
-        double leaf[LEAVES], truth[NODES], lent[LEAVES];
-        for (int i = 0; i < LEAVES; i++) set(node[i] = input(), leaf[i] = i);
-        int length = LEAVES;
+        tg_node node[NODES] = {input()};
+        double truth[NODES] = {0}, lent[NODES];
+        set(node[0], 0);
+        size_t length = 1;
         for (int turn = 0; turn < 120; turn++) {
-            const size_t pick = random_below(&state, LEAVES), some = random_below(&state, (size_t)length);
-            switch (random_below(&state, 6)) {
-            case 0: set(node[pick], leaf[pick] = random_between(&state, -1, 1)); break;
-            case 1:
-                lent[pick] = leaf[pick] = random_between(&state, -1, 1);
-                cr_assert_eq(tg_bind(node[pick], &lent[pick]), TG_OK);
-                break;
-            case 2: cr_assert_eq(tg_run_to(node[some]), TG_OK); break;
-            case 3: cr_assert_eq(tg_step(g), TG_OK); break;
-            case 4: run(); break;
-            default:
+            const size_t some = random_below(&state, length), other = random_below(&state, length);
+            const bool leaf = tg_is_nil(tg_operand(node[some], 0));
+            const double v = random_between(&state, -1, 1);
+            switch (random_below(&state, 8)) {
+            case 0: cr_assert_eq(tg_run_to(node[some]), TG_OK); break;
+            case 1: cr_assert_eq(tg_step(g), TG_OK); break;
+            case 2: run(); break;
+            case 3:
+            case 4:
                 if (length == NODES) break;
-                tg_node x = node[some], y = node[random_below(&state, (size_t)length)];
-                node[length++] = some % 4 ? tg_sub(x, y) : tg_identity(x);
+                node[length] = v > 0.5 ? input() : v > 0 ? tg_identity(node[some]) : tg_sub(node[some], node[other]);
+                if (v > 0.5) set(node[length], truth[length] = v);
+                length++;
+                break;
+            case 5:
+                if (!leaf) break;
+                lent[some] = truth[some] = v;
+                cr_assert_eq(tg_bind(node[some], &lent[some]), TG_OK);
+                break;
+            default:
+                if (leaf) set(node[some], truth[some] = v);
             }
-            for (int i = 0; i < length; i++) {
+            for (size_t i = 0; i < length; i++) {
                 const tg_node x = tg_operand(node[i], 0), y = tg_operand(node[i], 1);
-                truth[i] = i < LEAVES ? leaf[i] : tg_is_nil(y) ? truth[x.id - 1] : truth[x.id - 1] - truth[y.id - 1];
+                if (!tg_is_nil(x)) truth[i] = truth[x.id - 1] - (tg_is_nil(y) ? 0 : truth[y.id - 1]);
+                if (turn % 3) continue; /* to read is to settle: several things happen in between */
                 const double *value = tg_value(node[i]);
-                if (value) cr_assert_eq(*value, truth[i], "trial %d, turn %d, node %d", trial, turn, i);
+                if (value) cr_assert_eq(*value, truth[i], "trial %d, turn %d, node %zu", trial, turn, i);
             }
         }
         run();
-        for (int i = 0; i < length; i++) cr_assert_eq(tg_item(node[i], 0), truth[i]);
+        for (size_t i = 0; i < length; i++) cr_assert_eq(tg_item(node[i], 0), truth[i]);
     }
 }
 

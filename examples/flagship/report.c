@@ -170,7 +170,8 @@ bool report_check(const struct model *m, bool quiet, bool *agrees) {
     tg_check checks[LEAVES];
     size_t count;
     const double tolerance = 1e-8;
-    tg_check_options options = {.tolerance = tolerance, .seed = 1};
+    const double work = 2e8; /* elements looked at times elements of x: some ten seconds */
+    tg_check_options options = {.tolerance = tolerance, .seed = 1, .limit = (size_t)(work / (double)tg_size(m->x)) + 1};
     if (isatty(STDERR_FILENO) && !quiet) options.progress = progress;
     tg_node out = tg_is_nil(m->loss) ? m->out : m->loss;
     if (tg_check_gradient(out, &options, checks, LEAVES, &count)) return complain("%s", tg_message(m->g));
@@ -187,6 +188,8 @@ bool report_check(const struct model *m, bool quiet, bool *agrees) {
         if (quiet && passed) continue;
         printf("%-9s %-7s %9.2g", tg_name(checks[i].leaf), coloured(passed, tg_verdict_name(checks[i].verdict)),
                checks[i].error);
+        if (checks[i].checked < tg_size(checks[i].leaf))
+            printf("  %zu of %zu elements", checks[i].checked, tg_size(checks[i].leaf));
         if (!passed) printf("  element %zu: ours %.17g, numeric %.17g", checks[i].index, checks[i].ours, checks[i].numeric);
         printf("\n");
     }

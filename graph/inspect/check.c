@@ -62,13 +62,51 @@ static void copy(double *to, tg_node a) {
     if (tg_size(a)) memcpy(to, tg_value(a), tg_size(a) * sizeof *to);
 }
 
+/* Which elements of a leaf are looked at: every so many columns, and in each every so many rows. */
+struct sample {
+    size_t columns, every_column, rows, every_row;
+};
+
+static size_t parts(size_t whole, size_t every) { return whole / every + (whole % every > 0); }
+
+static struct sample sample_of(const struct job *j, tg_node leaf) {
+    const tg_shape dims = tg_dims(leaf);
+    struct sample s = {.every_column = 1, .every_row = 1, .columns = dims.rank ? (size_t)dims.dim[dims.rank - 1] : 1};
+    const size_t limit = j->options.limit;
+    if (s.columns) s.rows = tg_size(leaf) / s.columns;
+    if (limit == 0 || tg_size(leaf) <= limit) return s;
+    if (limit < s.columns) s.every_column = parts(s.columns, limit);
+    const size_t each = limit / parts(s.columns, s.every_column);
+    if (each < s.rows) s.every_row = parts(s.rows, each);
+    return s;
+}
+
 static void list(struct job *j, tg_grads d) {
     for (uint32_t id = 1; id <= j->f.out.id; id++) {
         const tg_node leaf = tg__handle(j->twin, id);
         if (!tg__is_subject(j->twin, id) || !tg_has_grad(d, leaf) || j->leaves++ >= j->room) continue;
-        j->elements += tg_size(leaf);
+        const struct sample s = sample_of(j, leaf);
+        j->elements += parts(s.columns, s.every_column) * (s.rows / s.every_row);
         j->checks[j->leaves - 1] = (tg_check){.leaf = tg__handle(j->of, id), .verdict = TG_VACUOUS};
     }
+}
+
+/* How far f moves when every result on the way to it moves by a unit of roundoff. */
+static bool feel_rounding(struct job *j) {
+    enum { ROUNDS = 3 };
+    uint64_t random = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        tg__invalidate(j->twin);
+        for (tg_node a = tg_next(j->twin); !tg_is_nil(a); a = tg_next(j->twin)) {
+            if (tg_step(j->twin)) return false;
+            tg__nudge(j->of, j->twin, a.id, &random);
+        }
+        double moved = 0;
+        for (size_t i = 0; i < j->f.outputs; i++) moved += j->cotangent[i] * (tg_item(j->f.out, i) - j->base[i]);
+        if (isfinite(moved)) j->f.rounding = fmax(j->f.rounding, fabs(moved));
+    }
+    tg__invalidate(j->twin);
+    return true;
 }
 
 /* The sweep is taken back afterwards, so that differences only run what is in front of it. */
@@ -82,7 +120,7 @@ static bool sweep(struct job *j) {
     copy(j->base, j->f.out);
     tg__gradients(d, last, j->ours);
     const struct tg__doubt t = {j->of, last, j->ours, j->saved, j->scratch};
-    return tg__doubt(d, &t, j->doubt) && !tg_rewind(j->twin, mark);
+    return tg__doubt(d, &t, j->doubt) && !tg_rewind(j->twin, mark) && feel_rounding(j);
 }
 
 /* -------------------------------------------------------------------------------------------------- the differences */
@@ -132,13 +170,15 @@ static bool check_column(struct job *j, tg_check *check, struct tg__column *c) {
 static bool check_leaf(struct job *j, tg_check *check, size_t at) {
     j->f.leaf = tg__handle(j->twin, check->leaf.id);
     copy(j->f.x, j->f.leaf);
-    const tg_shape dims = tg_dims(j->f.leaf);
+    const struct sample s = sample_of(j, j->f.leaf);
     struct tg__column c = {.ours = j->ours + at, .doubt = j->doubt + at, .slope = j->slope};
     c.tolerance = j->options.tolerance;
-    c.stride = dims.rank ? (size_t)dims.dim[dims.rank - 1] : 1;
-    c.rows = c.stride ? tg_size(j->f.leaf) / c.stride : 0;
-    for (; c.first < c.stride; c.first++)
+    c.stride = s.columns * s.every_row;
+    c.rows = s.rows / s.every_row;
+    for (size_t column = 0; column < s.columns; column += s.every_column) {
+        c.first = column + column % s.every_row * s.columns; /* other rows in the next column */
         if (!check_column(j, check, &c)) return false;
+    }
     return !tg_set(j->f.leaf, j->f.x);
 }
 

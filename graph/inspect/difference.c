@@ -17,6 +17,7 @@ struct rung {
     double slope, bend; /* C and J */
     double floor;       /* what the rounding of f alone does to them; */
     double least;       /* the same if f were no larger than at x, as it will be when steps are short */
+    double inner;       /* what rounding on the way to f may do */
     bool felt;          /* some output moved */
 };
 
@@ -30,8 +31,6 @@ static void add(struct sum *s, double v) {
     s->low += (s->high - (t - back)) + (v - back);
     s->high = t;
 }
-
-static double minus(double a, double b) { return a == b ? 0 : a - b; } /* of infinities too */
 
 /* Rounding: half a unit in the last place of every output that this element has ever moved, at random. As long as it
  * moves none, the change may have been lost in any of them. */
@@ -48,11 +47,12 @@ static void compare(const struct tg__objective *f, const double *low, double ste
         if (f->moved[k]) least += c * b * c * b;
         if (!moves) continue;
         r->felt = true;
-        add(&odd, c * minus(p, m));
-        add(&even, c * (minus(p, b) + minus(m, b)));
+        add(&odd, c * (p - m));
+        add(&even, c * ((p - b) + (m - b)));
     }
     r->slope = (odd.high + odd.low) / width;
     r->bend = (even.high + even.low) / step;
+    r->inner = f->rounding / step;
     r->floor = DBL_EPSILON / 2 * sqrt(moved > 0 ? moved : still) / step;
     r->least = DBL_EPSILON / 2 * sqrt(least) / step;
 }
@@ -92,6 +92,7 @@ static struct view look(const struct rung *r) {
     const double d[3] = {fourth(r), fourth(r + 1), fourth(r + 2)};
     struct view v = {.slope = {.value = (16 * d[1] - d[0]) / 15, .noise = INFINITY}, .bound = INFINITY};
     for (int i = 0; i < WINDOW; i++) v.felt |= r[i].felt;
+    v.slope.inner = r[WINDOW - 1].inner;
     if (!isfinite(v.slope.value) || !isfinite(d[2])) return v;
     v.slope.noise = fmax(fmax(fabs(d[1] - d[0]), fabs(d[2] - d[1]) / 2), r[2].floor);
     const double before = one_sided(r + 1), jump = one_sided(r + 2), change = fabs(jump - before);
@@ -106,11 +107,10 @@ static bool is_smooth_slope(const struct view *v) {
     return v->slope.jump == 0 && fabs(v->slope.value) > 64 * v->slope.noise;
 }
 
-/* Of two that are good enough, the one with shorter steps: it is further from kinks. */
-static bool is_better(const struct view *v, const struct view *best, double enough) {
+static bool is_better(const struct view *v, const struct view *best) {
     if (v->felt && !best->felt && isfinite(best->slope.noise)) return is_smooth_slope(v);
     if (!v->felt && best->felt) return !is_smooth_slope(best);
-    return v->slope.noise <= enough || v->slope.noise < best->slope.noise;
+    return v->slope.noise < best->slope.noise;
 }
 
 /* ---------------------------------------------------------------------------------------------------- the search */
@@ -133,10 +133,13 @@ static bool is_enough(const struct search *s, const struct tg__slope *slope) {
 static bool consider(struct search *s, const struct rung *r) {
     const struct view v = look(r);
     const double may = allowed(s, &v.slope), off = fabs(s->ours - v.slope.value);
-    if (is_better(&v, &s->best, may / 8)) s->best = v;
-    if (!is_enough(s, &v.slope)) return false;
-    if (off <= may + v.slope.noise) return v.slope.jump <= may;
-    return v.felt && !(off <= TG__SLOPES * v.bound);
+    bool done = is_enough(s, &v.slope);
+    if (done && off <= may + v.slope.noise)
+        done = v.slope.jump <= may;
+    else if (done)
+        done = v.felt && !(off <= TG__SLOPES * v.bound);
+    if (done || is_better(&v, &s->best)) s->best = v;
+    return done;
 }
 
 static tg_status descend(const struct tg__objective *f, size_t element, double reach, struct rung *rung,

@@ -36,12 +36,12 @@ static void raise(const tg_graph *twin, struct tg__floor *f) {
 }
 
 /* A unit of the roundoff that the graph computes with. The twin's own value changes; nobody else reads it. */
-static void nudge(const tg_graph *g, tg_graph *twin, uint32_t id, uint64_t *seed) {
+void tg__nudge(const tg_graph *g, tg_graph *twin, uint32_t id, uint64_t *random) {
     const struct tg__node *n = tg__node_of(g, id);
     if (n->dtype == TG_I32 || n->op->view) return;
     const double unit = n->dtype == TG_F32 ? 0x1p-24 : 0x1p-53;
     double *v = (double *)(uintptr_t)tg__value_of(twin, id)->data;
-    for (size_t i = 0; i < n->shape->count; i++) v[i] += (tg__random_bits(seed) & 1 ? v[i] : -v[i]) * 2 * unit;
+    for (size_t i = 0; i < n->shape->count; i++) v[i] += (tg__random_bits(random) & 1 ? v[i] : -v[i]) * 2 * unit;
 }
 
 static tg_status measure(tg_graph *g, tg_graph *twin, struct tg__floor *f, size_t count) {
@@ -53,7 +53,7 @@ static tg_status measure(tg_graph *g, tg_graph *twin, struct tg__floor *f, size_
         tg__invalidate(twin);
         for (tg_node a = tg_next(twin); !tg_is_nil(a) && !status; a = tg_next(twin)) {
             status = tg_step(twin);
-            if (!status) nudge(g, twin, a.id, &seed);
+            if (!status) tg__nudge(g, twin, a.id, &seed);
         }
         for (size_t i = 0; i < count && !status; i++) raise(twin, &f[i]);
     }

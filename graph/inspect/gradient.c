@@ -52,7 +52,8 @@ static bool is_short(double v) {
 /* Up to so many units in the last place of the original's dtype. */
 static double off_by(const struct tg__node *original, double v, double units, uint64_t *random) {
     if (original->op == &tg__op_const && is_short(v)) return v;
-    return v * (1 + tg__random_uniform(random, -units, units) * (original->dtype == TG_F32 ? FLT_EPSILON : DBL_EPSILON));
+    const double unit = original->dtype == TG_F32 ? FLT_EPSILON : DBL_EPSILON;
+    return v * (1 + tg__random_uniform(random, -units, units) * unit);
 }
 
 static bool disturb(tg_graph *twin, const struct tg__doubt *t, double units, uint64_t *random) {

@@ -48,10 +48,11 @@ struct tg__floor {
     size_t count, columns; /* of the node */
     double *base, *column; /* its value; the floor of each column */
 };
+void tg__nudge(const tg_graph *g, tg_graph *twin, uint32_t id, uint64_t *random); /* the twin's node by a roundoff of g's */
 tg_status tg__floors(tg_graph *g, struct tg__floor *floors, size_t count);
 void tg__floors_free(tg_graph *g, struct tg__floor *floors, size_t count);
 
-/* ----------------------------------------------------------------------------- gradient.c difference.c verdict.c: for check.c */
+/* ---------------------------------------------------------------- gradient.c difference.c verdict.c: for check.c */
 
 static inline bool tg__is_subject(const tg_graph *g, uint32_t id) { /* a leaf that has adjoints */
     const struct tg__node *n = tg__node_of(g, id);
@@ -78,10 +79,12 @@ struct tg__objective {
     double *high;                   /* room for out at x + h */
     bool *moved;                    /* room for a mark on each output */
     double *x;                      /* the leaf's value */
+    double rounding;                /* how far f moves when every result on the way moves by a unit of roundoff */
 };
 struct tg__slope {
     double value;
     double noise; /* how well it is known; infinite: not at all */
+    double inner; /* what rounding on the way to out may do to it */
     double jump;  /* the difference of the slopes on either side; 0: there is one */
 };
 

@@ -1,9 +1,10 @@
-/* The f64 twin of a tape: the nodes that the wanted ones depend on, operator by operator, in a graph of their own. Their ids are
- * those of the original, so that a message about #12 is about the user's #12. */
+/* The f64 twin of a tape: the nodes that the wanted ones depend on, operator by operator, in a graph of their own. Their
+ * ids are those of the original, so that a message about #12 is about the user's #12. */
 #include "inspect.h"
 
 /* One byte for each node up to the last: is it needed? */
-static unsigned char *needed_by(tg_graph *twin, const tg_graph *g, const uint32_t *wanted, size_t count, uint32_t last) {
+static unsigned char *needed_by(tg_graph *twin, const tg_graph *g, const uint32_t *wanted, size_t count,
+                                uint32_t last) {
     unsigned char *needed = tg__alloc(twin, last + (size_t)1);
     if (!needed) return NULL;
     memset(needed, 0, last + (size_t)1);

@@ -36,7 +36,7 @@ static double ours_at(const struct tg__column *c, size_t row) { return c->ours[c
 static double scale_of(const struct tg__column *c) {
     double scale = 0;
     for (size_t i = 0; i < c->rows; i++) {
-        const double ours = fabs(ours_at(c, i)), certain = fabs(c->slope[i].value) - c->slope[i].noise;
+        const double ours = fabs(ours_at(c, i)), certain = fabs(c->slope[i].value) - MARGIN * c->slope[i].noise;
         if (isfinite(ours)) scale = fmax(scale, ours);
         if (isfinite(certain)) scale = fmax(scale, certain);
     }
@@ -83,21 +83,24 @@ static bool below_noise(const struct tg__column *c, double typical) {
     return true;
 }
 
+/* A gradient that is not finite is further off than anything allows. One that is exactly right, as 0 is where out does
+ * not feel the element, needs no slope that is known well. */
 static tg_verdict verdict_of(const struct tg__slope *s, double ours, double noise, double allowed) {
     const double off = fabs(ours - s->value);
     if (!isfinite(s->value)) return TG_NOISE;
-    if (!isfinite(ours)) return TG_FAIL;
     if (s->jump > allowed && off <= TG__SLOPES * s->jump) return TG_KINK;
     if (off == 0) return TG_PASS;
     if (noise <= allowed && off <= allowed + noise) return TG_PASS;
-    return off <= allowed + MARGIN * noise ? TG_NOISE : TG_FAIL;
+    return off <= allowed + MARGIN * fmax(noise, s->inner) ? TG_NOISE : TG_FAIL;
 }
 
-static double over(double part, double scale) { return part == 0 ? 0 : part / scale; }
+static double over(double part, double scale) {
+    return part == 0 ? 0 : isfinite(part) ? part / scale : INFINITY;
+}
 
-static double error_of(const struct tg__slope *s, double ours, double scale) {
-    const double off = fabs(ours - s->value);
-    return isfinite(off) ? over(off, scale) : INFINITY;
+/* Luck makes a noise look small, but not that small; nor must neighbours that do not settle make it large. */
+static double noise_of(const struct tg__slope *s, double typical) {
+    return fmax(s->noise, fmin(typical, MARGIN * s->noise));
 }
 
 void tg__judge(tg_check *check, const struct tg__column *c) {
@@ -108,15 +111,17 @@ void tg__judge(tg_check *check, const struct tg__column *c) {
     for (size_t i = 0; i < c->rows; i++) {
         const struct tg__slope *s = &c->slope[i];
         const size_t index = c->first + i * c->stride;
-        const double ours = c->ours[index], noise = fmax(s->noise, typical), error = error_of(s, ours, scale);
-        const tg_verdict v = vacuous ? TG_VACUOUS : verdict_of(s, ours, noise, c->tolerance * scale);
+        const double ours = c->ours[index], largest = fmax(scale, fabs(s->value)); /* the same unless that is noise */
+        const double error = over(fabs(ours - s->value), largest);
+        const tg_verdict v =
+            vacuous ? TG_VACUOUS : verdict_of(s, ours, noise_of(s, typical), c->tolerance * scale);
         const int more = weight(v) - weight(check->verdict);
-        if (index > 0 && (more < 0 || (more == 0 && error <= check->error))) continue;
+        if (check->checked++ > 0 && (more < 0 || (more == 0 && error <= check->error))) continue;
         check->verdict = v;
         check->error = error;
         check->index = index;
         check->ours = ours;
         check->numeric = s->value;
-        check->noise = over(s->noise, scale);
+        check->noise = over(s->noise, largest);
     }
 }
