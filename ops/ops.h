@@ -28,8 +28,8 @@
 #define TG__HOT
 #endif
 
-/* Below this many elements a thread costs more than it brings. */
-enum { TG__PARALLEL = 1 << 16, TG__BLOCK = 1 << 14 };
+/* Below this many elements a thread costs more than it brings, and far more on a machine that is busy. */
+enum { TG__PARALLEL = 1 << 19, TG__BLOCK = 1 << 14 };
 
 bool tg__rule_floats(struct tg__rule *r);   /* records what is wrong unless all operands share one floating dtype */
 bool tg__rule_unary(struct tg__rule *r);    /* one floating operand; result alike */
