@@ -156,7 +156,8 @@ Test(composites, a_linear_layer_and_its_loss) {
         double *numeric = differences(loss, leaf[k].leaf, leaf[k].at);
         cr_assert_eq(tg_run(g), TG_OK);
         double *ours = doubles_of(tg_grad(d, leaf[k].leaf));
-        cr_assert_leq(column_error(ours, numeric, numeric, tg_size(leaf[k].leaf), columns_of(leaf[k].leaf), 1e-11), 1e-9);
+        size_t n = tg_size(leaf[k].leaf), columns = columns_of(leaf[k].leaf);
+        cr_assert_leq(column_error(ours, numeric, numeric, n, columns, 1e-11), 1e-9);
         free(numeric);
         free(ours);
     }

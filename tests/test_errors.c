@@ -74,7 +74,7 @@ Test(errors, of_composites) {
     says(TG_SHAPE, "matmul: #1 (input) [4, 3] times #1 (input) [4, 3]: the inner dimensions differ");
 }
 
-/* -------------------------------------------------------------------------------------------- gradients that are not */
+/* ------------------------------------------------------------------------------------------- gradients that are not */
 
 Test(errors, missing_gradients_say_why) {
     TG_LET(x, input(tg_shape1(3)));

@@ -129,7 +129,7 @@ Test(names, a_node_that_is_its_own_adjoint) {
     cr_assert(tg_is_nil(term.sender));
 }
 
-/* A user's name beats an adjoint's, an adjoint's beats a term's; whoever loses gets a number, and a clash never fails. */
+/* A user's name beats an adjoint's, an adjoint's beats a term's; the loser gets a number, and a clash never fails. */
 Test(names, who_wins_a_string) {
     TG_LET(x, input());
     TG_LET(x1, tg_exp(x)); /* its adjoint dx1 is also what the first term of x wants to be called */

@@ -156,9 +156,9 @@ static void check_value(const struct subject *s, tg_dtype dtype) {
     tg_graph_free(g);
 }
 
-/* The adjoint of `leaf` against differences of `out`. A missing adjoint stands for zero, or for no derivative at all. */
-static void check_adjoint(const struct subject *s, tg_grads d, tg_node out, tg_node leaf, const double *at, double noise,
-                          double tolerance) {
+/* The adjoint of `leaf` against differences of `out`. A missing one stands for zero, or for no derivative at all. */
+static void check_adjoint(const struct subject *s, tg_grads d, tg_node out, tg_node leaf, const double *at,
+                          double noise, double tolerance) {
     if (!s->op->vjp && strcmp(tg_name(leaf), "c") != 0) {
         cr_assert_not(tg_has_grad(d, leaf), "%s passes a gradient", s->op->name);
         return;

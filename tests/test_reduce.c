@@ -1,5 +1,4 @@
-/* Sums, maxima and products over every choice of axes; the order of graph/reduce.h, bit for bit; any number of threads. */
-#include "reduce.h"
+/* Sums and maxima over every choice of axes, products; the order of graph/reduce.h, bit for bit; several threads. */
 #include "support.h"
 
 #include <criterion/criterion.h>
@@ -18,7 +17,7 @@ static void threads(int n) {
 
 /* ------------------------------------------------------------------------- the order, written down a second time
  * Recursive where the engine counts: a tree whose left part is the largest power of two, which is what a binary counter
- * builds. x: the reduced elements of one result, one behind the other, dealt into lanes where the innermost is reduced. */
+ * builds. x: the reduced elements of one result in order, dealt into 16 lanes where the innermost axis is reduced. */
 
 #define ORDER(T)                                                                                                       \
     static T tree_##T(const T *x, size_t n, size_t step) {                                                             \
@@ -28,9 +27,9 @@ static void threads(int n) {
         return tree_##T(x, left, step) + tree_##T(x + left * step, n - left, step);                                    \
     }                                                                                                                  \
     static T sum_##T(const T *x, size_t n, bool stream) {                                                              \
-        const size_t lanes = stream ? TG__SUM_LANES : 1, rows = (n + lanes - 1) / lanes;                               \
+        const size_t lanes = stream ? 16 : 1, rows = (n + lanes - 1) / lanes;                                          \
         if (n == 0) return 0;                                                                                          \
-        T *row = calloc(rows * lanes, sizeof *row), lane[TG__SUM_LANES];                                               \
+        T *row = calloc(rows * lanes, sizeof *row), lane[16];                                                          \
         memcpy(row, x, n * sizeof *row);                                                                               \
         for (size_t i = 0; i < lanes; i++) lane[i] = tree_##T(row + i, rows, lanes);                                   \
         for (size_t half = lanes / 2; half > 0; half /= 2)                                                             \
@@ -155,8 +154,8 @@ Test(reduce, large) {
     }
 }
 
-/* Columns of one value: the mean is off by at most 4 units of roundoff, however many rows, so that the variance of batch
- * normalization stays below (4 u |mu|)²; 3.4 is the worst that was seen. Two of them are those of 1/n and the product. */
+/* Columns of one value: the mean is off by at most 4 units of roundoff for any number of rows, so that the variance of
+ * batch normalization stays below (4 u |mu|)²; 3.4 is the worst that was seen. 1/n and the product make up to two of them. */
 Test(reduce, mean_of_a_constant_column) {
     uint64_t state = 11;
     for (int64_t n = 1; n <= 5000; n += n < 300 ? 1 : 97)

@@ -99,20 +99,20 @@ static void introduce(const struct options *o, const struct model *m, const stru
 
 /* Everything there is to see and to check: 0, 1 or 2. */
 static int present(const struct options *o, const struct model *m, const struct data *d) {
-    bool fused = true, checked = true, same = true;
+    bool fused = true, checked = true, proved = true, same = true;
     if (!o->quiet) {
         introduce(o, m, d);
         report_steps(m, d);
     }
     if (o->dump && !dump(m, o->dump)) return 2;
-    if (!report_fused(m, o->quiet, &fused) || !report_check(m, o->quiet, &checked)) return 2;
+    if (!report_fused(m, o->quiet, &fused) || !report_check(m, o->quiet, &checked, &proved)) return 2;
     if (o->against && !report_against(m, o->against, o->quiet, &same)) return 2;
     char why[600];
     bool finite = tg_is_nil(tg_first_nonfinite(m->g, why, sizeof why));
     if (!finite) printf("The first that is not finite: %s\n", why);
     bool all = fused && checked && same && finite;
-    printf("%s\n", all ? "All agree." : "They do not agree.");
-    return all ? 0 : 1;
+    printf("%s\n", !all ? "They do not agree." : proved ? "All agree." : "Nothing disagrees, but not everything is proved.");
+    return all && proved ? 0 : 1;
 }
 
 int main(int argc, char **argv) {

@@ -165,7 +165,7 @@ static void progress(void *user, size_t done, size_t total) {
         fprintf(stderr, "\r%21s\r", "");
 }
 
-bool report_check(const struct model *m, bool quiet, bool *agrees) {
+bool report_check(const struct model *m, bool quiet, bool *agrees, bool *proved) {
     enum { LEAVES = 8 };
     tg_check checks[LEAVES];
     size_t count;
@@ -184,7 +184,8 @@ bool report_check(const struct model *m, bool quiet, bool *agrees) {
     for (size_t i = 0; i < count && i < LEAVES; i++) {
         /* vacuous: both are 0 up to noise, as dx is in truth for a batch of one */
         bool passed = checks[i].verdict == TG_PASS || checks[i].verdict == TG_VACUOUS;
-        *agrees &= passed;
+        *agrees &= checks[i].verdict != TG_FAIL;
+        *proved &= passed;
         if (quiet && passed) continue;
         printf("%-9s %-7s %9.2g", tg_name(checks[i].leaf), coloured(passed, tg_verdict_name(checks[i].verdict)),
                checks[i].error);
