@@ -78,9 +78,13 @@ static bool sweep(tg_graph *g, struct tg__sweep *s, uint32_t id, tg_node seed) {
 static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
     tg_graph *g = out.graph;
     char name[80], other[80], a[200], b[200];
-    if (seed.id == 0 && n->shape->dims.rank == 0) return tg_scalar_like(out, 1);
+    if (seed.id == 0 && n->shape->count == 1) { /* a node of its own: it will be named as the adjoint of out */
+        const double one = 1;
+        const float one_f32 = 1;
+        return tg_const(g, (tg_dtype)n->dtype, n->shape->dims, n->dtype == TG_F32 ? (const void *)&one_f32 : &one);
+    }
     if (seed.id == 0)
-        return tg_fail(g, TG_SHAPE, "backward: %s %s is no scalar; give a seed of its shape, the cotangent dL/d%s",
+        return tg_fail(g, TG_SHAPE, "backward: %s %s is not a single number; give a seed of its shape, the cotangent dL/d%s",
                        tg__quote(g, out.id, name, sizeof name), tg__shape_text(&n->shape->dims, a, sizeof a),
                        tg_name(out)[0] ? tg__clean(tg_name(out), other, sizeof other) : "out");
     const struct tg__node *s = seed.graph == g ? tg__get(seed) : NULL;

@@ -170,12 +170,12 @@ struct tg__arena {
 struct tg__error {
     tg_status status;
     bool running;     /* cleared by the next run */
-    uint32_t length;  /* of the tape when it happened: a rewind to it or below clears it */
     uint32_t serial;  /* counts errors, so that a mark taken behind one does not clear it */
     bool told;        /* a TG_LET has said where it happened */
     uint32_t depth;   /* of scopes, when it happened or was last told */
     char text[TG__MESSAGE];
-    char tail[512];   /* "; 'x' from file:line" for each operand, until the place is told */
+    char tail[512];   /* "; 'x' from file:line" for each operand */
+    size_t bare;      /* length of the text without places */
 };
 
 struct tg_graph {

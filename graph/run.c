@@ -63,7 +63,10 @@ tg_status tg_run(tg_graph *g) { return g ? run(g, g->nodes.length - 1) : TG_HAND
 tg_status tg_run_to(tg_node a) {
     if (!a.graph) return TG_HANDLE;
     tg__clear_run(a.graph);
-    if (tg__get(a)) return run(a.graph, a.id);
+    if (tg__get(a)) {
+        tg_status status = run(a.graph, a.id);
+        return status || tg__valid(a.graph, a.id) ? status : missing(a.graph, 0, a.id);
+    }
     return tg__fail_run(a.graph, TG_HANDLE, 0, "run_to: the handle is %s", a.id ? "stale: the tape was rewound" : "nil");
 }
 

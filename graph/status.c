@@ -23,7 +23,6 @@ static struct tg__error *record(tg_graph *g, tg_status status, bool running) {
     if (e->status && (running || !e->running)) return NULL;
     e->status = status;
     e->running = running;
-    e->length = g->nodes.length;
     e->serial = ++g->last_serial;
     e->told = running;
     e->depth = tg__scope_depth(g);
@@ -53,6 +52,8 @@ tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg
         append(e->text, sizeof e->text, format, args);
         va_end(args);
         add_operand_places(g, e, in, operands);
+        e->bare = strlen(e->text);
+        if (e->tail[0]) add(e->text, sizeof e->text, "\n  %s", e->tail + 2); /* until a TG_LET tells more */
     }
     return tg_nil(g);
 }
@@ -65,6 +66,7 @@ tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) {
         va_start(args, format);
         append(e->text, sizeof e->text, format, args);
         va_end(args);
+        e->bare = strlen(e->text);
     }
     return tg_nil(g);
 }
@@ -101,7 +103,9 @@ tg_status tg__fail_file(tg_graph *g, const char *path, const char *format, ...) 
 
 void tg__fail_memory(tg_graph *g, size_t bytes) {
     struct tg__error *e = record(g, TG_MEMORY, g->busy);
-    if (e) add(e->text, sizeof e->text, "out of memory: %zu bytes were asked for", bytes);
+    if (!e) return;
+    add(e->text, sizeof e->text, "out of memory: %zu bytes were asked for", bytes);
+    e->bare = strlen(e->text);
 }
 
 void tg__error_place(tg_graph *g, const char *name, const char *file, int line) {
@@ -109,6 +113,7 @@ void tg__error_place(tg_graph *g, const char *name, const char *file, int line) 
     uint32_t depth = tg__scope_depth(g);
     if (!e->status || e->running || (e->told && depth >= e->depth)) return;
     char clean[80];
+    if (!e->told) e->text[e->bare] = 0;
     add(e->text, sizeof e->text, "\n  %s %s:%d in stage '%s%s'", e->told ? "from" : "at", tg__base(file), line,
         tg__scope_of(g, g->scope)->prefix, tg__clean(name, clean, sizeof clean));
     if (!e->told) add(e->text, sizeof e->text, "%s", e->tail);

@@ -189,7 +189,8 @@ TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...]
  * Written in the operators above only (ops/compose.c). scope: a name, or NULL for the scope that is open. */
 
 /* Batch normalization (Ioffe and Szegedy 2015, algorithm 1) over `axes` of x, biased variance, in nine named stages
- * mu xmu sq var sqrtvar ivar xhat gammax out. gamma, beta: x's shape without the axes. eps > 0. */
+ * mu xmu sq var sqrtvar ivar xhat gammax out. gamma, beta: x's shape without the axes, or what broadcasts to
+ * it. eps > 0. */
 TG_API tg_node tg_batchnorm(tg_node x, tg_node gamma, tg_node beta, tg_axes axes, double eps, const char *scope);
 
 /* x [N,D] W [D,M] b [M] -> x W + b [N,M] */
@@ -202,7 +203,7 @@ TG_API tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope)
 /* ---------------------------------------------------------------------------------------------------- backward */
 
 /* Appends the adjoints of everything `out` depends on, newest first. seed: a node of out's shape and dtype (the
- * cotangent dL/dout); nil for a scalar (seed 1). Any node may be swept, an adjoint too; a tape may be swept again.
+ * cotangent dL/dout); nil for a single number (seed 1). Any node may be swept, an adjoint too; a tape may be swept again.
  * Adjoint of `a` is named "da"; where several terms arrive they are "da1", "da2" … in order of arrival. The second
  * sweep prefixes "s2/". */
 TG_API tg_grads tg_backward(tg_node out, tg_node seed);
@@ -374,7 +375,8 @@ TG_API const char *tg_column(tg_node a, size_t column); /* NULL where there is n
 
 /* -------------------------------------------------------------------------------------------------------- undo */
 
-/* tg_rewind takes back every node, name, scope and sweep since the mark, and a build error that happened since. */
+/* tg_rewind takes back every node, name, scope and sweep since the mark, and a build error that happened since. The
+ * memory is kept for what comes next, so a loop of mark, build, run and rewind stays flat. */
 typedef struct tg_mark {
     tg_graph *graph;
     uint32_t at[10];

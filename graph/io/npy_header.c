@@ -75,7 +75,7 @@ static bool parse_descr(struct cursor *c, struct tg__npy *npy) {
         tg_dtype dtype;
         size_t item;
     } types[] = {{"f4", TG_F32, 4}, {"f8", TG_F64, 8}, {"i4", TG_I32, 4}, {"i8", TG_I32, 8}};
-    struct word all;
+    struct word all = {NULL, 0};
     if (look(c) == '[') return refuse(c, "'descr' is a structured dtype; what is read is f4, f8, i4 and i8");
     if (!quoted(c, &all, "a quoted dtype like '<f4'")) return false;
     struct word type = all;
@@ -145,7 +145,7 @@ static const struct {
 } keys[KEYS] = {{"descr", parse_descr}, {"fortran_order", parse_order}, {"shape", parse_shape}};
 
 static bool parse_entry(struct cursor *c, struct tg__npy *npy, bool seen[KEYS]) {
-    struct word key;
+    struct word key = {NULL, 0};
     if (!quoted(c, &key, "a quoted key")) return false;
     size_t k = 0;
     while (k < KEYS && !is(key, keys[k].name)) k++;
