@@ -123,7 +123,7 @@ Test(errors, seeds) {
     TG_LET(y, tg_exp(x));
     tg_mark m = tg_mark_now(g);
     cr_assert_eq(tg_backward(y, tg_nil(g)).id, 0);
-    says(TG_SHAPE, "backward: 'y' [2, 3] is no scalar; give a seed of its shape, the cotangent dL/dy");
+    says(TG_SHAPE, "backward: 'y' [2, 3] is not a single number; give a seed of its shape, the cotangent dL/dy");
     cr_assert_eq(tg_rewind(g, m), TG_OK);
     TG_LET(seed, input(tg_shape1(3)));
     cr_assert_eq(tg_backward(y, seed).id, 0);
