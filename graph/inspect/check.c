@@ -64,7 +64,7 @@ static void copy(double *to, tg_node a) {
 
 /* Which elements of a leaf are looked at: every so many columns, and in each every so many rows. */
 struct sample {
-    size_t columns, every_column, rows, every_row;
+    size_t columns, every_column, rows, every_row; /* rows: looked at in a column */
 };
 
 static size_t parts(size_t whole, size_t every) { return whole / every + (whole % every > 0); }
@@ -73,11 +73,12 @@ static struct sample sample_of(const struct job *j, tg_node leaf) {
     const tg_shape dims = tg_dims(leaf);
     struct sample s = {.every_column = 1, .every_row = 1, .columns = dims.rank ? (size_t)dims.dim[dims.rank - 1] : 1};
     const size_t limit = j->options.limit;
-    if (s.columns) s.rows = tg_size(leaf) / s.columns;
+    const size_t rows = s.rows = s.columns ? tg_size(leaf) / s.columns : 0;
     if (limit == 0 || tg_size(leaf) <= limit) return s;
     if (limit < s.columns) s.every_column = parts(s.columns, limit);
-    const size_t each = limit / parts(s.columns, s.every_column);
-    if (each < s.rows) s.every_row = parts(s.rows, each);
+    s.rows = limit / parts(s.columns, s.every_column);
+    if (s.rows > rows) s.rows = rows;
+    s.every_row = rows / s.rows;
     return s;
 }
 
@@ -86,7 +87,7 @@ static void list(struct job *j, tg_grads d) {
         const tg_node leaf = tg__handle(j->twin, id);
         if (!tg__is_subject(j->twin, id) || !tg_has_grad(d, leaf) || j->leaves++ >= j->room) continue;
         const struct sample s = sample_of(j, leaf);
-        j->elements += parts(s.columns, s.every_column) * (s.rows / s.every_row);
+        j->elements += parts(s.columns, s.every_column) * s.rows;
         j->checks[j->leaves - 1] = (tg_check){.leaf = tg__handle(j->of, id), .verdict = TG_VACUOUS};
     }
 }
@@ -174,7 +175,7 @@ static bool check_leaf(struct job *j, tg_check *check, size_t at) {
     struct tg__column c = {.ours = j->ours + at, .doubt = j->doubt + at, .slope = j->slope};
     c.tolerance = j->options.tolerance;
     c.stride = s.columns * s.every_row;
-    c.rows = s.rows / s.every_row;
+    c.rows = s.rows;
     for (size_t column = 0; column < s.columns; column += s.every_column) {
         c.first = column + column % s.every_row * s.columns; /* other rows in the next column */
         if (!check_column(j, check, &c)) return false;
