@@ -1,6 +1,14 @@
 /* Names on their way to a person: quoted, cut to a length, and with nothing in them that a terminal would obey. */
 #include "graph.h"
 
+/* U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F and U+FEFF: no width, or the power to turn a line around. */
+static bool invisible(const unsigned char *s) {
+    if (s[0] == 0xef) return s[1] == 0xbb && s[2] == 0xbf;
+    if (s[0] != 0xe2) return false;
+    if (s[1] == 0x81) return s[2] >= 0xa0 && s[2] <= 0xaf;
+    return s[1] == 0x80 && ((s[2] >= 0x8b && s[2] <= 0x8f) || (s[2] >= 0xa8 && s[2] <= 0xae));
+}
+
 /* Length of the UTF-8 sequence at s if it is well-formed and printable, else 0. */
 static size_t printable(const unsigned char *s) {
     if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
@@ -11,7 +19,7 @@ static size_t printable(const unsigned char *s) {
     bool surrogate = s[0] == 0xed && s[1] >= 0xa0;
     bool beyond = s[0] == 0xf4 && s[1] >= 0x90;
     bool control = s[0] == 0xc2 && s[1] < 0xa0;
-    return overlong || surrogate || beyond || control ? 0 : n;
+    return overlong || surrogate || beyond || control || (n == 3 && invisible(s)) ? 0 : n;
 }
 
 const char *tg__clean(const char *name, char *text, size_t room) {

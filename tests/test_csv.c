@@ -1,11 +1,8 @@
 /* Tables of numbers: what is read, to the last bit, and what is refused, with line and column. */
-#include "tapegrad.h"
+#include "support.h"
 
 #include <criterion/criterion.h>
 #include <locale.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -213,22 +210,6 @@ Test(csv, any_cut_of_a_table_is_read_or_refused) {
 
 /* ------------------------------------------------------------------------------------------------------- memory */
 
-struct budget {
-    size_t calls, fail_at, live;
-};
-
-static void *spend(void *user, size_t bytes) {
-    struct budget *b = user;
-    if (++b->calls == b->fail_at) return NULL;
-    b->live += bytes;
-    return malloc(bytes);
-}
-
-static void refund(void *user, void *block, size_t bytes) {
-    ((struct budget *)user)->live -= bytes;
-    free(block);
-}
-
 static int lowest_free_fd(void) {
     int fd = dup(0);
     close(fd);
@@ -241,17 +222,19 @@ Test(csv, every_allocation_may_fail) {
     int fd = lowest_free_fd();
     bool done = false;
     for (size_t n = 1; !done; n++) {
-        struct budget b = {0};
+        struct heap heap = {0};
         tg_table t;
-        g = tg_graph_new_with((tg_allocator){spend, refund, &b});
-        b.fail_at = b.calls + n;
+        g = tg_graph_new_with(heap_allocator(&heap));
+        heap.fail_at = heap.calls + n;
         tg_status status = read_bytes(text, strlen(text), &t);
-        done = b.calls < b.fail_at;
+        done = heap.calls < heap.fail_at;
         cr_assert_eq(status, done ? TG_OK : TG_MEMORY, "allocation %zu: %s", n, tg_message(g));
-        b.fail_at = 0;
+        heap.fail_at = 0;
         read_ok(text, 2, 2); /* a second try */
         tg_graph_free(g);
-        cr_assert_eq(b.live, 0);
+        cr_assert_eq(heap.live, 0);
+        cr_assert_eq(heap.blocks, 0);
+        cr_assert_eq(heap.wrong, 0);
         cr_assert_eq(lowest_free_fd(), fd);
     }
     g = before;

@@ -38,7 +38,8 @@ static void compare_columns(const tg_array *ours, const tg_array *theirs, const 
     for (size_t k = 0; rows > 0 && k < columns; k++) {
         struct column c = measure(ours, theirs, scale, rows, columns, k);
         if (floor && tolerance > 0) c.scale += floor[k] / tolerance;
-        double error = c.error == 0 ? 0 : c.scale > 0 ? c.error / c.scale : INFINITY;
+        if (floor && !(tolerance > 0) && c.error <= floor[k]) c.error = 0;
+        const double error = c.error == 0 ? 0 : c.scale > 0 && isfinite(c.error) ? c.error / c.scale : INFINITY;
         if (error <= worst) continue;
         worst = result->error = error;
         result->index = c.index;
@@ -49,20 +50,35 @@ static void compare_columns(const tg_array *ours, const tg_array *theirs, const 
     }
 }
 
+static tg_status refuse(tg_node a, const tg_array *ours, const tg_array *other, double tolerance) {
+    tg_graph *g = a.graph;
+    char name[80], as[200], bs[200];
+    if (!tg__get(a))
+        return tg__fail_run(g, TG_HANDLE, 0, "compare: the handle is %s",
+                            a.id ? "stale: the tape was rewound" : "nil");
+    tg__quote(g, a.id, name, sizeof name);
+    if (!ours->data) return tg__fail_run(g, TG_VALUE, 0, "compare: %s has no value: run the graph first", name);
+    if (!(tolerance >= 0)) return tg__fail_run(g, TG_ARGUMENT, 0, "compare: tolerance %g is not 0 or more", tolerance);
+    if (other->shape.rank < 0 || other->shape.rank > TG_MAX_RANK)
+        return tg__fail_run(g, TG_SHAPE, 0, "compare: rank %d is outside 0 to %d", other->shape.rank, TG_MAX_RANK);
+    if (!tg__same_dims(&ours->shape, &other->shape))
+        return tg__fail_run(g, TG_SHAPE, 0, "compare: %s is %s, but what it is compared with is %s", name,
+                            tg__shape_text(&ours->shape, as, sizeof as), tg__shape_text(&other->shape, bs, sizeof bs));
+    if (other->dtype != TG_F32 && other->dtype != TG_F64 && other->dtype != TG_I32)
+        return tg__fail_run(g, TG_DTYPE, 0, "compare: %d is no dtype: TG_F32, TG_F64 and TG_I32 are", (int)other->dtype);
+    if (!other->data && tg_size(a))
+        return tg__fail_run(g, TG_ARGUMENT, 0, "compare: what %s is compared with is NULL", name);
+    return TG_OK;
+}
+
 tg_status tg_compare(tg_node a, tg_array other, double tolerance, const double *floor, tg_difference *result) {
     tg_graph *g = a.graph;
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
     *result = (tg_difference){.name = other.name};
     tg_array ours = {.dtype = tg_dtype_of(a), .shape = tg_dims(a), .data = tg_value(a)};
-    char name[80], as[200], bs[200];
-    if (!ours.data)
-        return tg__fail_run(g, TG_VALUE, 0, "compare: %s has no value: run the graph first",
-                            tg__get(a) ? tg__quote(g, a.id, name, sizeof name) : "a nil or stale node");
-    if (memcmp(&ours.shape, &other.shape, sizeof ours.shape) != 0)
-        return tg__fail_run(g, TG_SHAPE, 0, "compare: %s is %s, but what it is compared with is %s",
-                            tg__quote(g, a.id, name, sizeof name), tg__shape_text(&ours.shape, as, sizeof as),
-                            tg__shape_text(&other.shape, bs, sizeof bs));
+    tg_status status = refuse(a, &ours, &other, tolerance);
+    if (status) return status;
     size_t bytes = tg_size(a) * sizeof(double);
     g->busy = true;
     double *scale = tg__alloc(g, bytes);

@@ -6,9 +6,23 @@
 struct step {
     size_t array; /* which of the arrays */
     uint32_t node, row; /* and the name it goes by */
+    uint32_t after;     /* the node behind which it comes */
     bool backward;
-    int stage;
 };
+
+/* A sweep's names come behind its output, even where the adjoint is an older node: the user's cotangent, or an alias. */
+static uint32_t comes_after(const tg_graph *g, uint32_t node, uint32_t row) {
+    const uint32_t of = tg__name_of(g, row);
+    uint32_t after = node;
+    for (uint32_t id = 1; of && id < g->sweeps.length; id++) {
+        const struct tg__sweep *s = tg__row(&g->sweeps, id);
+        const struct tg__adjoint *a = tg__adjoint_of(s, of);
+        const bool gave = row >= s->first_name && row < s->last_name;
+        if ((gave || (a && a->node == node)) && s->out > after) after = s->out;
+        if (gave) break;
+    }
+    return after;
+}
 
 static bool find_step(tg_graph *g, const tg_array *other, struct step *s) {
     char clean[80];
@@ -21,14 +35,14 @@ static bool find_step(tg_graph *g, const tg_array *other, struct step *s) {
     for (s->row = tg__fact_of(g, s->node)->name; strcmp(tg__name_text(g, s->row), other->name) != 0;)
         s->row = tg__name_next(g, s->row);
     s->backward = tg__name_of(g, s->row) != 0;
-    s->stage = tg__site_of(g, tg__name_site(g, s->row))->stage;
+    s->after = comes_after(g, s->node, s->row);
     return true;
 }
 
-/* Forward by rising stage, then backward by falling stage; in a stage, as the names were given. */
+/* The order of the tape, so that nothing comes before what it was made of; names of one node, as they were given. */
 static bool comes_before(const struct step *a, const struct step *b) {
+    if (a->after != b->after) return a->after < b->after;
     if (a->backward != b->backward) return b->backward;
-    if (a->stage != b->stage) return a->backward ? a->stage > b->stage : a->stage < b->stage;
     return a->row < b->row;
 }
 

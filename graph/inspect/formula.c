@@ -10,11 +10,15 @@ enum { DEPTH = 6 }; /* formulas deeper than this name the rest by number */
 struct out {
     char *text;
     size_t room, used;
+    size_t whole; /* where the last character begins that begins within room: a cut goes there, not through one */
 };
 
 static void put(struct out *o, const char *s) {
-    for (; *s; s++, o->used++)
+    for (; *s && o->used < o->room; s++, o->used++) {
+        if (((unsigned char)*s & 0xc0) != 0x80) o->whole = o->used;
         if (o->used + 1 < o->room) o->text[o->used] = *s;
+    }
+    o->used += strlen(s);
 }
 
 static const char *right_side(const struct tg__node *n) {
@@ -22,28 +26,33 @@ static const char *right_side(const struct tg__node *n) {
     return equals ? equals + 4 : n->op->formula;
 }
 
-/* How tightly the outermost operation of a formula binds: 1 a sum, 2 a product, 3 anything closed. */
+/* How tightly the outermost operation of a formula binds. A matrix product is no factor: c*(a @ b) is not (c*a) @ b. */
+enum { ANY, TERM, MATRIX, FACTOR, CLOSED };
+
 static int binding(const char *formula) {
-    int depth = 0, weakest = 3;
+    int depth = 0, weakest = CLOSED;
     for (const char *s = formula; *s; s++) {
         depth += (*s == '(' || *s == '[') - (*s == ')' || *s == ']');
         if (depth) continue;
-        if (*s == '+' || *s == '-') return 1;
-        if (strchr("*/@", *s)) weakest = 2;
+        if (*s == '+' || *s == '-') return TERM;
+        if (*s == '@') weakest = MATRIX;
+        if (strchr("*/", *s) && weakest > FACTOR) weakest = FACTOR;
     }
     return weakest;
 }
 
-/* How tightly an operand must bind to stand where it stands without parentheses. */
-static int needed(const char *formula, const char *at) {
+/* How tightly an operand must bind to stand where it stands without parentheses; around: how tightly the whole formula
+ * must, for one that is nothing but its operand. */
+static int needed(const char *formula, const char *at, int around) {
     const char *before = at, *after = at + 1;
     while (before > formula && before[-1] == ' ') before--;
     while (*after == ' ') after++;
-    char left = before > formula ? before[-1] : '(', right = *after;
-    if (left == '/' || left == '@' || right == '[') return 3;
-    if (left == '-') return 2;
-    if (left == '*' || strchr("*/@", right)) return right ? 2 : left == '*' ? 2 : 0;
-    return left == '+' || right == '+' || right == '-' ? 1 : 0;
+    const char left = before > formula ? before[-1] : 0, right = *after;
+    if (!left && !right) return around;
+    if (left == '/' || left == '@' || right == '[') return CLOSED;
+    if (left == '*' || right == '*' || right == '/') return FACTOR;
+    if (left == '-' || right == '@') return MATRIX;
+    return left == '+' || right == '+' || right == '-' ? TERM : ANY;
 }
 
 /* ---------------------------------------------------------------------------------------------- parts of a formula */
@@ -67,7 +76,7 @@ static int number_text(tg_dtype dtype, double v, char *text, size_t room) {
     snprintf(text, room, "%.6g", v);
     bool fraction = n > 1 && n < 1e9 && same(dtype, 1 / n, v) && !same(dtype, strtod(text, NULL), v);
     if (fraction) snprintf(text, room, "1/%.0f", n);
-    return fraction ? 2 : v < 0 ? 1 : 3;
+    return fraction ? FACTOR : text[0] == '-' ? TERM : CLOSED;
 }
 
 static void put_axes(struct out *o, const struct tg__node *x, const struct tg__attr *fates) {
@@ -101,6 +110,7 @@ static bool put_attribute(struct out *o, const tg_graph *g, const struct tg__nod
             snprintf(text, sizeof text, i ? ", %d" : "%d", n->attr->axis[i]);
             put(o, text);
         }
+        if (n->shape->dims.rank == 0) put(o, "()");
     } else if (length == 6 && !memcmp(s, "number", 6)) {
         snprintf(text, sizeof text, "%lld", (long long)n->attr->number);
         put(o, text);
@@ -120,6 +130,7 @@ static int operand_slot(const char *s, size_t length) {
 struct level {
     uint32_t node;
     const char *formula, *at;
+    int tight;   /* how tightly it must bind where it stands */
     bool closes; /* a parenthesis was opened around it */
 };
 
@@ -144,15 +155,15 @@ static bool put_leafish(struct out *o, const tg_graph *g, uint32_t id, uint32_t 
     return true;
 }
 
-static struct level level_of(const tg_graph *g, uint32_t node) {
+static struct level level_of(const tg_graph *g, uint32_t node, int tight) {
     const char *formula = right_side(tg__node_of(g, node));
-    return (struct level){.node = node, .formula = formula, .at = formula};
+    return (struct level){node, formula, formula, tight, binding(formula) < tight};
 }
 
 static void write_out(struct out *o, const tg_graph *g, uint32_t top) {
     struct level stack[DEPTH];
     int depth = 0;
-    stack[depth++] = level_of(g, top);
+    stack[depth++] = level_of(g, top, ANY);
     while (depth > 0) {
         struct level *l = &stack[depth - 1];
         const char *s = l->at;
@@ -167,10 +178,9 @@ static void write_out(struct out *o, const tg_graph *g, uint32_t top) {
         const struct tg__node *n = tg__node_of(g, l->node);
         int slot = operand_slot(s, length);
         if (slot >= 0 && slot < n->operands) {
-            int tight = needed(l->formula, s);
+            const int tight = needed(l->formula, s, l->tight);
             if (put_leafish(o, g, n->in[slot], top, depth, tight)) continue;
-            stack[depth] = level_of(g, n->in[slot]);
-            stack[depth].closes = binding(stack[depth].formula) < tight;
+            stack[depth] = level_of(g, n->in[slot], tight);
             if (stack[depth++].closes) put(o, "(");
         } else if (!length || !put_attribute(o, g, n, s, length)) {
             char word[40];
@@ -193,6 +203,6 @@ size_t tg_formula(tg_node a, char *text, size_t room) {
     } else if (n) {
         write_out(&o, a.graph, a.id);
     }
-    if (room) text[o.used < room ? o.used : room - 1] = 0;
+    if (room) text[o.used < room ? o.used : o.whole] = 0;
     return o.used;
 }

@@ -26,20 +26,35 @@ TG_FORMAT_(2, 3) static void add(struct text *t, const char *format, ...) {
     t->room -= used;
 }
 
+/* What vsnprintf cuts may be cut within a character. */
+static void trim(char *text) {
+    size_t n = strlen(text), start = n;
+    while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80) start--;
+    if (start == 0 || (unsigned char)text[start - 1] < 0xc0) return;
+    const unsigned char lead = (unsigned char)text[start - 1];
+    const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (n - (start - 1) < length) text[start - 1] = 0;
+}
+
+static void add_range(struct text *t, const struct tg__summary *s) {
+    if (s->count > s->nonfinite) add(t, " from %.6g to %.6g", s->min, s->max);
+    if (s->nonfinite) add(t, "%s %zu not finite", s->count > s->nonfinite ? "," : ":", s->nonfinite);
+}
+
 static void describe(tg_node a, size_t index, struct text t) {
-    char name[80], formula[160], shape[120];
-    tg_shape dims = tg_dims(a);
+    char name[80], formula[160], shape[200], file[120];
+    tg_shape dims;
     tg_place place = tg_where_is(a);
     tg_formula(a, formula, sizeof formula);
     add(&t, "%s %s: element %zu is %g (%s)", tg_op_of(a), tg__quote(a.graph, a.id, name, sizeof name), index,
         tg_item(a, index), formula);
-    if (place.file) add(&t, "\n  at %s:%d", tg__base(place.file), place.line);
+    if (place.file) add(&t, "\n  at %s:%d", tg__clean(tg__base(place.file), file, sizeof file), place.line);
     for (int i = 0; !tg_is_nil(tg_operand(a, i)); i++) {
         tg_node x = tg_operand(a, i);
         struct tg__summary s;
         dims = tg_dims(x);
         add(&t, "\n  %s %s", tg__quote(a.graph, x.id, name, sizeof name), tg__shape_text(&dims, shape, sizeof shape));
-        if (tg__summarize(x, &s)) add(&t, " from %.6g to %.6g", s.min, s.max);
+        if (tg__summarize(x, &s)) add_range(&t, &s);
     }
 }
 
@@ -50,6 +65,7 @@ tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room) {
         size_t index;
         if (!first_bad(a, &index)) continue;
         if (text) describe(a, index, (struct text){text, room});
+        if (text && room) trim(text);
         return a;
     }
     return tg_nil(g);

@@ -20,10 +20,11 @@ static void *absolute(tg_graph *g, uint32_t id) {
     return copy;
 }
 
-/* The operand inside an operation that only scales or moves: unnamed, and the others constant. -1: there is none. */
+/* The operand inside an operation that only scales or moves: unnamed, and the others constant. -1: there is none. What
+ * becomes an integer is looked at as it is: absolute values may leave an integer's range where the values did not. */
 static int inside(const tg_graph *g, const struct tg__node *n) {
     int slot = -1;
-    for (int i = 0; n->op->through && i < n->operands; i++) {
+    for (int i = 0; n->op->through && n->dtype != TG_I32 && i < n->operands; i++) {
         const struct tg__node *x = tg__node_of(g, n->in[i]);
         if (x->op == &tg__op_const) continue;
         if (slot >= 0 || tg__is_leaf(x) || tg__fact_of(g, n->in[i])->name) return -1;
@@ -74,7 +75,11 @@ bool tg__scale(tg_graph *g, uint32_t id, double *scale) {
     }
     if (!values) return false;
     const struct tg__node *n = tg__node_of(g, id);
-    for (size_t i = 0; i < n->shape->count; i++) scale[i] = fabs(tg__load((tg_dtype)n->dtype, values, i));
+    for (size_t i = 0; i < n->shape->count; i++) {
+        const double own = fabs(tg__load((tg_dtype)n->dtype, tg__value_of(g, id)->data, i));
+        const double made = fabs(tg__load((tg_dtype)n->dtype, values, i));
+        scale[i] = isfinite(made) && made > own ? made : own; /* 1/(a - b) is larger than 1/(|a| + |b|) */
+    }
     tg__release(g, values, bytes_of(n));
     return true;
 }

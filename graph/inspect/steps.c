@@ -21,7 +21,9 @@ static void fill(tg__cells cells, const tg_graph *g, uint32_t row, int stage, bo
         strcpy(cells[MIN], "–"), strcpy(cells[MEAN], "–"), strcpy(cells[MAX], "–");
     } else if (s.nonfinite) {
         snprintf(cells[MIN], TG__CELL, "%zu not finite", s.nonfinite);
-    } else if (s.count) {
+    } else if (!s.count) {
+        strcpy(cells[MIN], "empty");
+    } else {
         tg__number_cell(cells[MIN], s.min), tg__number_cell(cells[MEAN], s.mean), tg__number_cell(cells[MAX], s.max);
     }
 }

@@ -18,7 +18,8 @@ bool tg__summarize(tg_node a, struct tg__summary *s) {
         if (v < s->min) s->min = v;
         if (v > s->max) s->max = v;
         s->l1 += fabs(v);
-        mean += (v - mean) / ++seen;
+        seen++;
+        mean += (v / 2 - mean / 2) / seen * 2; /* halves, so that no difference overflows */
     }
     s->mean = seen > 0 ? mean : NAN;
     return true;
