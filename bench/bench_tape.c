@@ -89,8 +89,9 @@ int main(int argc, char **argv) {
     if (json)
         printf("[\n");
     else
-        printf("ns per node, median (range) of up to %d\n     nodes  record  backward  first run  run  free  plain loop\n",
-               REPEATS);
+        printf(
+            "ns per node, median (range) of up to %d\n     nodes  record  backward  first run  run  free  plain loop\n",
+            REPEATS);
     for (size_t n = 1000; n <= 10000000; n *= 10) {
         double sample[PHASES][REPEATS], ns[PHASES];
         int repeats = n < 1000000 ? REPEATS : 3;

@@ -8,8 +8,8 @@ int main(void) {
     tg_graph *g = tg_graph_new();
     TG_LET(x, tg_input(g, TG_F64, tg_shape1(3)));
     TG_LET(a, tg_square(x));
-    TG_LET(b, tg_mul(a, x));              /* x^3: a is used here … */
-    TG_LET(y, sum_of(tg_add(a, b)));      /* … and here */
+    TG_LET(b, tg_mul(a, x));         /* x^3: a is used here … */
+    TG_LET(y, sum_of(tg_add(a, b))); /* … and here */
     tg_grads d = tg_backward(y, tg_nil(g));
     if (tg_set(x, (double[]){1, 2, 3}) || tg_run(g)) {
         fprintf(stderr, "%s\n", tg_message(g));

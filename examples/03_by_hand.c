@@ -1,12 +1,12 @@
-/* Batch normalization of two rows and two columns, with numbers that can be followed on paper. eps = 9 is not small, but
- * sqrt(16 + 9) = 5 needs no calculator. */
+/* Batch normalization of two rows and two columns, with numbers that can be followed on paper. eps = 9 is not small,
+ * but sqrt(16 + 9) = 5 needs no calculator. */
 #include "tapegrad.h"
 
 #include <string.h>
 
 static const char *const forward[] = {"mu", "xmu", "sq", "var", "sqrtvar", "ivar", "xhat", "gammax", "out", NULL};
-static const char *const backward[] = {"dout", "dbeta", "dgammax", "dgamma", "dxhat", "divar", "dxmu1", "dsqrtvar", "dvar",
-                                       "dsq",  "dxmu2", "dxmu",    "dmu",    "dx2",   "dx",    NULL};
+static const char *const backward[] = {"dout", "dbeta", "dgammax", "dgamma", "dxhat", "divar", "dxmu1", "dsqrtvar",
+                                       "dvar", "dsq",   "dxmu2",   "dxmu",   "dmu",   "dx2",   "dx",    NULL};
 
 static void show(tg_graph *g, const char *const *names) {
     for (; *names; names++) {

@@ -101,7 +101,8 @@ static void explain(tg_grads d, const struct tg__sweep *s, tg_node a) {
     if (!(tg__node_of(g, a.id)->flags & TG__DIFFERENTIABLE))
         tg_fail(g, TG_GRADIENT, "grad: %s", tg__why_constant(g, a.id, reason, sizeof reason));
     else if (cut == a.id)
-        tg_fail(g, TG_GRADIENT, "grad: %s reaches %s only as an operand that has no gradient, such as a condition", name, out);
+        tg_fail(g, TG_GRADIENT, "grad: %s reaches %s only as an operand that has no gradient, such as a condition",
+                name, out);
     else if (cut)
         tg_fail(g, TG_GRADIENT, "grad: %s reaches %s only behind %s %s, which passes no gradient on", name, out,
                 tg__node_of(g, cut)->op->name, tg__quote(g, cut, stop, sizeof stop));

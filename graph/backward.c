@@ -84,7 +84,8 @@ static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
         return tg_const(g, (tg_dtype)n->dtype, n->shape->dims, n->dtype == TG_F32 ? (const void *)&one_f32 : &one);
     }
     if (seed.id == 0)
-        return tg_fail(g, TG_SHAPE, "backward: %s %s is not a single number; give a seed of its shape, the cotangent dL/d%s",
+        return tg_fail(g, TG_SHAPE,
+                       "backward: %s %s is not a single number; give a seed of its shape, the cotangent dL/d%s",
                        tg__quote(g, out.id, name, sizeof name), tg__shape_text(&n->shape->dims, a, sizeof a),
                        tg_name(out)[0] ? tg__clean(tg_name(out), other, sizeof other) : "out");
     const struct tg__node *s = seed.graph == g ? tg__get(seed) : NULL;

@@ -112,7 +112,6 @@ struct tg__rule {
     const struct tg__attr *attr; /* NULL: none */
     const struct tg__shape *shape;
     tg_dtype dtype;
-    bool given; /* shape and dtype were set by the constructor and need only be checked */
 };
 
 /* What a kernel sees: operand data, row-major, and the place for the result. */

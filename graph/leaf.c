@@ -71,7 +71,11 @@ tg_node tg_const(tg_graph *g, tg_dtype dtype, tg_shape shape, const void *data) 
 
 tg_node tg_scalar(tg_graph *g, tg_dtype dtype, double v) {
     if (!g || (g->error.status && !g->error.running)) return tg_nil(g);
-    union { float f; double d; int32_t i; } data = {.d = 0};
+    union {
+        float f;
+        double d;
+        int32_t i;
+    } data = {.d = 0};
     if (dtype == TG_I32 && !(v > -2147483649.0 && v < 2147483648.0))
         return tg_fail(g, TG_ARGUMENT, "scalar: %g does not fit i32", v);
     tg__store(dtype, &data, 0, v);

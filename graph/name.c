@@ -51,7 +51,8 @@ static void unhash(tg_graph *g, struct tg__label *e) {
     e->hh.tbl = NULL;
 }
 
-/* Row 0 has the name that nobody can have, so that the table is never empty: putting a name back then needs no memory. */
+/* Row 0 has the name that nobody can have, so that the table is never empty: putting a name back then needs no memory.
+ */
 bool tg__names_init(tg_graph *g) { return hash(g, label(g, 0), ""); }
 
 /* text.1, or the next number that nobody has. */
@@ -93,8 +94,8 @@ static void refuse(tg_graph *g, const struct tg__label *e, uint32_t node) {
     char name[80], from[120] = "";
     tg_place at = tg_where_is(tg__handle(g, e->node));
     if (at.file) snprintf(from, sizeof from, " from %.80s:%d", tg__base(at.file), at.line);
-    tg_fail(g, TG_NAME, "name '%s' for #%u (%s) is taken: #%u (%s)%s has it", tg__clean(e->text, name, sizeof name), node,
-            tg__node_of(g, node)->op->name, e->node, tg__node_of(g, e->node)->op->name, from);
+    tg_fail(g, TG_NAME, "name '%s' for #%u (%s) is taken: #%u (%s)%s has it", tg__clean(e->text, name, sizeof name),
+            node, tg__node_of(g, node)->op->name, e->node, tg__node_of(g, e->node)->op->name, from);
 }
 
 bool tg__name_give(tg_graph *g, uint32_t node, const char *full, enum tg__rank rank, uint32_t site, uint32_t of) {

@@ -67,7 +67,8 @@ tg_status tg_run_to(tg_node a) {
         tg_status status = run(a.graph, a.id);
         return status || tg__valid(a.graph, a.id) ? status : missing(a.graph, 0, a.id);
     }
-    return tg__fail_run(a.graph, TG_HANDLE, 0, "run_to: the handle is %s", a.id ? "stale: the tape was rewound" : "nil");
+    return tg__fail_run(a.graph, TG_HANDLE, 0, "run_to: the handle is %s",
+                        a.id ? "stale: the tape was rewound" : "nil");
 }
 
 /* The oldest node that is not up to date; 0 if there is none. */

@@ -106,9 +106,9 @@ void tg__fates_between(const struct tg__shape *small, const struct tg__shape *bi
     *attr = (struct tg__attr){0};
     int missing = big->dims.rank - small->dims.rank;
     for (int i = 0; i < big->dims.rank; i++)
-        attr->axis[i] = i < missing                                             ? TG__DROPPED
+        attr->axis[i] = i < missing                                        ? TG__DROPPED
                         : small->dims.dim[i - missing] == big->dims.dim[i] ? TG__STAYS
-                                                                                : TG__KEPT;
+                                                                           : TG__KEPT;
 }
 
 /* -------------------------------------------------------------------------------------------------------- axes */

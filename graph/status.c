@@ -84,8 +84,7 @@ tg_status tg__fail_run(tg_graph *g, tg_status status, uint32_t node, const char 
     tg_place at = tg_where_is(a);
     if (at.file) add(e->text, sizeof e->text, "\n  at %s:%d", tg__base(at.file), at.line);
     if (at.file && at.stage > 0)
-        add(e->text, sizeof e->text, " in stage '%s%s'", at.scope,
-            tg__clean(at.name, name, sizeof name));
+        add(e->text, sizeof e->text, " in stage '%s%s'", at.scope, tg__clean(at.name, name, sizeof name));
     return status;
 }
 

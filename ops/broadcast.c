@@ -160,8 +160,7 @@ TG__APART static tg_status run_many(const struct tg__call *c, size_t count) {
     }
     const size_t rows = n.row < TG__BLOCK ? TG__BLOCK / n.row : 1, pieces = (n.rows + rows - 1) / rows;
 #pragma omp parallel for schedule(static) if (count >= TG__PARALLEL)
-    for (size_t p = 0; p < pieces; p++)
-        run_rows(c, &n, p * rows, n.rows - p * rows < rows ? n.rows : (p + 1) * rows);
+    for (size_t p = 0; p < pieces; p++) run_rows(c, &n, p * rows, n.rows - p * rows < rows ? n.rows : (p + 1) * rows);
     return TG_OK;
 }
 

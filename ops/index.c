@@ -85,19 +85,30 @@ static tg_node scatter_vjp(tg_node z, tg_node g, int slot) {
     return tg_gather(g, tg_operand(z, 1));
 }
 
-const struct tg_op tg__op_gather = {.name = "gather", .formula = "z = x[y]", .gradient = "scatter(g, y)",
-                                    .operands = 2, .shape = gather_shape, .run = gather_run, .vjp = gather_vjp,
-                                    .low = -2, .high = 2};
-const struct tg_op tg__op_scatter = {.name = "scatter", .formula = "z = scatter(x, y, number)", .gradient = "g[y]",
-                                     .operands = 2, .shape = scatter_shape, .run = scatter_run, .vjp = scatter_vjp,
-                                     .low = -2, .high = 2};
+const struct tg_op tg__op_gather = {.name = "gather",
+                                    .formula = "z = x[y]",
+                                    .gradient = "scatter(g, y)",
+                                    .operands = 2,
+                                    .shape = gather_shape,
+                                    .run = gather_run,
+                                    .vjp = gather_vjp,
+                                    .low = -2,
+                                    .high = 2};
+const struct tg_op tg__op_scatter = {.name = "scatter",
+                                     .formula = "z = scatter(x, y, number)",
+                                     .gradient = "g[y]",
+                                     .operands = 2,
+                                     .shape = scatter_shape,
+                                     .run = scatter_run,
+                                     .vjp = scatter_vjp,
+                                     .low = -2,
+                                     .high = 2};
 
 tg_node tg_gather(tg_node x, tg_node label) { return tg__apply(&tg__op_gather, (tg_node[]){x, label}, NULL); }
 
 tg_node tg_scatter(tg_node x, tg_node label, int64_t classes) {
     if (!x.graph) return tg_nil(x.graph);
-    if (classes < 0)
-        return tg__fail(x.graph, TG_ARGUMENT, &tg__op_scatter, &x, 1, "%lld classes", (long long)classes);
+    if (classes < 0) return tg__fail(x.graph, TG_ARGUMENT, &tg__op_scatter, &x, 1, "%lld classes", (long long)classes);
     const struct tg__attr *attr = tg__intern(x.graph, &(struct tg__attr){.number = classes}, sizeof *attr);
     return attr ? tg__apply(&tg__op_scatter, (tg_node[]){x, label}, attr) : tg_nil(x.graph);
 }

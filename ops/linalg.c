@@ -24,7 +24,7 @@ enum { PANEL = 8, BAND = 256 };
 #define PRODUCT(suffix, T)                                                                                             \
     TG__HOT static void panel_##suffix(const T *restrict x, const T *restrict y, T *restrict z, size_t rows,           \
                                        size_t inner, size_t columns) {                                                 \
-        memset(z, 0, rows * columns * sizeof *z);                                                                      \
+        memset(z, 0, rows *columns * sizeof *z);                                                                       \
         for (size_t from = 0; from < columns; from += BAND) {                                                          \
             const size_t to = columns - from < BAND ? columns : from + BAND;                                           \
             for (size_t k = 0; k < inner; k++)                                                                         \
@@ -36,8 +36,9 @@ enum { PANEL = 8, BAND = 256 };
     }                                                                                                                  \
     static void product_##suffix(const T *x, const T *y, T *z, size_t rows, size_t inner, size_t columns) {            \
         const size_t panels = (rows + PANEL - 1) / PANEL;                                                              \
-        _Pragma("omp parallel for schedule(static) if (rows * inner * columns >= TG__PARALLEL)")                       \
-        for (size_t p = 0; p < panels; p++) {                                                                          \
+        _Pragma("omp parallel for schedule(static) if (rows * inner * columns >= TG__PARALLEL)") for (size_t p = 0;    \
+                                                                                                      p < panels;      \
+                                                                                                      p++) {           \
             const size_t i = p * PANEL;                                                                                \
             panel_##suffix(x + i * inner, y, z + i * columns, rows - i < PANEL ? rows - i : PANEL, inner, columns);    \
         }                                                                                                              \
@@ -62,8 +63,15 @@ static tg_node matmul_vjp(tg_node z, tg_node g, int slot) {
     return slot == 0 ? tg_matmul(g, other) : tg_matmul(other, g);
 }
 
-const struct tg_op tg__op_matmul = {.name = "matmul", .formula = "z = x @ y", .gradient = "g @ y.T, x.T @ g",
-                                    .operands = 2, .shape = matmul_shape, .run = matmul_run, .vjp = matmul_vjp,
-                                    .magnitude = &tg__op_matmul, .low = -2, .high = 2};
+const struct tg_op tg__op_matmul = {.name = "matmul",
+                                    .formula = "z = x @ y",
+                                    .gradient = "g @ y.T, x.T @ g",
+                                    .operands = 2,
+                                    .shape = matmul_shape,
+                                    .run = matmul_run,
+                                    .vjp = matmul_vjp,
+                                    .magnitude = &tg__op_matmul,
+                                    .low = -2,
+                                    .high = 2};
 
 tg_node tg_matmul(tg_node x, tg_node y) { return tg__apply(&tg__op_matmul, (tg_node[]){x, y}, NULL); }

@@ -1,74 +1,5 @@
-/* Movement: operators that only say where elements go. Views share their operand's memory. */
+/* Movement and conversion: operators that copy, each element to its place. */
 #include "ops.h"
-
-static tg_node apply_to_shape(const struct tg_op *op, tg_node x, const tg_shape *dims, const struct tg__attr *attr) {
-    const struct tg__node *n = tg__get(x);
-    if (!n) return tg__apply(op, &x, NULL); /* says what is wrong with the operand */
-    const struct tg__shape *shape = tg__shape_of(x.graph, dims, op->name);
-    return tg__apply_shaped(op, &x, attr, shape, (tg_dtype)n->dtype);
-}
-
-/* Any dtype; shape the operand's, or the one that the constructor has checked. */
-static bool any_dtype(struct tg__rule *r) {
-    if (!r->shape) r->shape = r->from[0]->shape;
-    r->dtype = (tg_dtype)r->from[0]->dtype;
-    return true;
-}
-
-static tg_status nothing(struct tg__call *c) {
-    (void)c;
-    return TG_OK; /* a view: the interpreter has passed the operand's memory on */
-}
-
-static tg_node pass(tg_node z, tg_node g, int slot) {
-    (void)z, (void)slot;
-    return g;
-}
-
-/* ------------------------------------------------------------------------------------- identity, detach, reshape */
-
-const struct tg_op tg__op_identity = {.name = "identity", .formula = "z = x", .gradient = "g", .operands = 1,
-                                      .view = true, .shape = any_dtype, .run = nothing, .vjp = pass, .through = true,
-                                      .low = -2, .high = 2};
-tg_node tg_identity(tg_node x) { return tg__apply(&tg__op_identity, &x, NULL); }
-
-const struct tg_op tg__op_detach = {.name = "detach", .formula = "z = detach(x)", .gradient = "none", .operands = 1,
-                                    .view = true, .shape = any_dtype, .run = nothing, .through = true,
-                                    .low = -2, .high = 2};
-tg_node tg_detach(tg_node x) { return tg__apply(&tg__op_detach, &x, NULL); }
-
-static tg_node reshape_vjp(tg_node z, tg_node g, int slot) { return tg_reshape(g, tg_dims(tg_operand(z, slot))); }
-
-const struct tg_op tg__op_reshape = {.name = "reshape", .formula = "z = reshape(x, shape)", .gradient = "g in x's shape",
-                                     .operands = 1, .view = true, .shape = any_dtype, .run = nothing,
-                                     .vjp = reshape_vjp, .through = true, .low = -2, .high = 2};
-
-/* A dimension of -1 is what the others leave. */
-static bool infer(tg_node x, tg_shape *shape) {
-    int unknown = -1;
-    size_t others = 1;
-    for (int i = 0; i < shape->rank && i < TG_MAX_RANK; i++) {
-        if (shape->dim[i] == -1 && unknown < 0)
-            unknown = i;
-        else if (shape->dim[i] < 0 || __builtin_mul_overflow(others, (uint64_t)shape->dim[i], &others))
-            return false;
-    }
-    if (unknown >= 0 && others > 0) shape->dim[unknown] = (int64_t)(tg_size(x) / others);
-    return unknown < 0 ? others == tg_size(x) : others > 0 && others * (size_t)shape->dim[unknown] == tg_size(x);
-}
-
-tg_node tg_reshape(tg_node x, tg_shape shape) {
-    if (!tg__get(x)) return tg__apply(&tg__op_reshape, &x, NULL);
-    tg_shape wanted = shape;
-    if (shape.rank >= 0 && shape.rank <= TG_MAX_RANK && !infer(x, &shape)) {
-        char name[80], from[200], to[200];
-        tg_shape has = tg_dims(x);
-        return tg__fail(x.graph, TG_SHAPE, &tg__op_reshape, &x, 1, "%s %s has %zu elements, which do not make %s",
-                        tg__quote(x.graph, x.id, name, sizeof name), tg__shape_text(&has, from, sizeof from),
-                        tg_size(x), tg__shape_text(&wanted, to, sizeof to));
-    }
-    return apply_to_shape(&tg__op_reshape, x, &shape, NULL);
-}
 
 /* ---------------------------------------------------------------------------------------------------------- cast */
 
@@ -94,9 +25,16 @@ static tg_status cast_run(struct tg__call *c) {
 
 static tg_node cast_vjp(tg_node z, tg_node g, int slot) { return tg_cast(g, tg_dtype_of(tg_operand(z, slot))); }
 
-const struct tg_op tg__op_cast = {.name = "cast", .formula = "z = cast(x, dtype)", .gradient = "g cast back", .operands = 1,
-                                  .shape = cast_shape, .run = cast_run, .vjp = cast_vjp, .through = true,
-                                  .low = -2, .high = 2};
+const struct tg_op tg__op_cast = {.name = "cast",
+                                  .formula = "z = cast(x, dtype)",
+                                  .gradient = "g cast back",
+                                  .operands = 1,
+                                  .shape = cast_shape,
+                                  .run = cast_run,
+                                  .vjp = cast_vjp,
+                                  .through = true,
+                                  .low = -2,
+                                  .high = 2};
 
 tg_node tg_cast(tg_node x, tg_dtype dtype) {
     const struct tg__node *n = tg__get(x);
@@ -120,9 +58,11 @@ static void copy_strided(const struct tg__call *c, const size_t *stride) {
         if (step == 1)
             memcpy(to, from, last * item);
         else if (item == 8)
-            for (size_t j = 0; j < last; j++) ((uint64_t *)(void *)to)[j] = ((const uint64_t *)(const void *)from)[j * step];
+            for (size_t j = 0; j < last; j++)
+                ((uint64_t *)(void *)to)[j] = ((const uint64_t *)(const void *)from)[j * step];
         else
-            for (size_t j = 0; j < last; j++) ((uint32_t *)(void *)to)[j] = ((const uint32_t *)(const void *)from)[j * step];
+            for (size_t j = 0; j < last; j++)
+                ((uint32_t *)(void *)to)[j] = ((const uint32_t *)(const void *)from)[j * step];
         for (int k = z->rank - 2; k >= 0; k--) {
             offset += stride[k];
             if (++at[k] < (size_t)z->dim[k]) break;
@@ -153,10 +93,16 @@ static tg_node transpose_vjp(tg_node z, tg_node g, int slot) {
     return tg_transpose(g, back);
 }
 
-const struct tg_op tg__op_transpose = {.name = "transpose", .formula = "z = transpose(x, order)",
-                                       .gradient = "g transposed back", .operands = 1, .shape = any_dtype,
-                                       .run = transpose_run, .vjp = transpose_vjp, .through = true,
-                                       .low = -2, .high = 2};
+const struct tg_op tg__op_transpose = {.name = "transpose",
+                                       .formula = "z = transpose(x, order)",
+                                       .gradient = "g transposed back",
+                                       .operands = 1,
+                                       .shape = tg__rule_any,
+                                       .run = transpose_run,
+                                       .vjp = transpose_vjp,
+                                       .through = true,
+                                       .low = -2,
+                                       .high = 2};
 
 tg_node tg_transpose(tg_node x, tg_axes order) {
     const struct tg__node *n = tg__get(x);
@@ -179,7 +125,7 @@ tg_node tg_transpose(tg_node x, tg_axes order) {
         z.dim[i] = dims->dim[a];
     }
     const struct tg__attr *kept = tg__intern(x.graph, &attr, sizeof attr);
-    return kept ? apply_to_shape(&tg__op_transpose, x, &z, kept) : tg_nil(x.graph);
+    return kept ? tg__apply_to_shape(&tg__op_transpose, x, &z, kept) : tg_nil(x.graph);
 }
 
 static tg_status expand_run(struct tg__call *c) {
@@ -199,13 +145,20 @@ static tg_node expand_vjp(tg_node z, tg_node g, int slot) {
     return tg__sum(g, tg__node_of(z.graph, z.id)->attr);
 }
 
-const struct tg_op tg__op_expand = {.name = "expand", .formula = "z = expand(x, shape)", .gradient = "sum of g along the axes",
-                                    .operands = 1, .shape = any_dtype, .run = expand_run, .vjp = expand_vjp,
-                                    .through = true, .low = -2, .high = 2};
+const struct tg_op tg__op_expand = {.name = "expand",
+                                    .formula = "z = expand(x, shape)",
+                                    .gradient = "sum of g along the axes",
+                                    .operands = 1,
+                                    .shape = tg__rule_any,
+                                    .run = expand_run,
+                                    .vjp = expand_vjp,
+                                    .through = true,
+                                    .low = -2,
+                                    .high = 2};
 
 tg_node tg__expand(tg_node x, const struct tg__shape *shape, const struct tg__attr *fates) {
     const struct tg__attr *kept = x.graph ? tg__intern(x.graph, fates, sizeof *fates) : NULL;
-    return kept ? apply_to_shape(&tg__op_expand, x, &shape->dims, kept) : tg_nil(x.graph);
+    return kept ? tg__apply_to_shape(&tg__op_expand, x, &shape->dims, kept) : tg_nil(x.graph);
 }
 
 static tg_node refuse_expand(tg_node x, const tg_shape *shape) {

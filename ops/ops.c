@@ -16,7 +16,8 @@ static const struct tg_op *const operators[] = {
 #include "ops.def"
     NULL};
 
-/* A long tape is gone through once from end to end: large pages save most of what touching it for the first time costs. */
+/* A long tape is gone through once from end to end: large pages save most of what touching it for the first time costs.
+ */
 static void *from_heap(void *user, size_t bytes) {
     (void)user;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)

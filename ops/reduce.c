@@ -185,9 +185,16 @@ static tg_node sum_vjp(tg_node z, tg_node g, int slot) {
     return tg__expand(g, tg__node_of(x.graph, x.id)->shape, tg__node_of(z.graph, z.id)->attr);
 }
 
-const struct tg_op tg__op_sum = {.name = "sum", .formula = "z = sum(x, axes)", .gradient = "g repeated along the axes",
-                                 .operands = 1, .shape = reduced_shape, .run = sum_run, .vjp = sum_vjp,
-                                 .magnitude = &tg__op_sum, .low = -2, .high = 2};
+const struct tg_op tg__op_sum = {.name = "sum",
+                                 .formula = "z = sum(x, axes)",
+                                 .gradient = "g repeated along the axes",
+                                 .operands = 1,
+                                 .shape = reduced_shape,
+                                 .run = sum_run,
+                                 .vjp = sum_vjp,
+                                 .magnitude = &tg__op_sum,
+                                 .low = -2,
+                                 .high = 2};
 
 tg_node tg_sum(tg_node x, tg_axes axes) { return apply(&tg__op_sum, x, axes); }
 
@@ -220,8 +227,14 @@ static tg_node max_vjp(tg_node z, tg_node g, int slot) {
     return tg_where(tied, tg__expand(share, full, fates), tg_scalar_like(x, 0));
 }
 
-const struct tg_op tg__op_max = {.name = "max", .formula = "z = max(x, axes)", .gradient = "g, shared equally by the ties",
-                                 .operands = 1, .shape = max_shape, .run = max_run, .vjp = max_vjp,
-                                 .low = -2, .high = 2};
+const struct tg_op tg__op_max = {.name = "max",
+                                 .formula = "z = max(x, axes)",
+                                 .gradient = "g, shared equally by the ties",
+                                 .operands = 1,
+                                 .shape = max_shape,
+                                 .run = max_run,
+                                 .vjp = max_vjp,
+                                 .low = -2,
+                                 .high = 2};
 
 tg_node tg_max(tg_node x, tg_axes axes) { return apply(&tg__op_max, x, axes); }

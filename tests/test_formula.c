@@ -149,10 +149,12 @@ static tg_node grow(int depth) {
     return op == 4 ? tg_neg(x) : op % 2 ? binary[op](x, number()) : binary[op](number(), x);
 }
 
-static void agrees(tg_node z) {
+/* False where the formula is too deep to be written out, or has numbers too large to compare. */
+static bool agrees(tg_node z) {
     char text[4000];
     const size_t length = tg_formula(z, text, sizeof text);
     cr_assert_eq(length, strlen(text));
+    if (strchr(text, '#')) return false;
     reader.at = text;
     reader.largest = 0;
     value v = sum();
@@ -160,6 +162,7 @@ static void agrees(tg_node z) {
     for (int i = 0; i < 4 && reader.largest < 1e6; i++)
         cr_assert_leq(fabs(v.v[i] - tg_item(z, (size_t)i)), 1e-7 * (1 + fabs(v.v[i])), "%s is %.17g, and not %.17g", text,
                       tg_item(z, (size_t)i), v.v[i]);
+    return reader.largest < 1e6;
 }
 
 Test(formula, text_is_value) {
@@ -174,8 +177,7 @@ Test(formula, text_is_value) {
     for (int round = 0; round < 4000; round++) {
         tg_node z = grow(1 + round % 4);
         cr_assert_eq(tg_run_to(z), TG_OK, "%s", tg_message(g));
-        agrees(z);
-        compared += reader.largest < 1e6;
+        compared += agrees(z);
         cr_assert_eq(tg_rewind(g, mark), TG_OK);
     }
     cr_assert_gt(compared, 3000);

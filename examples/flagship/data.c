@@ -6,8 +6,9 @@
 #include <string.h>
 
 static double item(tg_dtype dtype, const void *data, size_t i) {
-    return dtype == TG_F32 ? (double)((const float *)data)[i]
-           : dtype == TG_F64 ? ((const double *)data)[i] : ((const int32_t *)data)[i];
+    return dtype == TG_F32   ? (double)((const float *)data)[i]
+           : dtype == TG_F64 ? ((const double *)data)[i]
+                             : ((const int32_t *)data)[i];
 }
 
 static void *convert(const void *from, tg_dtype has, tg_dtype wanted, size_t n) {

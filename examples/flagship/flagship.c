@@ -87,8 +87,10 @@ static void introduce(const struct options *o, const struct model *m, const stru
     printf("Batch normalization of %s: %lld x %lld, %s, eps %g.\n", slash ? slash + 1 : d->source, (long long)d->rows,
            (long long)d->columns, o->dtype == TG_F32 ? "f32" : "f64", o->eps);
     if (!o->gamma || !o->beta)
-        printf("%s random (seeds 1 and 2), so that no mistake hides behind 1 and 0.\n",
-               o->gamma ? "beta is" : o->beta ? "gamma is" : "gamma and beta are");
+        printf("%s random (seeds 1 and 2), so that no mistake hides behind 1 and 0.\n", o->gamma ? "beta is"
+                                                                                        : o->beta
+                                                                                            ? "gamma is"
+                                                                                            : "gamma and beta are");
     if (!tg_is_nil(m->loss))
         printf("dout comes from a linear layer to %lld classes (seeds 3 and 4) and the softmax loss, %.6f.\n",
                (long long)d->classes, tg_item(m->loss, 0));
@@ -111,7 +113,9 @@ static int present(const struct options *o, const struct model *m, const struct 
     bool finite = tg_is_nil(tg_first_nonfinite(m->g, why, sizeof why));
     if (!finite) printf("The first that is not finite: %s\n", why);
     bool all = fused && checked && same && finite;
-    printf("%s\n", !all ? "They do not agree." : proved ? "All agree." : "Nothing disagrees, but not everything is proved.");
+    printf("%s\n", !all     ? "They do not agree."
+                   : proved ? "All agree."
+                            : "Nothing disagrees, but not everything is proved.");
     return all && proved ? 0 : 1;
 }
 

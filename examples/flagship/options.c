@@ -41,7 +41,8 @@ bool complain(const char *format, ...) {
 static bool read_eps(const char *text, double *eps) {
     char *end;
     *eps = strtod(text, &end);
-    return (*text && !*end && *eps > 0 && isfinite(*eps)) || complain("--eps %s: a positive, finite number is needed", text);
+    return (*text && !*end && *eps > 0 && isfinite(*eps)) ||
+           complain("--eps %s: a positive, finite number is needed", text);
 }
 
 static bool read_dtype(const char *text, tg_dtype *dtype) {
@@ -61,8 +62,8 @@ int read_options(int argc, char **argv, struct options *o) {
     *o = (struct options){.eps = 1e-5, .dtype = TG_F64};
     const struct {
         const char *name, **to;
-    } texts[] = {{"--x", &o->x},         {"--labels", &o->labels}, {"--label-column", &o->label_column},
-                 {"--gamma", &o->gamma}, {"--beta", &o->beta},     {"--dout", &o->dout},
+    } texts[] = {{"--x", &o->x},         {"--labels", &o->labels},  {"--label-column", &o->label_column},
+                 {"--gamma", &o->gamma}, {"--beta", &o->beta},      {"--dout", &o->dout},
                  {"--dump", &o->dump},   {"--against", &o->against}};
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;

@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const forward_names[] = {"x",    "gamma",   "beta", "mu",   "xmu",    "sq",  "var",
-                                     "sqrtvar", "ivar", "xhat", "gammax", "out", NULL};
-const char *const backward_names[] = {"dout", "dbeta", "dgammax", "dgamma", "dxhat", "divar", "dxmu1", "dsqrtvar",
-                                      "dvar", "dsq",   "dxmu2",   "dxmu",   "dx1",   "dmu",   "dx2",   "dx", NULL};
+const char *const forward_names[] = {"x",       "gamma", "beta", "mu",     "xmu", "sq", "var",
+                                     "sqrtvar", "ivar",  "xhat", "gammax", "out", NULL};
+const char *const backward_names[] = {"dout",  "dbeta",    "dgammax", "dgamma", "dxhat", "divar",
+                                      "dxmu1", "dsqrtvar", "dvar",    "dsq",    "dxmu2", "dxmu",
+                                      "dx1",   "dmu",      "dx2",     "dx",     NULL};
 
 static const char *coloured(bool good, const char *word) {
     static const char *const code[] = {"\033[31m", "\033[32m"};
@@ -61,8 +62,9 @@ static void tell_rows(const struct model *m, const tg_difference *rows, size_t c
         return;
     }
     const tg_difference *r = &rows[first];
-    printf("%s: the first that parts is %s, step %d, off by %.2g of its scale (allowed %.2g):\n  ours %.17g, theirs %.17g",
-           coloured(false, "FAIL"), r->name, tg_stage(tg_find(m->g, r->name)), r->error, tolerance(m), r->ours, r->theirs);
+    printf(
+        "%s: the first that parts is %s, step %d, off by %.2g of its scale (allowed %.2g):\n  ours %.17g, theirs %.17g",
+        coloured(false, "FAIL"), r->name, tg_stage(tg_find(m->g, r->name)), r->error, tolerance(m), r->ours, r->theirs);
     tell_column(m, r);
     printf("\n\n");
 }
@@ -191,7 +193,8 @@ bool report_check(const struct model *m, bool quiet, bool *agrees, bool *proved)
                checks[i].error);
         if (checks[i].checked < tg_size(checks[i].leaf))
             printf("  %zu of %zu elements", checks[i].checked, tg_size(checks[i].leaf));
-        if (!passed) printf("  element %zu: ours %.17g, numeric %.17g", checks[i].index, checks[i].ours, checks[i].numeric);
+        if (!passed)
+            printf("  element %zu: ours %.17g, numeric %.17g", checks[i].index, checks[i].ours, checks[i].numeric);
         printf("\n");
     }
     if (!quiet) printf("\n");

@@ -1,0 +1,94 @@
+/* Views: operators whose value is their operand's memory under another shape or another meaning. */
+#include "ops.h"
+
+tg_node tg__apply_to_shape(const struct tg_op *op, tg_node x, const tg_shape *dims, const struct tg__attr *attr) {
+    const struct tg__node *n = tg__get(x);
+    if (!n) return tg__apply(op, &x, NULL); /* says what is wrong with the operand */
+    const struct tg__shape *shape = tg__shape_of(x.graph, dims, op->name);
+    return tg__apply_shaped(op, &x, attr, shape, (tg_dtype)n->dtype);
+}
+
+/* Any dtype; shape the operand's, or the one that the constructor has checked. */
+bool tg__rule_any(struct tg__rule *r) {
+    if (!r->shape) r->shape = r->from[0]->shape;
+    r->dtype = (tg_dtype)r->from[0]->dtype;
+    return true;
+}
+
+static tg_status nothing(struct tg__call *c) {
+    (void)c;
+    return TG_OK; /* a view: the interpreter has passed the operand's memory on */
+}
+
+static tg_node pass(tg_node z, tg_node g, int slot) {
+    (void)z, (void)slot;
+    return g;
+}
+
+/* ----------------------------------------------------------------------------------------------- the operators */
+
+const struct tg_op tg__op_identity = {.name = "identity",
+                                      .formula = "z = x",
+                                      .gradient = "g",
+                                      .operands = 1,
+                                      .view = true,
+                                      .shape = tg__rule_any,
+                                      .run = nothing,
+                                      .vjp = pass,
+                                      .through = true,
+                                      .low = -2,
+                                      .high = 2};
+tg_node tg_identity(tg_node x) { return tg__apply(&tg__op_identity, &x, NULL); }
+
+const struct tg_op tg__op_detach = {.name = "detach",
+                                    .formula = "z = detach(x)",
+                                    .gradient = "none",
+                                    .operands = 1,
+                                    .view = true,
+                                    .shape = tg__rule_any,
+                                    .run = nothing,
+                                    .through = true,
+                                    .low = -2,
+                                    .high = 2};
+tg_node tg_detach(tg_node x) { return tg__apply(&tg__op_detach, &x, NULL); }
+
+static tg_node reshape_vjp(tg_node z, tg_node g, int slot) { return tg_reshape(g, tg_dims(tg_operand(z, slot))); }
+
+const struct tg_op tg__op_reshape = {.name = "reshape",
+                                     .formula = "z = reshape(x, shape)",
+                                     .gradient = "g in x's shape",
+                                     .operands = 1,
+                                     .view = true,
+                                     .shape = tg__rule_any,
+                                     .run = nothing,
+                                     .vjp = reshape_vjp,
+                                     .through = true,
+                                     .low = -2,
+                                     .high = 2};
+
+/* A dimension of -1 is what the others leave. */
+static bool infer(tg_node x, tg_shape *shape) {
+    int unknown = -1;
+    size_t others = 1;
+    for (int i = 0; i < shape->rank && i < TG_MAX_RANK; i++) {
+        if (shape->dim[i] == -1 && unknown < 0)
+            unknown = i;
+        else if (shape->dim[i] < 0 || __builtin_mul_overflow(others, (uint64_t)shape->dim[i], &others))
+            return false;
+    }
+    if (unknown >= 0 && others > 0) shape->dim[unknown] = (int64_t)(tg_size(x) / others);
+    return unknown < 0 ? others == tg_size(x) : others > 0 && others * (size_t)shape->dim[unknown] == tg_size(x);
+}
+
+tg_node tg_reshape(tg_node x, tg_shape shape) {
+    if (!tg__get(x)) return tg__apply(&tg__op_reshape, &x, NULL);
+    tg_shape wanted = shape;
+    if (shape.rank >= 0 && shape.rank <= TG_MAX_RANK && !infer(x, &shape)) {
+        char name[80], from[200], to[200];
+        tg_shape has = tg_dims(x);
+        return tg__fail(x.graph, TG_SHAPE, &tg__op_reshape, &x, 1, "%s %s has %zu elements, which do not make %s",
+                        tg__quote(x.graph, x.id, name, sizeof name), tg__shape_text(&has, from, sizeof from),
+                        tg_size(x), tg__shape_text(&wanted, to, sizeof to));
+    }
+    return tg__apply_to_shape(&tg__op_reshape, x, &shape, NULL);
+}
