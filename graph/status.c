@@ -76,7 +76,10 @@ tg_status tg__fail_run(tg_graph *g, tg_status status, uint32_t node, const char 
     if (!e) return g->error.status;
     char name[80];
     tg_node a = tg__handle(g, node);
-    if (node) add(e->text, sizeof e->text, "%s %s: ", tg_op_of(a), tg__quote(g, node, name, sizeof name));
+    if (node && tg_name(a)[0])
+        add(e->text, sizeof e->text, "%s %s: ", tg_op_of(a), tg__quote(g, node, name, sizeof name));
+    else if (node)
+        add(e->text, sizeof e->text, "%s #%u: ", tg_op_of(a), node);
     va_list args;
     va_start(args, format);
     append(e->text, sizeof e->text, format, args);

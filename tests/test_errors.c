@@ -170,7 +170,7 @@ Test(errors, a_build_error_displaces_a_run_error) {
     cr_assert_eq(tg_rewind(g, m), TG_OK);
     cr_assert_eq(tg_error(g), TG_OK);
     cr_assert_eq(tg_run(g), TG_VALUE);
-    says(TG_VALUE, "exp #2 (exp): #1 (input) has no value");
+    says(TG_VALUE, "exp #2: #1 (input) has no value");
 }
 
 Test(errors, of_ones_own) {

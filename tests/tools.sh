@@ -108,6 +108,10 @@ configure() { # PRESET [OPTION...]
         say "build/$1 was made elsewhere or by another generator: starting afresh"
         rm -rf "build/$1"
     fi
+    if [ -e "$cache" ] && [ ! -w "$cache" ]; then
+        say "build/$1 belongs to somebody else: remove it first"
+        return 1
+    fi
     cmake --preset "$@" -G "$generator"
 }
 

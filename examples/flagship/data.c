@@ -110,7 +110,7 @@ bool read_data(tg_graph *g, const struct options *o, struct data *d) {
     *d = (struct data){.source = o->x};
     if (!o->x) {
         d->source = EXAMPLE_DATA "/wine.csv";
-        label_column = "cultivar";
+        if (!label_column) label_column = "cultivar";
     }
     bool csv = ends_with(d->source, ".csv");
     if (!csv && !ends_with(d->source, ".npy")) return complain("--x %s: a .npy or .csv file is needed", d->source);

@@ -51,7 +51,6 @@ static bool read_dtype(const char *text, tg_dtype *dtype) {
 }
 
 static bool consistent(const struct options *o) {
-    if (o->label_column && !o->x) return complain("--label-column goes with --x FILE.csv");
     if (o->label_column && o->labels) return complain("--label-column and --labels exclude each other");
     if (o->dout && (o->labels || o->label_column))
         return complain("--dout gives the cotangent, labels a loss that makes one: give one of them");

@@ -11,7 +11,7 @@
 #include <float.h>
 #include <math.h>
 
-enum { RUNGS = 48, FIRST = 4, WINDOW = 4 }; /* the search begins at reach / 16, goes down, then up */
+enum { RUNGS = 48, FIRST = 4, WINDOW = 4, OVERRULES = 8 }; /* the search begins at reach / 16, goes down, then up */
 
 struct rung {
     double slope, bend; /* C and J */
@@ -79,7 +79,6 @@ static tg_status measure(const struct tg__objective *f, size_t element, double s
 
 struct view {
     struct tg__slope slope;
-    double bound; /* no jump is larger */
     bool felt;
 };
 
@@ -90,13 +89,12 @@ static double one_sided(const struct rung *r) { return 2 * r[1].bend - r[0].bend
  * falls by 8 from rung to rung where the function is smooth, and stays where it jumps. */
 static struct view look(const struct rung *r) {
     const double d[3] = {fourth(r), fourth(r + 1), fourth(r + 2)};
-    struct view v = {.slope = {.value = (16 * d[1] - d[0]) / 15, .noise = INFINITY}, .bound = INFINITY};
+    struct view v = {.slope = {.value = (16 * d[1] - d[0]) / 15, .noise = INFINITY}};
     for (int i = 0; i < WINDOW; i++) v.felt |= r[i].felt;
     v.slope.inner = r[WINDOW - 1].inner;
     if (!isfinite(v.slope.value) || !isfinite(d[2])) return v;
     v.slope.noise = fmax(fmax(fabs(d[1] - d[0]), fabs(d[2] - d[1]) / 2), r[2].floor);
     const double before = one_sided(r + 1), jump = one_sided(r + 2), change = fabs(jump - before);
-    v.bound = fabs(jump) + change;
     if (fabs(jump) > 4 * change && fabs(jump) > 64 * v.slope.noise) v.slope.jump = fabs(jump);
     return v;
 }
@@ -105,6 +103,13 @@ static struct view look(const struct rung *r) {
  * constant here and only further off not? It was lost if the long steps tell a smooth slope. */
 static bool is_smooth_slope(const struct view *v) {
     return v->slope.jump == 0 && fabs(v->slope.value) > 64 * v->slope.noise;
+}
+
+/* A shorter step that differs by far more than it may be off overrules a longer one, however well that seems to be
+ * known: the function bends on the way, as batchnorm does where a column is all but constant. */
+static bool overrules(const struct view *v, const struct view *best) {
+    const double off = fmax(v->slope.noise, v->slope.inner);
+    return v->felt && isfinite(best->slope.noise) && fabs(v->slope.value - best->slope.value) > OVERRULES * off;
 }
 
 static bool is_better(const struct view *v, const struct view *best) {
@@ -128,30 +133,28 @@ static bool is_enough(const struct search *s, const struct tg__slope *slope) {
     return slope->noise <= allowed(s, slope) / 8;
 }
 
-/* True: no need to look further. What agrees may still be the mean of two slopes; what does not may be explained by a
- * kink, or be too small to be felt. */
-static bool consider(struct search *s, const struct rung *r) {
+/* True: no need to look further. What agrees may still be the mean of two slopes; what does not is looked at with all
+ * steps before it is believed. */
+static bool consider(struct search *s, const struct rung *r, bool shorter) {
     const struct view v = look(r);
     const double may = allowed(s, &v.slope), off = fabs(s->ours - v.slope.value);
-    bool done = is_enough(s, &v.slope);
-    if (done && off <= may + v.slope.noise)
-        done = v.slope.jump <= may;
-    else if (done)
-        done = v.felt && !(off <= TG__SLOPES * v.bound);
-    if (done || is_better(&v, &s->best)) s->best = v;
+    const bool done = is_enough(s, &v.slope) && off <= may + v.slope.noise && v.slope.jump <= may;
+    const bool better = shorter ? is_better(&v, &s->best) || overrules(&v, &s->best)
+                                : is_better(&v, &s->best) && !overrules(&s->best, &v);
+    if (done || better) s->best = v;
     return done;
 }
 
 static tg_status descend(const struct tg__objective *f, size_t element, double reach, struct rung *rung,
                          struct search *s, bool *found) {
-    const double shortest = fabs(f->x[element]) * 0x1p-44; /* of which too few bits are left */
+    const double shortest = fabs(f->x[element]) * 0x1p-49; /* of which too few bits are left */
     for (int k = FIRST; k < RUNGS && !*found; k++) {
         const double step = ldexp(reach, -k);
         tg_status status = measure(f, element, step, &rung[k]);
         if (status) return status;
         if (k < FIRST + WINDOW - 1) continue;
         const struct rung *r = &rung[k - WINDOW + 1];
-        *found = consider(s, r);
+        *found = consider(s, r, true);
         if (rung[k].least > allowed(s, &s->best.slope)) break; /* only noisier from here */
         if (step < shortest || !(r[0].felt || rung[k].felt)) break;
     }
@@ -169,7 +172,7 @@ tg_status tg__difference(const struct tg__objective *f, size_t element, double r
     found |= s.best.felt && (s.best.slope.jump > allowed(&s, &s.best.slope) || is_enough(&s, &s.best.slope));
     for (int k = FIRST; k-- > 0 && !found && !status;) {
         status = measure(f, element, ldexp(reach, -k), &rung[k]);
-        if (!status) found = consider(&s, &rung[k]);
+        if (!status) found = consider(&s, &rung[k], false);
     }
     *slope = s.best.slope;
     return status;

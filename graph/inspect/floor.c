@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { ROUNDS = 4, MARGIN = 8 };
+enum { ROUNDS = 4, MARGIN = 4, UNITS = 4 };
 
 static double *new_array(tg_graph *g, size_t count) {
     double *a = tg__alloc(g, count * sizeof *a);
@@ -35,13 +35,13 @@ static void raise(const tg_graph *twin, struct tg__floor *f) {
     }
 }
 
-/* A unit of the roundoff that the graph computes with. The twin's own value changes; nobody else reads it. */
+/* By a few units of the roundoff that the graph computes with. The twin's own value changes; nobody else reads it. */
 void tg__nudge(const tg_graph *g, tg_graph *twin, uint32_t id, uint64_t *random) {
     const struct tg__node *n = tg__node_of(g, id);
     if (n->dtype == TG_I32 || n->op->view) return;
     const double unit = n->dtype == TG_F32 ? 0x1p-24 : 0x1p-53;
     double *v = (double *)(uintptr_t)tg__value_of(twin, id)->data;
-    for (size_t i = 0; i < n->shape->count; i++) v[i] += (tg__random_bits(random) & 1 ? v[i] : -v[i]) * 2 * unit;
+    for (size_t i = 0; i < n->shape->count; i++) v[i] += v[i] * unit * tg__random_uniform(random, -UNITS, UNITS);
 }
 
 static tg_status measure(tg_graph *g, tg_graph *twin, struct tg__floor *f, size_t count) {

@@ -46,8 +46,9 @@ static void describe(tg_node a, size_t index, struct text t) {
     tg_shape dims;
     tg_place place = tg_where_is(a);
     tg_formula(a, formula, sizeof formula);
+    const double v = tg_item(a, index);
     add(&t, "%s %s: element %zu is %g (%s)", tg_op_of(a), tg__quote(a.graph, a.id, name, sizeof name), index,
-        tg_item(a, index), formula);
+        isnan(v) ? fabs(v) : v, formula); /* no machine's "-nan" */
     if (place.file) add(&t, "\n  at %s:%d", tg__clean(tg__base(place.file), file, sizeof file), place.line);
     for (int i = 0; !tg_is_nil(tg_operand(a, i)); i++) {
         tg_node x = tg_operand(a, i);

@@ -86,8 +86,10 @@ static void hand_over(const tg_graph *twin, tg_graph *g, const char *who) {
     const struct tg__error *e = &twin->error;
     char start[160], name[80];
     if (e->running && twin->stale < twin->nodes.length && twin->stale < g->nodes.length) {
-        int n = snprintf(start, sizeof start, "%s %s: ", tg__node_of(twin, twin->stale)->op->name,
-                         tg__quote(twin, twin->stale, name, sizeof name));
+        const char *op = tg__node_of(twin, twin->stale)->op->name;
+        int n = tg__fact_of(twin, twin->stale)->name
+                    ? snprintf(start, sizeof start, "%s %s: ", op, tg__quote(twin, twin->stale, name, sizeof name))
+                    : snprintf(start, sizeof start, "%s #%u: ", op, twin->stale);
         if (n > 0 && (size_t)n < sizeof start && strncmp(e->text, start, (size_t)n) == 0) {
             tg__fail_run(g, e->status, twin->stale, "%s", e->text + n);
             return;

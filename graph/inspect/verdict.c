@@ -84,19 +84,18 @@ static bool below_noise(const struct tg__column *c, double typical) {
 }
 
 /* A gradient that is not finite is further off than anything allows. One that is exactly right, as 0 is where out does
- * not feel the element, needs no slope that is known well. */
-static tg_verdict verdict_of(const struct tg__slope *s, double ours, double noise, double allowed) {
+ * not feel the element, needs no slope that is known well. Nobody is refuted where rounding alone, on the way to out or
+ * in the data, would make the difference. */
+static tg_verdict verdict_of(const struct tg__slope *s, double ours, double doubt, double noise, double allowed) {
     const double off = fabs(ours - s->value);
     if (!isfinite(s->value)) return TG_NOISE;
     if (s->jump > allowed && off <= TG__SLOPES * s->jump) return TG_KINK;
     if (off == 0) return TG_PASS;
     if (noise <= allowed && off <= allowed + noise) return TG_PASS;
-    return off <= allowed + MARGIN * fmax(noise, s->inner) ? TG_NOISE : TG_FAIL;
+    return off <= allowed + MARGIN * fmax(noise, fmax(s->inner, doubt)) ? TG_NOISE : TG_FAIL;
 }
 
-static double over(double part, double scale) {
-    return part == 0 ? 0 : isfinite(part) ? part / scale : INFINITY;
-}
+static double over(double part, double scale) { return part == 0 ? 0 : isfinite(part) ? part / scale : INFINITY; }
 
 /* Luck makes a noise look small, but not that small; nor must neighbours that do not settle make it large. */
 static double noise_of(const struct tg__slope *s, double typical) {
@@ -114,7 +113,7 @@ void tg__judge(tg_check *check, const struct tg__column *c) {
         const double ours = c->ours[index], largest = fmax(scale, fabs(s->value)); /* the same unless that is noise */
         const double error = over(fabs(ours - s->value), largest);
         const tg_verdict v =
-            vacuous ? TG_VACUOUS : verdict_of(s, ours, noise_of(s, typical), c->tolerance * scale);
+            vacuous ? TG_VACUOUS : verdict_of(s, ours, c->doubt[index], noise_of(s, typical), c->tolerance * scale);
         const int more = weight(v) - weight(check->verdict);
         if (check->checked++ > 0 && (more < 0 || (more == 0 && error <= check->error))) continue;
         check->verdict = v;
