@@ -17,6 +17,8 @@
  *              graph is freed or rewound. Nodes are small values, copied freely, never freed.
  *   errors     A constructor that fails returns the nil node of its graph; operators on nil do nothing; the first
  *              error wins and waits in the graph (tg_message). tg_run reports it. Nothing aborts, exits or prints.
+ *              What went wrong in building stays, and everything later fails, until tg_rewind to a mark before it. What
+ *              went wrong in running, setting, reading files or checking is forgotten by the next such call: try again.
  *   shapes     Rank 0 to 8, row-major, dimensions may be 0. Binary operators broadcast by NumPy's rules.
  *   threads    A graph belongs to one thread at a time. Different graphs share nothing.
  */
@@ -132,7 +134,8 @@ TG_API TG_CHECK tg_status tg_bind(tg_node leaf, const void *data);
 /* ------------------------------------------------------------------------------------------------------- names */
 
 /* TG_LET(mu, expr) declares `tg_node mu`, names it "mu" and closes a stage: the operator nodes appended in this scope
- * since the stage before join it and take its file:line. Leaves are stage 0. A node that has a name gets an alias. */
+ * since the stage before join it and take its file:line. Leaves are stage 0. A node that has a name gets an alias. A
+ * name that another node has is an error: two calls of one composite want two scopes. */
 #define TG_LET(name, expr) tg_node name TG_UNUSED_ = tg_let((expr), #name, __FILE__, __LINE__)
 TG_API tg_node tg_let(tg_node a, const char *name, const char *file, int line);
 
@@ -224,7 +227,7 @@ TG_API size_t tg_grad_terms(tg_grads d, tg_node a, tg_term *terms, size_t room);
  * why (tg_message) and can be tried again. */
 TG_API TG_CHECK tg_status tg_run(tg_graph *g);    /* everything */
 TG_API TG_CHECK tg_status tg_run_to(tg_node a);   /* everything up to and with a */
-TG_API TG_CHECK tg_status tg_step(tg_graph *g);   /* one node: the one that tg_next names */
+TG_API TG_CHECK tg_status tg_step(tg_graph *g);   /* one node: the one that tg_next names; TG_OK where there is none */
 TG_API tg_node tg_next(tg_graph *g);              /* nil when all is up to date */
 
 /* -------------------------------------------------------------------------------------------------------- read */
@@ -264,8 +267,9 @@ TG_API tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) T
 TG_API void tg_print(tg_graph *g, FILE *file);                                     /* the tape as a table */
 TG_API void tg_print_part(tg_graph *g, FILE *file, uint32_t first, uint32_t count);
 
-/* Named nodes stage by stage, forward 1…n and then the sweep's names backward n…0, each with its formula and a summary
- * of its value. scope: "" for what was written in none, "bn1/" for one of them, NULL for all, one behind the other. */
+/* Named nodes that the sweep passed, forward in the order of the tape, and then the sweep's names backward by stage,
+ * n…0, each with its formula and a summary of its value. scope: "" for what was written in none, "bn1/" for one of them,
+ * NULL for all. */
 TG_API void tg_print_steps(tg_grads d, const char *scope, FILE *file);
 TG_API void tg_print_ledger(tg_grads d, tg_node a, FILE *file); /* each term: sender, path, share of the whole */
 TG_API void tg_print_operators(FILE *file);                     /* the table of operators, Markdown */
@@ -277,7 +281,7 @@ TG_API size_t tg_formula(tg_node a, char *text, size_t room);
  * place, index of the element, ranges of the operands. nil: all computed values are finite. */
 TG_API tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room);
 
-/* Comparison of a node's value with an array of the same shape and dtype, one column (last axis) at a time: largest
+/* Comparison of a node's value with an array of the same shape and any dtype, one column (last axis) at a time: largest
  * |difference| over largest scale, where the scale is the formula's outermost operation on absolute values (for a sum
  * Σ|terms|, for a difference |a| + |b|). Two NaN are equal, a NaN and a number never are, nor an infinity and another. */
 typedef struct tg_difference {

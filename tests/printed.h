@@ -7,7 +7,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-/* -------------------------------------------------------------------------------------------------- a graph to print */
+/* ------------------------------------------------------------------------------------------------ a graph to print */
 
 static tg_graph *g;
 static struct heap heap;

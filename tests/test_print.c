@@ -66,7 +66,7 @@ Test(print, parts) {
         uint32_t first, count;
         size_t rows;
     } cases[] = {{0, 0, 0}, {1, 0, 0}, {0, 1, 1}, {1, 5, 5}, {1, 6, 5}, {5, 1, 1}, {5, UINT32_MAX, 1}, {6, 1, 0},
-                 {UINT32_MAX, UINT32_MAX, 0}, {3, 2, 2}, {0, UINT32_MAX, 5}};
+                 {UINT32_MAX, UINT32_MAX, 0}, {3, 2, 2}, {3, 5, 3}, {0, UINT32_MAX, 5}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         cr_expect_eq(lines(part(cases[i].first, cases[i].count)), 2 + cases[i].rows, "case %zu", i);
     FILE *file = sheet();
@@ -110,8 +110,8 @@ Test(print, hostile_names) {
     static char huge[1 << 20];
     memset(huge, 0xe2, sizeof huge - 1);
     const char *const names[] = {"\033[2J\033]0;owned\a", huge, "\xff\xfe\xc0\x80", "two\nlines\r\t", "'quo\"te`",
-                                 "/", "bn1/", "\u202eover\u2028\u200b", "\xc2\x9b" "31m", "\x7f", "über", "–", "%s%n%s%n", "a|b",
-                                 "\xe2\x80", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80"};
+                                 "/", "bn1/", "\u202eover\u2028\u200b", "\xc2\x9b" "31m", "\x7f", "über", "–",
+                                 "%s%n%s%n", "a|b", "\xe2\x80", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80"};
     enum { COUNT = sizeof names / sizeof *names };
     tg_node last = tg_nil(g);
     for (size_t i = 0; i < COUNT; i++) {

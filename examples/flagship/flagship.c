@@ -116,17 +116,21 @@ static int present(const struct options *o, const struct model *m, const struct 
     printf("%s\n", !all     ? "They do not agree."
                    : proved ? "All agree."
                             : "Nothing disagrees, but not everything is proved.");
-    return all && proved ? 0 : 1;
+    return all ? 0 : 1;
 }
 
 int main(int argc, char **argv) {
     struct options o;
     struct data d = {0};
+    struct model m = {.g = NULL};
     int code = read_options(argc, argv, &o);
-    if (code) return code == 1 ? 0 : code;
-    struct model m = {.g = tg_graph_new()};
-    if (!m.g) complain("out of memory");
-    code = m.g && read_data(m.g, &o, &d) && build(&m, &o, &d) ? present(&o, &m, &d) : 2;
+    if (code == 0) {
+        m.g = tg_graph_new();
+        if (!m.g) complain("out of memory");
+        code = m.g && read_data(m.g, &o, &d) && build(&m, &o, &d) ? present(&o, &m, &d) : 2;
+    } else if (code == 1) {
+        code = 0; /* help */
+    }
     if (fflush(stdout) || ferror(stdout)) {
         complain("standard output could not be written");
         code = 2;

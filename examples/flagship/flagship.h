@@ -41,7 +41,8 @@ bool report_check(const struct model *m, bool quiet, bool *agrees, bool *proved)
 bool report_against(const struct model *m, const char *folder, bool quiet, bool *agrees);
 bool dump(const struct model *m, const char *folder);
 
-extern const char *const forward_names[], *const backward_names[]; /* in the order of the steps; NULL at the end */
+double tolerance_of(tg_dtype dtype);
+void tell_rows(const struct model *m, const tg_difference *rows, size_t count, double tolerance, bool quiet);
 
 bool complain(const char *format, ...); /* one line on stderr; false */
 

@@ -26,7 +26,7 @@ static const char usage[] =
     "  --against       compares with the arrays DIR/NAME.npy and names the first step that parts\n"
     "  --quiet         only the verdict\n"
     "\n"
-    "Exit code: 0 all agrees, 1 something parts, 2 bad input.\n";
+    "Exit code: 0 nothing disagrees, 1 something parts or is not finite, 2 bad input.\n";
 
 bool complain(const char *format, ...) {
     va_list args;

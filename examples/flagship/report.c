@@ -3,23 +3,15 @@
 
 #include "batchnorm.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-const char *const forward_names[] = {"x",       "gamma", "beta", "mu",     "xmu", "sq", "var",
-                                     "sqrtvar", "ivar",  "xhat", "gammax", "out", NULL};
-const char *const backward_names[] = {"dout",  "dbeta",    "dgammax", "dgamma", "dxhat", "divar",
-                                      "dxmu1", "dsqrtvar", "dvar",    "dsq",    "dxmu2", "dxmu",
-                                      "dx1",   "dmu",      "dx2",     "dx",     NULL};
 
 static const char *coloured(bool good, const char *word) {
     static const char *const code[] = {"\033[31m", "\033[32m"};
     static char text[32];
-    const char *no = getenv("NO_COLOR");
-    if (!isatty(STDOUT_FILENO) || (no && *no)) return word;
+    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    if (!isatty(STDOUT_FILENO) || (no && *no) || !terminal || strcmp(terminal, "dumb") == 0) return word;
     snprintf(text, sizeof text, "%s%s\033[0m", code[good], word);
     return text;
 }
@@ -37,7 +29,7 @@ bool report_steps(const struct model *m, const struct data *d) {
 
 /* ----------------------------------------------------------------------------------------------------- comparisons */
 
-static double tolerance(const struct model *m) { return tg_dtype_of(m->x) == TG_F32 ? 2e-5 : 1e-12; }
+double tolerance_of(tg_dtype dtype) { return dtype == TG_F32 ? 2e-5 : 1e-12; }
 
 static void tell_column(const struct model *m, const tg_difference *r) {
     tg_shape dims = tg_dims(tg_find(m->g, r->name));
@@ -46,7 +38,9 @@ static void tell_column(const struct model *m, const tg_difference *r) {
     if (tg_column(m->x, column) && tg_size(m->gamma) == columns) printf(" (%s)", tg_column(m->x, column));
 }
 
-static void tell_rows(const struct model *m, const tg_difference *rows, size_t count, size_t first, bool quiet) {
+void tell_rows(const struct model *m, const tg_difference *rows, size_t count, double tolerance, bool quiet) {
+    size_t first = 0;
+    while (first < count && !rows[first].parts) first++;
     size_t worst = 0;
     if (!quiet) printf("name      error / scale\n───────────────────────\n");
     for (size_t i = 0; i < count; i++) {
@@ -58,13 +52,13 @@ static void tell_rows(const struct model *m, const tg_difference *rows, size_t c
     if (first == count) {
         if (!quiet)
             printf("%s: none of %zu parts. The worst is %s, off by %.2g of its scale (allowed %g).\n\n",
-                   coloured(true, "PASS"), count, rows[worst].name, rows[worst].error, tolerance(m));
+                   coloured(true, "PASS"), count, rows[worst].name, rows[worst].error, tolerance);
         return;
     }
     const tg_difference *r = &rows[first];
     printf(
         "%s: the first that parts is %s, step %d, off by %.2g of its scale (allowed %.2g):\n  ours %.17g, theirs %.17g",
-        coloured(false, "FAIL"), r->name, tg_stage(tg_find(m->g, r->name)), r->error, tolerance(m), r->ours, r->theirs);
+        coloured(false, "FAIL"), r->name, tg_stage(tg_find(m->g, r->name)), r->error, tolerance, r->ours, r->theirs);
     tell_column(m, r);
     printf("\n\n");
 }
@@ -91,6 +85,7 @@ static void run_fused(const struct model *m, tg_array *a) {
 
 bool report_fused(const struct model *m, bool quiet, bool *agrees) {
     static const char *const names[FUSED] = {"mu", "var", "ivar", "xhat", "out", "dbeta", "dgamma", "dx"};
+    const double tolerance = tolerance_of(tg_dtype_of(m->x));
     tg_array a[FUSED];
     tg_difference rows[FUSED];
     size_t first = 0;
@@ -101,60 +96,14 @@ bool report_fused(const struct model *m, bool quiet, bool *agrees) {
         room &= a[i].data != NULL;
     }
     if (room) run_fused(m, a);
-    bool laid = room && tg_diverge(m->g, a, FUSED, tolerance(m), rows, &first) == TG_OK;
+    bool laid = room && tg_diverge(m->g, a, FUSED, tolerance, rows, &first) == TG_OK;
     *agrees = laid && first == FUSED;
     if (laid) {
         if (!quiet || !*agrees) printf("The staged tape beside the handwritten fused kernel\n");
-        tell_rows(m, rows, FUSED, first, quiet);
+        tell_rows(m, rows, FUSED, tolerance, quiet);
     }
     for (int i = 0; i < FUSED; i++) free((void *)(uintptr_t)a[i].data);
     return laid || complain("%s", room ? tg_message(m->g) : "out of memory");
-}
-
-/* ------------------------------------------------------------------------------------------------------- own files */
-
-static bool path_of(char *path, size_t room, const char *folder, const char *name) {
-    int n = snprintf(path, room, "%s/%s.npy", folder, name);
-    return (n > 0 && (size_t)n < room) || complain("%s: the path is too long", folder);
-}
-
-/* The arrays that are there, in the order of the steps. */
-static bool collect(const struct model *m, const char *folder, tg_array *a, size_t *count) {
-    char path[4096];
-    const char *const *lists[] = {forward_names, backward_names};
-    for (int l = 0; l < 2; l++)
-        for (const char *const *name = lists[l]; *name; name++) {
-            struct stat there;
-            if (!path_of(path, sizeof path, folder, *name)) return false;
-            if (stat(path, &there) != 0 && errno == ENOENT) continue;
-            if (tg_read_npy(m->g, path, &a[*count])) return complain("%s", tg_message(m->g));
-            a[(*count)++].name = *name;
-        }
-    return *count > 0 || complain("--against %s: no NAME.npy of a step (mu, xmu, sq, … dx) is there", folder);
-}
-
-bool report_against(const struct model *m, const char *folder, bool quiet, bool *agrees) {
-    tg_array a[sizeof forward_names / sizeof *forward_names + sizeof backward_names / sizeof *backward_names];
-    tg_difference rows[sizeof a / sizeof *a];
-    size_t count = 0, first = 0;
-    if (!collect(m, folder, a, &count)) return false;
-    if (tg_diverge(m->g, a, count, tolerance(m), rows, &first)) return complain("%s", tg_message(m->g));
-    *agrees = first == count;
-    if (!quiet || !*agrees) printf("The staged tape beside %s\n", folder);
-    tell_rows(m, rows, count, first, quiet);
-    return true;
-}
-
-bool dump(const struct model *m, const char *folder) {
-    char path[4096];
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST) return complain("--dump %s: %s", folder, strerror(errno));
-    const char *const *lists[] = {forward_names, backward_names};
-    for (int l = 0; l < 2; l++)
-        for (const char *const *name = lists[l]; *name; name++) {
-            if (!path_of(path, sizeof path, folder, *name)) return false;
-            if (tg_save(tg_find(m->g, *name), path)) return complain("%s", tg_message(m->g));
-        }
-    return true;
 }
 
 /* -------------------------------------------------------------------------------------------------- gradient check */

@@ -65,7 +65,8 @@ static tg_status refuse(tg_node a, const tg_array *ours, const tg_array *other, 
         return tg__fail_run(g, TG_SHAPE, 0, "compare: %s is %s, but what it is compared with is %s", name,
                             tg__shape_text(&ours->shape, as, sizeof as), tg__shape_text(&other->shape, bs, sizeof bs));
     if (other->dtype != TG_F32 && other->dtype != TG_F64 && other->dtype != TG_I32)
-        return tg__fail_run(g, TG_DTYPE, 0, "compare: %d is no dtype: TG_F32, TG_F64 and TG_I32 are", (int)other->dtype);
+        return tg__fail_run(g, TG_DTYPE, 0, "compare: %d is no dtype: TG_F32, TG_F64 and TG_I32 are",
+                            (int)other->dtype);
     if (!other->data && tg_size(a))
         return tg__fail_run(g, TG_ARGUMENT, 0, "compare: what %s is compared with is NULL", name);
     return TG_OK;

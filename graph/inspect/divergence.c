@@ -10,7 +10,7 @@ struct step {
     bool backward;
 };
 
-/* A sweep's names come behind its output, even where the adjoint is an older node: the user's cotangent, or an alias. */
+/* A sweep's names come behind its output, even where the adjoint is an older node, as the user's cotangent is. */
 static uint32_t comes_after(const tg_graph *g, uint32_t node, uint32_t row) {
     const uint32_t of = tg__name_of(g, row);
     uint32_t after = node;

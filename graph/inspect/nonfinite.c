@@ -36,11 +36,6 @@ static void trim(char *text) {
     if (n - (start - 1) < length) text[start - 1] = 0;
 }
 
-static void add_range(struct text *t, const struct tg__summary *s) {
-    if (s->count > s->nonfinite) add(t, " from %.6g to %.6g", s->min, s->max);
-    if (s->nonfinite) add(t, "%s %zu not finite", s->count > s->nonfinite ? "," : ":", s->nonfinite);
-}
-
 static void describe(tg_node a, size_t index, struct text t) {
     char name[80], formula[160], shape[200], file[120];
     tg_shape dims;
@@ -55,7 +50,7 @@ static void describe(tg_node a, size_t index, struct text t) {
         struct tg__summary s;
         dims = tg_dims(x);
         add(&t, "\n  %s %s", tg__quote(a.graph, x.id, name, sizeof name), tg__shape_text(&dims, shape, sizeof shape));
-        if (tg__summarize(x, &s)) add_range(&t, &s);
+        if (tg__summarize(x, &s) && s.count) add(&t, " from %.6g to %.6g", s.min, s.max);
     }
 }
 
