@@ -358,7 +358,8 @@ TG_API const char *tg_verdict_name(tg_verdict v);
  * Errors go to the graph, name the file and the place in it; data read belongs to the graph. */
 
 /* .npy versions 1 to 3, f4 f8 i4 i8 of either byte order, C or Fortran order; comes out in C order, i8 as i32 where
- * every value fits. Refuses object arrays and files shorter than their header promises. */
+ * every value fits. Its name is the file's without .npy. Refuses object arrays and files of another length than their
+ * header promises. */
 TG_API TG_CHECK tg_status tg_read_npy(tg_graph *g, const char *path, tg_array *array);
 
 /* Writes under a temporary name and renames: never a half-written file under `path`. */

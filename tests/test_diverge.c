@@ -39,9 +39,7 @@ static void work_out(const struct student *s, size_t k) {
     s->v[MU][k] = mu, s->v[VAR][k] = var, s->v[IVAR][k] = ivar, s->v[DBETA][k] = dbeta, s->v[DGAMMA][k] = dgamma;
 }
 
-static void compute(const struct student *s) {
-    for (size_t k = 0; k < s->d; k++) work_out(s, k);
-}
+static void compute(const struct student *s) { for (size_t k = 0; k < s->d; k++) work_out(s, k); }
 
 static struct student new_student(size_t n, size_t d) {
     uint64_t state = 11;
@@ -88,9 +86,7 @@ static size_t lay(const struct student *s, tg_difference *rows) {
 static void agree(const struct student *s) {
     tg_difference rows[COUNT];
     const size_t first = lay(s, rows);
-    cr_assert_eq(first, (size_t)COUNT, "%s parts: %g, element %zu: %.17g %.17g, scale %g", rows[first % COUNT].name,
-                 rows[first % COUNT].error, rows[first % COUNT].index, rows[first % COUNT].ours,
-                 rows[first % COUNT].theirs, rows[first % COUNT].scale);
+    cr_assert_eq(first, (size_t)COUNT, "%s parts: %g", rows[first % COUNT].name, rows[first % COUNT].error);
 }
 
 static void dx_parts_in(const struct student *s, size_t column) {
@@ -117,6 +113,7 @@ Test(diverge, hard_columns) {
         s.x[i * 5 + 3] *= 1e-9;
         s.dout[i * 5 + 4] *= 1e-9;
     }
+    (void)tg_input(g, TG_F64, tg_shape0()); /* has no value, and nobody asks for it */
     build(&s);
     agree(&s);
     tg_difference rows[COUNT];
@@ -200,10 +197,8 @@ Test(diverge, refusals) {
     TG_LET(x, tg_input(g, TG_F64, tg_shape1(2)));
     TG_LET(y, tg_exp(x));
     const double v[2] = {0};
-    tg_difference row;
     size_t first = 7;
-    cr_expect_eq(tg_diverge(g, NULL, 0, 1e-12, NULL, &first), TG_OK, "%s", tg_message(g));
-    cr_expect_eq(first, 0);
+    cr_expect(!tg_diverge(g, NULL, 0, 1e-12, NULL, &first) && first == 0, "%s", tg_message(g));
     refuses((tg_array){"z", TG_F64, tg_shape1(2), v}, TG_NAME, "diverge: no node is named 'z'");
     refuses((tg_array){NULL, TG_F64, tg_shape1(2), v}, TG_NAME, "diverge: no node is named ''");
     refuses((tg_array){"\033[31m\n", TG_F64, tg_shape1(2), v}, TG_NAME, "diverge: no node is named '?[31m?'");
@@ -212,9 +207,8 @@ Test(diverge, refusals) {
     cr_assert_eq(tg_set(x, v), TG_OK);
     refuses((tg_array){"y", TG_F64, tg_shape1(2), v}, TG_VALUE, "compare: 'y' has no value: run the graph first");
     cr_assert_eq(tg_run(g), TG_OK);
-    refuses((tg_array){"y", TG_F64, tg_shape1(3), v}, TG_SHAPE,
-            "compare: 'y' is [2], but what it is compared with is [3]");
-    cr_expect_eq(tg_diverge(NULL, NULL, 0, 1, &row, &first), TG_HANDLE);
+    refuses((tg_array){"y", TG_F64, tg_shape1(3), v}, TG_SHAPE, "compare: 'y' is [2], but what it is compared with is [3]");
+    cr_expect_eq(tg_diverge(NULL, NULL, 0, 1, NULL, &first), TG_HANDLE);
     tg_fail(g, TG_ARGUMENT, "pending");
     refuses((tg_array){"y", TG_F64, tg_shape1(2), v}, TG_ARGUMENT, "pending");
 }
@@ -226,16 +220,14 @@ Test(diverge, out_of_memory) {
     tg_difference want[COUNT], rows[COUNT];
     cr_assert_eq(lay(&s, want), (size_t)COUNT);
     const size_t live = heap.live, blocks = heap.blocks;
-    tg_node dx = tg_find(g, "dx");
-    double before[12];
-    memcpy(before, tg_value(dx), sizeof before);
+    double *before = doubles_of(tg_find(g, "dx"));
     size_t points = 0;
-    for (size_t point = 2;; point += 2) {
+    for (size_t point = 1;; point++) {
         tg_array others[COUNT];
         size_t first;
         for (int i = 0; i < COUNT; i++) others[i] = array(names[i], s.v[i]);
         heap.calls = 0;
-        heap.fail_at = point / 2;
+        heap.fail_at = point;
         heap.onward = false;
         tg_status status = tg_diverge(g, others, COUNT, 1e-12, rows, &first);
         points = heap.calls;
@@ -246,12 +238,13 @@ Test(diverge, out_of_memory) {
         cr_assert_eq(tg_error(g), status);
         cr_assert(!status || strstr(tg_message(g), "out of memory"), "%s", tg_message(g));
         heap.fail_at = 0;
-        cr_assert(heap.live == live && heap.blocks == blocks && heap.wrong == 0, "point %zu leaks", point / 2);
-        cr_assert(memcmp(tg_value(dx), before, sizeof before) == 0);
+        cr_assert(heap.live == live && heap.blocks == blocks && heap.wrong == 0, "point %zu leaks", point);
+        cr_assert(memcmp(tg_value(tg_find(g, "dx")), before, 12 * sizeof *before) == 0);
         cr_assert_eq(lay(&s, rows), (size_t)COUNT);
         for (int i = 0; i < COUNT; i++) cr_assert(rows[i].error == want[i].error && rows[i].index == want[i].index);
         if (!status) break;
     }
     cr_assert_gt(points, 30);
+    free(before);
     forget(&s);
 }
