@@ -265,7 +265,7 @@ void tg__fail_memory(tg_graph *g, size_t bytes);
 void tg__error_place(tg_graph *g, const char *name, const char *file, int line); /* the TG_LET behind a failure */
 void tg__clear_run(tg_graph *g);
 const char *tg__quote(const tg_graph *g, uint32_t id, char *text, size_t room); /* 'xhat', or #12 (sum) */
-const char *tg__clean(const char *name, char *text, size_t room); /* fit for a terminal: no control bytes, cut to room */
+const char *tg__clean(const char *name, char *text, size_t room); /* nothing in it that a terminal obeys */
 const char *tg__base(const char *path);
 
 /* ----------------------------------------------------------------------------------------------------- shape.c */
@@ -298,8 +298,10 @@ static inline tg_node tg__in(tg_node z, int slot) { return tg__handle(z.graph, t
 tg_node tg__apply(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr);
 tg_node tg__apply_shaped(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr,
                          const struct tg__shape *shape, tg_dtype dtype);
-struct tg__node *tg__append(tg_graph *g, uint32_t site); /* its epoch is set, the rest is the caller's; NULL: no memory */
-static inline tg_node tg__newest(const tg_graph *g) { return (tg_node){(tg_graph *)(uintptr_t)g, g->nodes.length - 1, g->epoch}; }
+struct tg__node *tg__append(tg_graph *g, uint32_t site); /* its epoch is set, the rest is the caller's */
+static inline tg_node tg__newest(const tg_graph *g) {
+    return (tg_node){(tg_graph *)(uintptr_t)g, g->nodes.length - 1, g->epoch};
+}
 
 /* ------------------------------------------------------------------------------------------------------ leaf.c */
 

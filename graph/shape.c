@@ -9,7 +9,7 @@ const char *tg__dtype_name(tg_dtype dtype) {
 
 const char *tg__shape_text(const tg_shape *s, char *text, size_t room) {
     size_t n = (size_t)snprintf(text, room, "[");
-    for (int i = 0; i < s->rank && n < room; i++)
+    for (int i = 0; i < s->rank && i < TG_MAX_RANK && n < room; i++)
         n += (size_t)snprintf(text + n, room - n, "%s%lld", i ? ", " : "", (long long)s->dim[i]);
     if (n < room) snprintf(text + n, room - n, "]");
     return text;

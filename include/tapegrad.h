@@ -71,7 +71,7 @@ typedef enum tg_status {
     TG_FILE       /* a file that cannot be read, written or understood */
 } tg_status;
 
-/* A node of the tape, by value. id 0 is nil. A handle from before a tg_rewind below it is stale: an error, not a crash. */
+/* A node of the tape, by value. id 0 is nil. A handle from before a tg_rewind below it is stale: an error. */
 typedef struct tg_node {
     tg_graph *graph;
     uint32_t id, epoch;
@@ -206,7 +206,7 @@ TG_API tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope)
 /* ---------------------------------------------------------------------------------------------------- backward */
 
 /* Appends the adjoints of everything `out` depends on, newest first. seed: a node of out's shape and dtype (the
- * cotangent dL/dout); nil for a single number (seed 1). Any node may be swept, an adjoint too; a tape may be swept again.
+ * cotangent dL/dout); nil for a single number (seed 1). Any node may be swept, an adjoint too, and a tape again.
  * Adjoint of `a` is named "da"; where several terms arrive they are "da1", "da2" … in order of arrival. The second
  * sweep prefixes "s2/". */
 TG_API tg_grads tg_backward(tg_node out, tg_node seed);
@@ -258,7 +258,7 @@ TG_API tg_node tg_node_at(tg_graph *g, uint32_t id);
 /* ------------------------------------------------------------------------------------------------------ errors */
 
 TG_API tg_status tg_error(const tg_graph *g);       /* TG_OK, or the first error */
-TG_API const char *tg_message(const tg_graph *g);   /* "" where there is none; names operator, operands, shapes, place */
+TG_API const char *tg_message(const tg_graph *g);   /* "" for none; names operator, operands, shapes, place */
 TG_API tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) TG_FORMAT_(3, 4); /* for composites of
                                                                                                    your own; nil */
 
@@ -268,8 +268,8 @@ TG_API void tg_print(tg_graph *g, FILE *file);                                  
 TG_API void tg_print_part(tg_graph *g, FILE *file, uint32_t first, uint32_t count);
 
 /* Named nodes that the sweep passed, forward in the order of the tape, and then the sweep's names backward by stage,
- * n…0, each with its formula and a summary of its value. scope: "" for what was written in none, "bn1/" for one of them,
- * NULL for all. */
+ * n…0, each with its formula and a summary of its value. scope: "" for what was written in none, "bn1/" for one of
+ * them, NULL for all. */
 TG_API void tg_print_steps(tg_grads d, const char *scope, FILE *file);
 TG_API void tg_print_ledger(tg_grads d, tg_node a, FILE *file); /* each term: sender, path, share of the whole */
 TG_API void tg_print_operators(FILE *file);                     /* the table of operators, Markdown */
@@ -283,10 +283,10 @@ TG_API tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room);
 
 /* Comparison of a node's value with an array of the same shape and any dtype, one column (last axis) at a time: largest
  * |difference| over largest scale, where the scale is the formula's outermost operation on absolute values (for a sum
- * Σ|terms|, for a difference |a| + |b|). Two NaN are equal, a NaN and a number never are, nor an infinity and another. */
+ * Σ|terms|, for a difference |a| + |b|). Two NaN are equal, a NaN and a number never are, nor infinities of two signs. */
 typedef struct tg_difference {
     const char *name;  /* what was compared */
-    double error;      /* of the worst column, over its scale; 0: equal; infinite: a NaN or Inf on one side, or scale 0 */
+    double error;      /* of the worst column, over its scale; infinite: a NaN or Inf on one side, or scale 0 */
     size_t index;      /* of the worst element, with both values and the scale */
     double ours, theirs, scale;
     bool parts;        /* error > tolerance */

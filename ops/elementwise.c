@@ -74,7 +74,7 @@ enum { LANES = 16 };
 
 #define VJP(id, to_x, to_y, to_w)                                                                                      \
     static tg_node id##_vjp(tg_node z, tg_node g, int slot) {                                                          \
-        const tg_node x = tg__in(z, 0), y = tg__in(z, 1), w = tg__in(z, 2); /* id 0 beyond the last */                                \
+        const tg_node x = tg__in(z, 0), y = tg__in(z, 1), w = tg__in(z, 2);                                            \
         (void)x, (void)y, (void)w;                                                                                     \
         return slot == 0 ? (to_x) : slot == 1 ? (to_y) : (to_w);                                                       \
     }

@@ -34,12 +34,13 @@ static void work_out(const struct student *s, size_t k) {
         dgamma += s->dout[i] * s->v[XHAT][i];
     }
     for (size_t i = k; i < s->n * s->d; i += s->d)
-        s->v[DX][i] = s->gamma[k] * ivar *
-                      (s->dout[i] - (s->forgets_dmu ? 0 : dbeta / n) - s->v[XHAT][i] * dgamma / n);
+        s->v[DX][i] = s->gamma[k] * ivar * (s->dout[i] - (s->forgets_dmu ? 0 : dbeta / n) - s->v[XHAT][i] * dgamma / n);
     s->v[MU][k] = mu, s->v[VAR][k] = var, s->v[IVAR][k] = ivar, s->v[DBETA][k] = dbeta, s->v[DGAMMA][k] = dgamma;
 }
 
-static void compute(const struct student *s) { for (size_t k = 0; k < s->d; k++) work_out(s, k); }
+static void compute(const struct student *s) {
+    for (size_t k = 0; k < s->d; k++) work_out(s, k);
+}
 
 static struct student new_student(size_t n, size_t d) {
     uint64_t state = 11;
@@ -171,8 +172,8 @@ Test(diverge, order) {
     TG_LET(next, tg_sub(x, tg_grad(d, x)));
     cr_assert(!tg_set(x, (double[]){1, 2, 3, 5, 8, 13, 21, 34}) && !tg_set(gamma, (double[]){1, 2}));
     cr_assert(!tg_set(dout, (double[]){1, 0, 2, 3, -1, 4, 0, 1}) && !tg_run(g), "%s", tg_message(g));
-    static const char *const want[] = {"x", "b/mu", "b/xhat", "b/out", "a/mu", "a/xhat", "out", "dout", "a/dgammax",
-                                       "a/dxhat", "a/dx", "b/dxhat", "b/dmu", "dx", "next"};
+    static const char *const want[] = {"x",         "b/mu",    "b/xhat", "b/out",   "a/mu",  "a/xhat", "out", "dout",
+                                       "a/dgammax", "a/dxhat", "a/dx",   "b/dxhat", "b/dmu", "dx",     "next"};
     for (uint64_t seed = 1; seed < 20; seed++) order_is(want, sizeof want / sizeof *want, seed);
 
     double wrong[8] = {0};

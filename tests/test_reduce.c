@@ -46,7 +46,7 @@ struct problem {
     tg_shape shape;
     unsigned axes; /* a bit each */
     size_t results, reduced;
-    bool stream;   /* the innermost axis longer than 1 is reduced */
+    bool stream; /* the innermost axis longer than 1 is reduced */
 };
 
 static size_t dim(const struct problem *p, int axis) { return (size_t)p->shape.dim[axis]; }
@@ -131,10 +131,10 @@ Test(reduce, every_set_of_axes) {
     static const struct {
         int rank;
         int64_t dim[5];
-    } shapes[] = {{0, {0}},          {1, {1}},          {1, {0}},       {1, {17}},         {1, {5000}},
-                  {2, {4, 3}},       {2, {1, 7}},       {2, {9, 1}},    {2, {0, 3}},       {2, {3, 0}},
-                  {2, {300, 5}},     {2, {5, 300}},     {3, {2, 3, 4}}, {3, {5, 1, 6}},    {3, {1, 8, 1}},
-                  {3, {70, 40, 50}}, {3, {40, 1, 300}}, {3, {2, 0, 4}}, {4, {3, 4, 5, 6}}, {5, {3, 1, 4, 7, 2}},
+    } shapes[] = {{0, {0}},           {1, {1}},          {1, {0}},       {1, {17}},         {1, {5000}},
+                  {2, {4, 3}},        {2, {1, 7}},       {2, {9, 1}},    {2, {0, 3}},       {2, {3, 0}},
+                  {2, {300, 5}},      {2, {5, 300}},     {3, {2, 3, 4}}, {3, {5, 1, 6}},    {3, {1, 8, 1}},
+                  {3, {70, 40, 50}},  {3, {40, 1, 300}}, {3, {2, 0, 4}}, {4, {3, 4, 5, 6}}, {5, {3, 1, 4, 7, 2}},
                   {4, {2, 33, 1, 17}}};
     uint64_t state = 1;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
@@ -155,7 +155,8 @@ Test(reduce, large) {
 }
 
 /* Columns of one value: the mean is off by at most 4 units of roundoff for any number of rows, so that the variance of
- * batch normalization stays below (4 u |mu|)²; 3.4 is the worst that was seen. 1/n and the product make up to two of them. */
+ * batch normalization stays below (4 u |mu|)²; 3.4 is the worst that was seen. 1/n and the product make up to two of
+ * them. */
 Test(reduce, mean_of_a_constant_column) {
     uint64_t state = 11;
     for (int64_t n = 1; n <= 5000; n += n < 300 ? 1 : 97)
@@ -220,8 +221,14 @@ static uint64_t bits(int count) {
     tg_graph *g = tg_graph_new();
     threads(count);
     tg_node x = tg_input(g, TG_F64, tg_shape2(ROWS, COLUMNS)), row = tg_sum(x, tg_axis(0));
-    tg_node all[] = {row, tg_sum(x, tg_axis(1)), tg_sum(x, tg_axes_all()), tg_exp(x), tg_log(x), tg_div(x, row),
-                     tg_mul(tg_exp(tg_neg(x)), tg_sum(x, tg_keep(tg_axis(1)))), tg_max(x, tg_axis(0)),
+    tg_node all[] = {row,
+                     tg_sum(x, tg_axis(1)),
+                     tg_sum(x, tg_axes_all()),
+                     tg_exp(x),
+                     tg_log(x),
+                     tg_div(x, row),
+                     tg_mul(tg_exp(tg_neg(x)), tg_sum(x, tg_keep(tg_axis(1)))),
+                     tg_max(x, tg_axis(0)),
                      tg_matmul(tg_transpose(x, tg_axes_all()), x)};
     cr_assert_eq(tg_set(x, data), TG_OK);
     cr_assert_eq(tg_run(g), TG_OK);

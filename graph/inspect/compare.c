@@ -54,8 +54,7 @@ static tg_status refuse(tg_node a, const tg_array *ours, const tg_array *other, 
     tg_graph *g = a.graph;
     char name[80], as[200], bs[200];
     if (!tg__get(a))
-        return tg__fail_run(g, TG_HANDLE, 0, "compare: the handle is %s",
-                            a.id ? "stale: the tape was rewound" : "nil");
+        return tg__fail_run(g, TG_HANDLE, 0, "compare: the handle is %s", a.id ? "stale: the tape was rewound" : "nil");
     tg__quote(g, a.id, name, sizeof name);
     if (!ours->data) return tg__fail_run(g, TG_VALUE, 0, "compare: %s has no value: run the graph first", name);
     if (!(tolerance >= 0)) return tg__fail_run(g, TG_ARGUMENT, 0, "compare: tolerance %g is not 0 or more", tolerance);

@@ -1,10 +1,11 @@
 /* First divergence: arrays laid beside the nodes that have their names, step by step, to name the first that parts. */
 #include "inspect.h"
 
-/* --------------------------------------------------------------------------------------------- the order of the steps */
+/* --------------------------------------------------------------------------------------------- the order of the steps
+ */
 
 struct step {
-    size_t array; /* which of the arrays */
+    size_t array;       /* which of the arrays */
     uint32_t node, row; /* and the name it goes by */
     uint32_t after;     /* the node behind which it comes */
     bool backward;
@@ -62,8 +63,8 @@ static bool order(tg_graph *g, const tg_array *others, size_t count, struct step
 static tg_status compare(tg_graph *g, const tg_array *others, const struct step *steps, const struct tg__floor *floors,
                          size_t count, double tolerance, tg_difference *rows, size_t *first) {
     for (size_t i = 0; i < count; i++) {
-        tg_status status = tg_compare(tg__handle(g, steps[i].node), others[steps[i].array], tolerance, floors[i].column,
-                                      &rows[i]);
+        tg_status status =
+            tg_compare(tg__handle(g, steps[i].node), others[steps[i].array], tolerance, floors[i].column, &rows[i]);
         if (status) return status;
         if (rows[i].parts && *first == count) *first = i;
     }

@@ -62,8 +62,7 @@ static bool disturb(tg_graph *twin, const struct tg__doubt *t, double units, uin
         if (!is_given(twin, id)) continue;
         const tg_node leaf = tg__handle(twin, id);
         const size_t count = tg_size(leaf);
-        for (size_t i = 0; i < count; i++)
-            t->scratch[i] = off_by(tg__node_of(t->of, id), saved[i], units, random);
+        for (size_t i = 0; i < count; i++) t->scratch[i] = off_by(tg__node_of(t->of, id), saved[i], units, random);
         if (tg_set(leaf, t->scratch)) return false;
         saved += count;
     }

@@ -48,7 +48,7 @@ struct tg__floor {
     size_t count, columns; /* of the node */
     double *base, *column; /* its value; the floor of each column */
 };
-void tg__nudge(const tg_graph *g, tg_graph *twin, uint32_t id, uint64_t *random); /* the twin's node by a roundoff of g's */
+void tg__nudge(const tg_graph *g, tg_graph *twin, uint32_t id, uint64_t *random); /* the twin's node, by g's roundoff */
 tg_status tg__floors(tg_graph *g, struct tg__floor *floors, size_t count);
 void tg__floors_free(tg_graph *g, struct tg__floor *floors, size_t count);
 

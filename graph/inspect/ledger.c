@@ -1,4 +1,5 @@
-/* The ledger of a node: every term of its adjoint, who sent it, along which path it came, and its share of the whole. */
+/* The ledger of a node: every term of its adjoint, who sent it, along which path it came, and its share of the whole.
+ */
 #include "inspect.h"
 
 #include <math.h>

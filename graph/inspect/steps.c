@@ -41,7 +41,8 @@ static void head(struct tg__grid *grid) {
     if (grid->writing) tg__grid_rule(grid);
 }
 
-/* ---------------------------------------------------------------------------------------------- which and in what order */
+/* ---------------------------------------------------------------------------------------------- which and in what
+ * order */
 
 static const struct tg__site *site_of(const tg_graph *g, uint32_t node) {
     return tg__site_of(g, tg__fact_of(g, node)->site);

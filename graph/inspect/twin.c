@@ -1,5 +1,5 @@
-/* The f64 twin of a tape: the nodes that the wanted ones depend on, operator by operator, in a graph of their own. Their
- * ids are those of the original, so that a message about #12 is about the user's #12. */
+/* The f64 twin of a tape: the nodes that the wanted ones depend on, operator by operator, in a graph of their own.
+ * Their ids are those of the original, so that a message about #12 is about the user's #12. */
 #include "inspect.h"
 
 /* One byte for each node up to the last: is it needed? */

@@ -105,7 +105,8 @@ static char *copy_name(char *to, const struct cell *cell, size_t column) {
 
 static bool read_names(struct csv *c, tg_table *table) {
     next_line(c);
-    const char **names = tg__keep(c->graph, &c->graph->kept, table->columns * (sizeof *names + LONGEST) + (size_t)(c->stop - c->at));
+    const char **names =
+        tg__keep(c->graph, &c->graph->kept, table->columns * (sizeof *names + LONGEST) + (size_t)(c->stop - c->at));
     if (names == NULL) return false;
     char *text = (char *)(names + table->columns);
     for (size_t i = 0; i < table->columns; i++) {
