@@ -11,8 +11,8 @@
  * Axes of length 1 do not count: "innermost" is the last axis that is longer.
  *
  * Sixteen rows at a time are such a tree without a stack; that is how kernels do it. Pairs cost no more additions than
- * a running sum and keep the mean of a constant column within 3.4 units of roundoff (measured; a running sum over 16 rows
- * gives 6.5, over 64 rows 16.5, for then the same rounding error happens again and again). */
+ * a running sum and keep the mean of a constant column within 3.4 units of roundoff (measured; a running sum over 16
+ * rows gives 6.5, over 64 rows 16.5, for then the same rounding error happens again and again). */
 #ifndef TG_REDUCE_H
 #define TG_REDUCE_H
 

@@ -283,7 +283,7 @@ TG_API tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room);
 
 /* Comparison of a node's value with an array of the same shape and any dtype, one column (last axis) at a time: largest
  * |difference| over largest scale, where the scale is the formula's outermost operation on absolute values (for a sum
- * Σ|terms|, for a difference |a| + |b|). Two NaN are equal, a NaN and a number never are, nor infinities of two signs. */
+ * Σ|terms|, for a difference |a| + |b|). Two NaN are equal; a NaN and a number never are. */
 typedef struct tg_difference {
     const char *name;  /* what was compared */
     double error;      /* of the worst column, over its scale; infinite: a NaN or Inf on one side, or scale 0 */
