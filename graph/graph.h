@@ -62,7 +62,7 @@ struct tg__node {
 
 struct tg__value {
     const void *data;
-    uint32_t fresh; /* the settling in which a leaf was set */
+    uint32_t fresh; /* the settling in which it was set or computed anew */
     uint8_t valid, owned, bound;
 };
 
@@ -367,6 +367,19 @@ void tg__values_cut(tg_graph *g, uint32_t length);
 void tg__columns_cut(tg_graph *g, size_t strings); /* columns.c */
 uint32_t tg__columns_epoch(const tg_graph *g, size_t strings); /* of the newest labels below it */
 void tg__settle(tg_graph *g); /* invalidates what depends on leaves set since */
+uint32_t tg__settling(tg_graph *g); /* the same in parts: the mark of what was set, 0 for nothing; g->stale is its first */
+/* A node stays valid only if all its operands are and none was set or computed since. */
+static inline bool tg__is_stale(const tg_graph *g, uint32_t id, uint32_t now) {
+    const struct tg__node *n = tg__node_of(g, id);
+    if (tg__is_leaf(n)) return false;
+    bool stale = !tg__value_of(g, id)->valid;
+    for (int i = 0; i < n->operands; i++) {
+        const struct tg__value *x = tg__value_of(g, n->in[i]);
+        stale |= !x->valid || (x->fresh == now && now);
+    }
+    return stale;
+}
+void tg__settle_from(tg_graph *g, uint32_t first, uint32_t now);
 bool tg__valid(tg_graph *g, uint32_t id);
 void tg__invalidate(tg_graph *g); /* everything but the leaves */
 

@@ -39,22 +39,24 @@ static bool waits(const tg_graph *g, uint32_t id) {
 static tg_status begin(tg_graph *g) {
     tg__clear_run(g);
     if (g->error.status) return g->error.status;
-    if (!tg__values_ready(g)) return g->error.status;
-    tg__settle(g);
-    return TG_OK;
+    return tg__values_ready(g) ? TG_OK : g->error.status;
 }
 
 static tg_status run(tg_graph *g, uint32_t last) {
     tg_status status = begin(g);
     if (status) return status;
     tg__touch_bound(g);
-    tg__settle(g);
-    g->busy = true;
+    const uint32_t now = tg__settling(g);
     uint32_t id = g->stale;
-    for (; id <= last; id++)
-        if (waits(g, id) && (status = compute(g, id)) != TG_OK) break;
-    g->stale = id;
+    g->busy = true;
+    for (; id <= last; id++) {
+        if (!tg__is_stale(g, id, now)) continue;
+        if ((status = compute(g, id)) != TG_OK) break;
+        tg__value_of(g, id)->fresh = now;
+    }
     g->busy = false;
+    g->stale = id;
+    tg__settle_from(g, id, now);
     return status;
 }
 
@@ -90,6 +92,7 @@ tg_node tg_next(tg_graph *g) {
 tg_status tg_step(tg_graph *g) {
     if (!g) return TG_HANDLE;
     tg_status status = begin(g);
+    if (!status) tg__settle(g);
     uint32_t id = status ? 0 : next(g);
     if (!id) return status;
     g->busy = true;

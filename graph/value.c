@@ -47,20 +47,22 @@ void tg__values_cut(tg_graph *g, uint32_t length) {
     if (g->stale > length && length > 0) g->stale = length;
 }
 
-/* A node stays valid only if all its operands are and none was set since. */
-void tg__settle(tg_graph *g) {
-    if (g->touched == UINT32_MAX) return;
-    uint32_t now = ++g->settled, first = g->touched + 1;
+uint32_t tg__settling(tg_graph *g) {
+    if (g->touched == UINT32_MAX) return 0;
+    if (g->touched + 1 < g->stale) g->stale = g->touched + 1;
     g->touched = UINT32_MAX;
-    if (first < g->stale) g->stale = first;
-    for (uint32_t id = first; id < g->values.length; id++) {
-        const struct tg__node *n = tg__node_of(g, id);
-        struct tg__value *v = tg__value_of(g, id);
-        for (int i = 0; i < n->operands; i++) {
-            const struct tg__value *x = tg__value_of(g, n->in[i]);
-            if (!x->valid || x->fresh == now) v->valid = false;
-        }
-    }
+    if (++g->settled == 0) g->settled = 1;
+    return g->settled;
+}
+
+void tg__settle_from(tg_graph *g, uint32_t first, uint32_t now) {
+    for (uint32_t id = first; now && id < g->values.length; id++)
+        if (tg__is_stale(g, id, now)) tg__value_of(g, id)->valid = false;
+}
+
+void tg__settle(tg_graph *g) {
+    uint32_t now = tg__settling(g);
+    tg__settle_from(g, g->stale, now);
 }
 
 void tg__invalidate(tg_graph *g) {
