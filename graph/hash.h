@@ -9,11 +9,6 @@
 #define uthash_malloc(bytes)  tg__alloc(g, bytes)
 #define uthash_free(p, bytes) tg__release(g, p, bytes)
 
-#if defined(__clang__) || defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"
 #include <uthash.h>
-#pragma GCC diagnostic pop
-#endif
 
 #endif
