@@ -119,7 +119,7 @@ bool tg_has_grad(tg_grads d, tg_node a) {
 
 tg_node tg_grad(tg_grads d, tg_node a) {
     tg_graph *g = d.graph;
-    if (!g || (g->error.status && !g->error.running)) return tg_nil(g);
+    if (!g || tg__is_broken(g)) return tg_nil(g);
     const struct tg__sweep *s = tg__sweep_get(d);
     if (!s) return tg_fail(g, TG_HANDLE, "grad: the sweep is %s", d.id ? "stale: the tape was rewound" : "nil");
     if (a.graph && a.graph != g) return tg_fail(g, TG_HANDLE, "grad: the node belongs to another graph");

@@ -46,7 +46,7 @@ static bool send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoi
         g->site = tg__fact_of(g, node)->site;
         tg_node term = n->op->vjp(tg__handle(g, node), tg__handle(g, adjoint), slot);
         if (tg_is_nil(term)) {
-            if (g->error.status && !g->error.running) return false;
+            if (tg__is_broken(g)) return false;
             continue; /* the operator has no gradient for this operand */
         }
         term = unbroadcast(g, term, operand->shape);
@@ -101,7 +101,7 @@ static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
 tg_grads tg_backward(tg_node out, tg_node seed) {
     tg_graph *g = out.graph;
     tg_grads none = {.graph = g};
-    if (!g || (g->error.status && !g->error.running)) return none;
+    if (!g || tg__is_broken(g)) return none;
     const struct tg__node *n = tg__want(out, "backward");
     if (!n) return none;
     if (!(n->flags & TG__DIFFERENTIABLE)) {

@@ -170,6 +170,8 @@ struct tg__error {
     tg_status status;
     bool running;     /* cleared by the next run */
     uint32_t serial;  /* counts errors, so that a mark taken behind one does not clear it */
+    uint32_t node;    /* a run error's, 0 for none; its message proper begins at body */
+    size_t body;
     bool told;        /* a TG_LET has said where it happened */
     uint32_t depth;   /* of scopes, when it happened or was last told */
     char text[TG__MESSAGE];
@@ -264,6 +266,7 @@ tg_status tg__fail_file(tg_graph *g, const char *path, const char *format, ...) 
 void tg__fail_memory(tg_graph *g, size_t bytes);
 void tg__error_place(tg_graph *g, const char *name, const char *file, int line); /* the TG_LET behind a failure */
 void tg__clear_run(tg_graph *g);
+static inline bool tg__is_broken(const tg_graph *g) { return g->error.status && !g->error.running; } /* in building */
 const char *tg__quote(const tg_graph *g, uint32_t id, char *text, size_t room); /* 'xhat', or #12 (sum) */
 const char *tg__clean(const char *name, char *text, size_t room); /* nothing in it that a terminal obeys */
 const char *tg__base(const char *path);
@@ -312,6 +315,8 @@ void tg__scalars_cut(tg_graph *g, uint32_t nodes);
 void tg__scalars_free(tg_graph *g);
 void tg__touch_bound(tg_graph *g); /* borrowed data may have changed */
 bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v); /* a constant of one element */
+static inline bool tg__is_dtype(tg_dtype t) { return t == TG_F32 || t == TG_F64 || t == TG_I32; }
+static inline bool tg__fits_i32(double v) { return v > -2147483649.0 && v < 2147483648.0; } /* cut towards zero */
 double tg__load(tg_dtype dtype, const void *data, size_t i);
 void tg__store(tg_dtype dtype, void *data, size_t i, double v);
 
@@ -367,7 +372,7 @@ void tg__values_cut(tg_graph *g, uint32_t length);
 void tg__columns_cut(tg_graph *g, size_t strings); /* columns.c */
 uint32_t tg__columns_epoch(const tg_graph *g, size_t strings); /* of the newest labels below it */
 void tg__settle(tg_graph *g); /* invalidates what depends on leaves set since */
-uint32_t tg__settling(tg_graph *g); /* the same in parts: the mark of what was set, 0 for nothing; g->stale is its first */
+uint32_t tg__settling(tg_graph *g); /* the same in parts: the mark of what was set, 0: nothing; from g->stale on */
 /* A node stays valid only if all its operands are and none was set or computed since. */
 static inline bool tg__is_stale(const tg_graph *g, uint32_t id, uint32_t now) {
     const struct tg__node *n = tg__node_of(g, id);

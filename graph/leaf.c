@@ -37,8 +37,8 @@ void tg__store(tg_dtype dtype, void *data, size_t i, double v) {
 }
 
 static tg_node leaf(tg_graph *g, const struct tg_op *op, tg_dtype dtype, const tg_shape *dims) {
-    if (!g || (g->error.status && !g->error.running)) return tg_nil(g);
-    if (dtype != TG_F32 && dtype != TG_F64 && dtype != TG_I32)
+    if (!g || tg__is_broken(g)) return tg_nil(g);
+    if (!tg__is_dtype(dtype))
         return tg_fail(g, TG_DTYPE, "%s: %d is no dtype: TG_F32, TG_F64 and TG_I32 are", op->name, (int)dtype);
     const struct tg__shape *shape = tg__shape_of(g, dims, op->name);
     if (!shape) return tg_nil(g);
@@ -70,13 +70,13 @@ tg_node tg_const(tg_graph *g, tg_dtype dtype, tg_shape shape, const void *data) 
 }
 
 tg_node tg_scalar(tg_graph *g, tg_dtype dtype, double v) {
-    if (!g || (g->error.status && !g->error.running)) return tg_nil(g);
+    if (!g || tg__is_broken(g)) return tg_nil(g);
     union {
         float f;
         double d;
         int32_t i;
     } data = {.d = 0};
-    if (dtype == TG_I32 && !(v > -2147483649.0 && v < 2147483648.0))
+    if (dtype == TG_I32 && !tg__fits_i32(v))
         return tg_fail(g, TG_ARGUMENT, "scalar: %g does not fit i32", v);
     tg__store(dtype, &data, 0, v);
     struct tg__scalar key, *s = NULL;

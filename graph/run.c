@@ -83,7 +83,7 @@ static uint32_t next(tg_graph *g) {
 }
 
 tg_node tg_next(tg_graph *g) {
-    if (!g || (g->error.status && !g->error.running)) return tg_nil(g);
+    if (!g || tg__is_broken(g)) return tg_nil(g);
     tg__settle(g);
     uint32_t id = next(g);
     return id ? tg__handle(g, id) : tg_nil(g);

@@ -49,7 +49,7 @@ tg_node tg_let(tg_node a, const char *name, const char *file, int line) {
     if (!g) return a;
     if (!name) name = "";
     const struct tg__node *n = tg__get(a);
-    if (g->error.status && !g->error.running) {
+    if (tg__is_broken(g)) {
         if (!n) tg__error_place(g, name, file ? file : "?", line);
         return n ? a : tg_nil(g);
     }

@@ -27,6 +27,8 @@ static struct tg__error *record(tg_graph *g, tg_status status, bool running) {
     e->told = running;
     e->depth = tg__scope_depth(g);
     e->text[0] = e->tail[0] = 0;
+    e->node = 0;
+    e->body = 0;
     return e;
 }
 
@@ -80,6 +82,8 @@ tg_status tg__fail_run(tg_graph *g, tg_status status, uint32_t node, const char 
         add(e->text, sizeof e->text, "%s %s: ", tg_op_of(a), tg__quote(g, node, name, sizeof name));
     else if (node)
         add(e->text, sizeof e->text, "%s #%u: ", tg_op_of(a), node);
+    e->node = node;
+    e->body = strlen(e->text);
     va_list args;
     va_start(args, format);
     append(e->text, sizeof e->text, format, args);

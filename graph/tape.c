@@ -105,7 +105,7 @@ static void refuse_operand(tg_graph *g, const struct tg_op *op, const tg_node *i
 
 /* The nodes behind the operands, or false with the reason recorded. */
 static bool open_operands(tg_graph *g, const struct tg_op *op, const tg_node *in, const struct tg__node **from) {
-    if (g->error.status && !g->error.running) return false;
+    if (tg__is_broken(g)) return false;
     for (int i = 0; i < op->operands; i++) {
         from[i] = in[i].graph == g ? tg__get(in[i]) : NULL;
         if (from[i]) continue;

@@ -286,6 +286,7 @@ TG_API tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room);
  * Σ|terms|, for a difference |a| + |b|). Two NaN are equal; a NaN and a number never are. */
 typedef struct tg_difference {
     const char *name;  /* what was compared */
+    int stage;         /* of the node; from tg_diverge, of the name, for an alias has a stage of its own */
     double error;      /* of the worst column, over its scale; infinite: a NaN or Inf on one side, or scale 0 */
     size_t index;      /* of the worst element, with both values and the scale */
     double ours, theirs, scale;

@@ -16,7 +16,7 @@ static tg_status cast_run(struct tg__call *c) {
     }
     for (size_t i = 0; i < c->node->shape->count; i++) {
         double v = tg__load(from, c->in[0], i);
-        if (to == TG_I32 && !(v > -2147483649.0 && v < 2147483648.0))
+        if (to == TG_I32 && !tg__fits_i32(v))
             return tg__fail_run(c->graph, TG_VALUE, c->id, "element %zu is %g, which does not fit i32", i, v);
         tg__store(to, c->out, i, v);
     }
@@ -39,7 +39,7 @@ const struct tg_op tg__op_cast = {.name = "cast",
 tg_node tg_cast(tg_node x, tg_dtype dtype) {
     const struct tg__node *n = tg__get(x);
     if (!n) return tg__apply(&tg__op_cast, &x, NULL);
-    if (dtype != TG_F32 && dtype != TG_F64 && dtype != TG_I32)
+    if (!tg__is_dtype(dtype))
         return tg__fail(x.graph, TG_DTYPE, &tg__op_cast, &x, 1, "%d is no dtype", (int)dtype);
     return tg__apply_shaped(&tg__op_cast, &x, NULL, n->shape, dtype);
 }

@@ -104,7 +104,7 @@ static int present(const struct options *o, const struct model *m, const struct 
     bool fused = true, checked = true, proved = true, same = true;
     if (!o->quiet) {
         introduce(o, m, d);
-        report_steps(m, d);
+        report_steps(m);
     }
     if (o->dump && !dump(m, o->dump)) return 2;
     if (!report_fused(m, o->quiet, &fused) || !report_check(m, o->quiet, &checked, &proved)) return 2;

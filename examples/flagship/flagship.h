@@ -34,8 +34,9 @@ struct model {
     double eps;
 };
 
-/* Each says on stdout what it found (unless quiet) and whether all agrees; a failure to look is told by the graph. */
-bool report_steps(const struct model *m, const struct data *d);
+void report_steps(const struct model *m);
+
+/* Each says on stdout what it found (unless quiet) and whether all agrees; false: it could not look, and said why. */
 bool report_fused(const struct model *m, bool quiet, bool *agrees);
 bool report_check(const struct model *m, bool quiet, bool *agrees, bool *proved);
 bool report_against(const struct model *m, const char *folder, bool quiet, bool *agrees);

@@ -16,15 +16,13 @@ static const char *coloured(bool good, const char *word) {
     return text;
 }
 
-bool report_steps(const struct model *m, const struct data *d) {
-    (void)d;
+void report_steps(const struct model *m) {
     tg_print_steps(m->d, "", stdout);
     printf("\nWhat arrives at xmu, and along which path\n");
     tg_print_ledger(m->d, tg_find(m->g, "xmu"), stdout);
     printf("\nWhat arrives at x\n");
     tg_print_ledger(m->d, m->x, stdout);
     printf("\n");
-    return true;
 }
 
 /* ----------------------------------------------------------------------------------------------------- comparisons */
@@ -58,7 +56,7 @@ void tell_rows(const struct model *m, const tg_difference *rows, size_t count, d
     const tg_difference *r = &rows[first];
     printf(
         "%s: the first that parts is %s, step %d, off by %.2g of its scale (allowed %.2g):\n  ours %.17g, theirs %.17g",
-        coloured(false, "FAIL"), r->name, tg_stage(tg_find(m->g, r->name)), r->error, tolerance, r->ours, r->theirs);
+        coloured(false, "FAIL"), r->name, r->stage, r->error, tolerance, r->ours, r->theirs);
     tell_column(m, r);
     printf("\n\n");
 }

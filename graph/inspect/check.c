@@ -97,11 +97,7 @@ static bool feel_rounding(struct job *j) {
     enum { ROUNDS = 3 };
     uint64_t random = 1;
     for (int round = 0; round < ROUNDS; round++) {
-        tg__invalidate(j->twin);
-        for (tg_node a = tg_next(j->twin); !tg_is_nil(a); a = tg_next(j->twin)) {
-            if (tg_step(j->twin)) return false;
-            tg__nudge(j->of, j->twin, a.id, &random);
-        }
+        if (tg__run_nudged(j->of, j->twin, &random)) return false;
         double moved = 0;
         for (size_t i = 0; i < j->f.outputs; i++) moved += j->cotangent[i] * (tg_item(j->f.out, i) - j->base[i]);
         if (isfinite(moved)) j->f.rounding = fmax(j->f.rounding, fabs(moved));

@@ -63,7 +63,7 @@ static tg_status refuse(tg_node a, const tg_array *ours, const tg_array *other, 
     if (!tg__same_dims(&ours->shape, &other->shape))
         return tg__fail_run(g, TG_SHAPE, 0, "compare: %s is %s, but what it is compared with is %s", name,
                             tg__shape_text(&ours->shape, as, sizeof as), tg__shape_text(&other->shape, bs, sizeof bs));
-    if (other->dtype != TG_F32 && other->dtype != TG_F64 && other->dtype != TG_I32)
+    if (!tg__is_dtype(other->dtype))
         return tg__fail_run(g, TG_DTYPE, 0, "compare: %d is no dtype: TG_F32, TG_F64 and TG_I32 are",
                             (int)other->dtype);
     if (!other->data && tg_size(a))
@@ -75,7 +75,7 @@ tg_status tg_compare(tg_node a, tg_array other, double tolerance, const double *
     tg_graph *g = a.graph;
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
-    *result = (tg_difference){.name = other.name};
+    *result = (tg_difference){.name = other.name, .stage = tg_stage(a)};
     tg_array ours = {.dtype = tg_dtype_of(a), .shape = tg_dims(a), .data = tg_value(a)};
     tg_status status = refuse(a, &ours, &other, tolerance);
     if (status) return status;

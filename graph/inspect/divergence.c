@@ -66,6 +66,7 @@ static tg_status compare(tg_graph *g, const tg_array *others, const struct step 
         tg_status status =
             tg_compare(tg__handle(g, steps[i].node), others[steps[i].array], tolerance, floors[i].column, &rows[i]);
         if (status) return status;
+        rows[i].stage = tg__step_of(g, steps[i].row);
         if (rows[i].parts && *first == count) *first = i;
     }
     return TG_OK;

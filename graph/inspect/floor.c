@@ -36,12 +36,22 @@ static void raise(const tg_graph *twin, struct tg__floor *f) {
 }
 
 /* By a few units of the roundoff that the graph computes with. The twin's own value changes; nobody else reads it. */
-void tg__nudge(const tg_graph *g, tg_graph *twin, uint32_t id, uint64_t *random) {
+static void nudge(const tg_graph *g, tg_graph *twin, uint32_t id, uint64_t *random) {
     const struct tg__node *n = tg__node_of(g, id);
     if (n->dtype == TG_I32 || n->op->view) return;
     const double unit = n->dtype == TG_F32 ? 0x1p-24 : 0x1p-53;
     double *v = (double *)(uintptr_t)tg__value_of(twin, id)->data;
     for (size_t i = 0; i < n->shape->count; i++) v[i] += v[i] * unit * tg__random_uniform(random, -UNITS, UNITS);
+}
+
+tg_status tg__run_nudged(const tg_graph *g, tg_graph *twin, uint64_t *random) {
+    tg__invalidate(twin);
+    for (tg_node a = tg_next(twin); !tg_is_nil(a); a = tg_next(twin)) {
+        tg_status status = tg_step(twin);
+        if (status) return status;
+        nudge(g, twin, a.id, random);
+    }
+    return TG_OK;
 }
 
 static tg_status measure(tg_graph *g, tg_graph *twin, struct tg__floor *f, size_t count) {
@@ -50,11 +60,7 @@ static tg_status measure(tg_graph *g, tg_graph *twin, struct tg__floor *f, size_
     for (size_t i = 0; i < count && !status; i++)
         if (!open_floor(g, twin, &f[i])) return g->error.status;
     for (int round = 0; round < ROUNDS && !status; round++) {
-        tg__invalidate(twin);
-        for (tg_node a = tg_next(twin); !tg_is_nil(a) && !status; a = tg_next(twin)) {
-            status = tg_step(twin);
-            if (!status) tg__nudge(g, twin, a.id, &seed);
-        }
+        status = tg__run_nudged(g, twin, &seed);
         for (size_t i = 0; i < count && !status; i++) raise(twin, &f[i]);
     }
     return status;

@@ -29,6 +29,10 @@ void tg__grid_row(struct tg__grid *grid, tg__cells cells);
 void tg__grid_rule(const struct tg__grid *grid);
 void tg__number_cell(char *cell, double v);
 
+/* ------------------------------------------------------------------------------------------------------ steps.c */
+
+int tg__step_of(const tg_graph *g, uint32_t row); /* the stage that a name is shown at */
+
 /* ------------------------------------------------------------------------------------------------------ scale.c */
 
 /* The formula's outermost operation on absolute values, one double an element. false: no value, or no memory. */
@@ -48,7 +52,7 @@ struct tg__floor {
     size_t count, columns; /* of the node */
     double *base, *column; /* its value; the floor of each column */
 };
-void tg__nudge(const tg_graph *g, tg_graph *twin, uint32_t id, uint64_t *random); /* the twin's node, by g's roundoff */
+tg_status tg__run_nudged(const tg_graph *g, tg_graph *twin, uint64_t *random); /* every result off by g's roundoff */
 tg_status tg__floors(tg_graph *g, struct tg__floor *floors, size_t count);
 void tg__floors_free(tg_graph *g, struct tg__floor *floors, size_t count);
 

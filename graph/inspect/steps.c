@@ -55,7 +55,7 @@ static uint32_t scope_of(const tg_graph *g, uint32_t row) {
 }
 
 /* A term that comes in from another scope is where this scope's backward begins: it has its target's stage. */
-static int stage_of(const tg_graph *g, uint32_t row) {
+int tg__step_of(const tg_graph *g, uint32_t row) {
     const struct tg__site *sent = tg__site_of(g, tg__name_site(g, row));
     uint32_t of = tg__name_of(g, row);
     return of && sent->scope != site_of(g, of)->scope ? site_of(g, of)->stage : sent->stage;
@@ -70,7 +70,7 @@ static void forward(struct tg__grid *grid, tg_graph *g, const struct tg__sweep *
     for (uint32_t row = 1; row < s->first_name; row++) {
         uint32_t node = tg__name_owner(g, row);
         if (tg__adjoint_of(s, node) && !tg__is_leaf(tg__node_of(g, node)) && wanted(g, row, scope))
-            put(grid, g, row, stage_of(g, row));
+            put(grid, g, row, tg__step_of(g, row));
     }
 }
 
@@ -78,10 +78,10 @@ static void forward(struct tg__grid *grid, tg_graph *g, const struct tg__sweep *
 static void backward_scope(struct tg__grid *grid, const tg_graph *g, const struct tg__sweep *s, uint32_t scope) {
     int newest = 0;
     for (uint32_t row = s->first_name; row < s->last_name; row++)
-        if (scope_of(g, row) == scope && stage_of(g, row) > newest) newest = stage_of(g, row);
+        if (scope_of(g, row) == scope && tg__step_of(g, row) > newest) newest = tg__step_of(g, row);
     for (int stage = newest; stage >= 0; stage--)
         for (uint32_t row = s->first_name; row < s->last_name; row++)
-            if (scope_of(g, row) == scope && stage_of(g, row) == stage) put(grid, g, row, stage);
+            if (scope_of(g, row) == scope && tg__step_of(g, row) == stage) put(grid, g, row, stage);
 }
 
 /* Scopes in the order in which the sweep came upon them. */

@@ -81,21 +81,13 @@ tg_graph *tg__twin_new(tg_graph *g, const uint32_t *wanted, size_t count, const 
     return NULL;
 }
 
-/* A run stops at the node that failed, and its message starts with that node. */
+/* What failed at a node of the twin failed at the same node of g. */
 static void hand_over(const tg_graph *twin, tg_graph *g, const char *who) {
     const struct tg__error *e = &twin->error;
-    char start[160], name[80];
-    if (e->running && twin->stale < twin->nodes.length && twin->stale < g->nodes.length) {
-        const char *op = tg__node_of(twin, twin->stale)->op->name;
-        int n = tg__fact_of(twin, twin->stale)->name
-                    ? snprintf(start, sizeof start, "%s %s: ", op, tg__quote(twin, twin->stale, name, sizeof name))
-                    : snprintf(start, sizeof start, "%s #%u: ", op, twin->stale);
-        if (n > 0 && (size_t)n < sizeof start && strncmp(e->text, start, (size_t)n) == 0) {
-            tg__fail_run(g, e->status, twin->stale, "%s", e->text + n);
-            return;
-        }
-    }
-    tg__fail_run(g, e->status, 0, "%s: %s", who, e->text);
+    if (e->node)
+        tg__fail_run(g, e->status, e->node, "%s", e->text + e->body);
+    else
+        tg__fail_run(g, e->status, 0, "%s: %s", who, e->text);
 }
 
 tg_status tg__twin_free(tg_graph *twin, tg_graph *g, const char *who) {
