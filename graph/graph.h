@@ -124,6 +124,8 @@ struct tg__call {
     void *out;
 };
 
+struct tg__emit; /* compile/emit.h */
+
 typedef void tg__loop(void *out, const void *const *in, const size_t *step, size_t count);
 
 struct tg_op {
@@ -131,11 +133,16 @@ struct tg_op {
     const char *formula;   /* "z = x*y": x y w are the operands; the words axes, shape, order, dtype and number stand
                               for the attributes of a node */
     const char *gradient;  /* the vjp as text, for tables */
+    const char *symbol;    /* in a drawing: "×", "Σ", "√" */
+    const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)" */
+    const char *tex;       /* the same typeset, in the LaTeX that export/mathml.c reads: "\\sqrt{x}" */
+    const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
     const char *code;      /* the kernel's own C expression in a b c; NULL: not elementwise */
     int operands;
     bool view;             /* the value is the operand's memory */
     bool (*shape)(struct tg__rule *r);
     tg_status (*run)(struct tg__call *c);
+    void (*emit)(struct tg__emit *e); /* writes the kernel as C; NULL: code says it all */
     tg__loop *loop[2];     /* elementwise: one row, f32 and f64 */
     tg_node (*vjp)(tg_node z, tg_node g, int slot); /* nil without an error: no gradient for this operand */
     const struct tg_op *magnitude; /* the operation on absolute values that bounds its rounding; NULL: |z| itself */
@@ -269,6 +276,7 @@ void tg__clear_run(tg_graph *g);
 static inline bool tg__is_broken(const tg_graph *g) { return g->error.status && !g->error.running; } /* in building */
 const char *tg__quote(const tg_graph *g, uint32_t id, char *text, size_t room); /* 'xhat', or #12 (sum) */
 const char *tg__clean(const char *name, char *text, size_t room); /* nothing in it that a terminal obeys */
+size_t tg__printable(const char *s); /* length of the character at s; 0: ill-formed, a control, or without width */
 const char *tg__base(const char *path);
 
 /* ----------------------------------------------------------------------------------------------------- shape.c */

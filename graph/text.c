@@ -22,6 +22,8 @@ static size_t printable(const unsigned char *s) {
     return overlong || surrogate || beyond || control || (n == 3 && invisible(s)) ? 0 : n;
 }
 
+size_t tg__printable(const char *s) { return printable((const unsigned char *)s); }
+
 const char *tg__clean(const char *name, char *text, size_t room) {
     const unsigned char *s = (const unsigned char *)(name ? name : "");
     size_t used = 0, dots = sizeof "...";

@@ -10,7 +10,7 @@
  *     tg_graph_free(g);
  *
  * Contents, in the order of need: types, graph, leaves, names, operators, composites, backward, run, read, errors,
- * people (tables, checks, comparisons), files, undo, log, memory.
+ * people (tables, checks, comparisons, mistakes on purpose), pictures and texts, files, undo, log, memory.
  *
  * Rules that hold everywhere
  *   ownership  The graph owns everything. Names and data are copied in; a returned pointer is borrowed until the
@@ -267,6 +267,15 @@ TG_API tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) T
 TG_API void tg_print(tg_graph *g, FILE *file);                                     /* the tape as a table */
 TG_API void tg_print_part(tg_graph *g, FILE *file, uint32_t first, uint32_t count);
 
+/* The same with one line for each outermost scope in place of its nodes, but for the scope `open` ("bn1/"; NULL: none)
+ * and those around it. */
+TG_API void tg_print_folded(tg_graph *g, FILE *file, const char *open);
+
+/* How tables look there. Colour: on a terminal, unless NO_COLOR is set or TERM is "dumb"; FORCE_COLOR has it anyway.
+ * Unicode: where the codeset of the user's locale (LC_ALL, LC_CTYPE, LANG) is UTF-8, else ASCII. */
+TG_API bool tg_has_colour(FILE *file);
+TG_API bool tg_has_unicode(void);
+
 /* Named nodes that the sweep passed, forward in the order of the tape, and then the sweep's names backward by stage,
  * n…0, each with its formula and a summary of its value. scope: "" for what was written in none, "bn1/" for one of
  * them, NULL for all. */
@@ -274,11 +283,26 @@ TG_API void tg_print_steps(tg_grads d, const char *scope, FILE *file);
 TG_API void tg_print_ledger(tg_grads d, tg_node a, FILE *file); /* each term: sender, path, share of the whole */
 TG_API void tg_print_operators(FILE *file);                     /* the table of operators, Markdown */
 
+/* One node in full: where it was written, operands, consumers, formula, local derivative, value, and from every sweep
+ * that reached it the gradient and the ledger, each path unfolded. */
+TG_API void tg_explain(tg_node a, FILE *file);
+
+/* The stepper: what happened at moment k of the log (tg_moments), as far as it is a step of sweep d: an operator's value
+ * was computed, from what; or a term was delivered, upstream gradient and local derivative, what it is added to, and
+ * which consumers are still pending. false, and nothing printed: the moment is none of these. */
+TG_API bool tg_print_moment(tg_grads d, size_t k, FILE *file);
+
+/* Why topological order: the sweep once more on a copy, visiting nodes as naive recursion does (depth first, each once,
+ * as soon as it is reached). Names every node that was read before all its terms had arrived, who was missing, and the
+ * wrong gradients of the leaves beside the right ones. */
+TG_API TG_CHECK tg_status tg_print_wrong_order(tg_grads d, FILE *file);
+
 /* The formula of a node in the names of its operands, unnamed ones written out. Returns the length it needs. */
 TG_API size_t tg_formula(tg_node a, char *text, size_t room);
 
-/* The first node in tape order with a NaN or an infinity. text (may be NULL) tells how it came about: operator,
- * place, index of the element, ranges of the operands. nil: all computed values are finite. */
+/* The first node in tape order with a NaN or an infinity. text (may be NULL) tells how it came about: forward or
+ * backward, operator, place, index of the element, the operands' values there and their ranges. nil: all computed values
+ * are finite. tg_save_leaves writes what is needed to see it again. */
 TG_API tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room);
 
 /* Comparison of a node's value with an array of the same shape and any dtype, one column (last axis) at a time: largest
@@ -345,6 +369,7 @@ typedef struct tg_check_options {
     size_t limit;            /* elements to look at in a leaf, spread over its columns; 0: all */
     uint64_t seed;           /* of the random cotangent */
     const double *cotangent; /* of out's size; NULL: random, ±0.5 to ±1.5, from seed; 1 where out is a single number */
+    tg_grads sweep;          /* of out, whose mistakes (tg_mutate) are repeated before it is checked; nil: none */
     void (*progress)(void *user, size_t done, size_t total); /* elements, every so often; may be NULL */
     void *user;
 } tg_check_options;
@@ -354,6 +379,50 @@ typedef struct tg_check_options {
 TG_API TG_CHECK tg_status tg_check_gradient(tg_node out, const tg_check_options *options, tg_check *checks, size_t room,
                                             size_t *count);
 TG_API const char *tg_verdict_name(tg_verdict v);
+
+/* A wrong backward on purpose: sweep d once more, with the term that `sender` sends to its operand `slot` not delivered,
+ * negated, or multiplied by `factor` (a node that broadcasts to the term; for TG_SCALE only). A mutant of a mutant makes
+ * both mistakes. An edge over which nothing is sent is an error. */
+typedef enum tg_mutation { TG_DROP, TG_FLIP, TG_SCALE } tg_mutation;
+TG_API tg_grads tg_mutate(tg_grads d, tg_node sender, int slot, tg_mutation kind, tg_node factor);
+
+/* ----------------------------------------------------------------------------------------------- pictures and texts
+ * Files for people and for other tools, replaced whole or not at all. d: the sweep whose gradients are shown; nil
+ * ((tg_grads){g, 0, 0}): none. The same tape gives the same bytes. Whatever a name contains, it stays text. */
+
+typedef struct tg_draw_options {
+    bool bare;        /* no values and no gradients */
+    bool whole;       /* all of the tape, adjoint nodes too; otherwise what the sweep's output depends on */
+    bool folded;      /* scopes as one box each */
+} tg_draw_options;
+TG_API TG_CHECK tg_status tg_write_dot(tg_graph *g, tg_grads d, const char *path, const tg_draw_options *options);
+TG_API TG_CHECK tg_status tg_write_svg(tg_graph *g, tg_grads d, const char *path, const tg_draw_options *options);
+
+/* The explorer: one HTML file, no network. What it shows beside the tape comes from these; all may be 0. */
+typedef struct tg_page_options {
+    const char *title;
+    tg_node out;          /* of the code tabs, as in tg_write_numpy; nil: the sweep's output */
+    const char *function; /* its name there; NULL: "network" */
+    const tg_check *checks; /* verdicts of the gradient check */
+    size_t check_count;
+    const tg_difference *differences; /* from tg_diverge, beside what, and the tolerance */
+    size_t difference_count;
+    const char *beside;
+    double tolerance;
+} tg_page_options;
+TG_API TG_CHECK tg_status tg_write_html(tg_graph *g, tg_grads d, const char *path, const tg_page_options *options);
+
+/* The whole tape, its values and its log. The schema stands at the head of graph/export/json.c. */
+TG_API TG_CHECK tg_status tg_write_json(tg_graph *g, const char *path);
+
+/* `function`_forward, from the leaves to `out`, and `function`_backward, from the cotangent of out (an argument) to the
+ * gradients of the leaves, in the tape's names with a comment for each step. out: a node that d passed; nil: d's output.
+ * What the backward needs besides, from the rest of the tape, becomes an argument. LaTeX: an aligned derivation. C: C99
+ * without dependencies but libm, one loop a node, the same bits as tg_run (exp and log: within 4 units in the last
+ * place). */
+TG_API TG_CHECK tg_status tg_write_numpy(tg_grads d, tg_node out, const char *function, const char *path);
+TG_API TG_CHECK tg_status tg_write_latex(tg_grads d, tg_node out, const char *function, const char *path);
+TG_API TG_CHECK tg_status tg_write_c(tg_grads d, tg_node out, const char *function, const char *path);
 
 /* ------------------------------------------------------------------------------------------------------- files
  * Errors go to the graph, name the file and the place in it; data read belongs to the graph. */
@@ -366,6 +435,17 @@ TG_API TG_CHECK tg_status tg_read_npy(tg_graph *g, const char *path, tg_array *a
 /* Writes under a temporary name and renames: never a half-written file under `path`. */
 TG_API TG_CHECK tg_status tg_write_npy(tg_graph *g, const char *path, tg_dtype dtype, tg_shape shape, const void *data);
 TG_API TG_CHECK tg_status tg_save(tg_node a, const char *path);
+
+/* .npz, several arrays in one file, stored or compressed; what numpy.savez and savez_compressed write, and what
+ * numpy.load reads. Expansion is bounded by what the arrays' own headers promise. Names are the keys, without ".npy". */
+TG_API TG_CHECK tg_status tg_read_npz(tg_graph *g, const char *path, const tg_array **arrays, size_t *count);
+TG_API TG_CHECK tg_status tg_write_npz(tg_graph *g, const char *path, const tg_array *arrays, size_t count);
+
+/* Replay: every input and param leaf that has a value, by name (without one: by number), and back into the leaves of a
+ * tape that was built alike. Loading sets nothing unless names, shapes and dtypes all fit; the message lists what does
+ * not. */
+TG_API TG_CHECK tg_status tg_save_leaves(tg_graph *g, const char *path);
+TG_API TG_CHECK tg_status tg_load_leaves(tg_graph *g, const char *path);
 
 /* A rectangular table of numbers, comma-separated, with an optional header line of column names. */
 typedef struct tg_table {

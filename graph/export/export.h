@@ -1,0 +1,80 @@
+/* Text for other tools. A writer puts its text on a sheet and does not care where that leads; nothing of the user's
+ * reaches one unescaped. */
+#ifndef TG_EXPORT_H
+#define TG_EXPORT_H
+
+#include "inspect.h"
+#include "io.h"
+
+/* ----------------------------------------------------------------------------------------------------- sheet.c */
+
+struct tg__sheet {
+    void (*put)(struct tg__sheet *s, const char *text, size_t length);
+    void *to;
+};
+
+struct tg__sheet tg__sheet_file(FILE *file);
+struct tg__sheet tg__sheet_writer(struct tg__writer *w);
+struct tg__sheet tg__sheet_html(struct tg__sheet *inner); /* & < > " ' become entities on their way to inner */
+
+void tg__put(struct tg__sheet *s, const char *text);
+void tg__put_n(struct tg__sheet *s, const char *text, size_t length);
+void tg__putf(struct tg__sheet *s, const char *format, ...) TG_FORMAT_(2, 3); /* numbers and short words: 512 bytes */
+
+/* What every tg_write_… does: opens the file, lets `write` fill it, commits. A false from `write` (which has recorded
+ * why) or a full disk leaves no file. Clears an earlier run error. */
+tg_status tg__write_sheet(tg_graph *g, const char *path, bool (*write)(struct tg__sheet *s, void *user), void *user);
+
+/* ---------------------------------------------------------------------------------------------------- escape.c
+ * A name on its way into a language: first what tg__clean does (well-formed, printable, cut to `most` bytes, 0: whole),
+ * then that language's own. Quotes around it are the caller's. */
+
+void tg__put_html(struct tg__sheet *s, const char *text, size_t most);
+void tg__put_json(struct tg__sheet *s, const char *text, size_t most); /* also safe inside <script>; not cleaned: every
+                                                                          byte comes back, ill-formed UTF-8 as U+FFFD */
+void tg__put_comment(struct tg__sheet *s, const char *text, size_t most); /* C or Python: no line break, no comment end,
+                                                                             no trigraph, no backslash at the end */
+void tg__put_json_number(struct tg__sheet *s, double v); /* shortest that comes back the same; "nan" "inf" "-inf" quoted */
+
+/* ------------------------------------------------------------------------------------------------------ part.c
+ * What a pair of functions, forward and backward, is made of: everything that `out` depends on, and everything that
+ * leads from the cotangent of out to the gradients of its leaves. */
+
+enum tg__role {
+    TG__ABSENT,
+    TG__ARGUMENT,  /* a leaf that forward is given; scalar constants are FORWARD */
+    TG__FORWARD,   /* computed, or a constant, in forward */
+    TG__COTANGENT, /* the adjoint of out, which backward is given */
+    TG__EXTRA,     /* what backward needs besides and is given */
+    TG__BACKWARD   /* computed in backward */
+};
+
+struct tg__part {
+    tg_graph *graph;
+    tg_grads sweep;
+    uint32_t out, last;    /* last: roles and identifiers go up to here */
+    unsigned char *role;   /* by node */
+    uint32_t *ident;       /* by node: where its identifier begins in text */
+    char *text;
+    const char *function;  /* an identifier */
+    size_t bytes, text_bytes, function_bytes;
+};
+
+bool tg__part_new(struct tg__part *p, tg_grads d, tg_node out, const char *function, const char *who);
+void tg__part_free(struct tg__part *p);
+
+/* Valid in C and in Python, reserved in neither, no two alike: head/xw is head_xw, a nameless #12 is t12. */
+const char *tg__ident(const struct tg__part *p, uint32_t id);
+/* The gradient node of an argument; 0 where the sweep did not reach it. */
+uint32_t tg__part_gradient(const struct tg__part *p, uint32_t argument);
+
+/* --------------------------------------------------------------------------- numpy.c latex.c mathml.c json.c emit.c */
+
+bool tg__numpy(struct tg__sheet *s, const struct tg__part *p);
+bool tg__latex(struct tg__sheet *s, const struct tg__part *p);
+void tg__mathml(struct tg__sheet *s, tg_node a);                    /* <math>: name = formula */
+void tg__mathml_gradient(struct tg__sheet *s, tg_grads d, tg_node sender, int slot); /* <math>: what it sends there */
+bool tg__json(struct tg__sheet *s, tg_graph *g);
+bool tg__c(struct tg__sheet *s, const struct tg__part *p);          /* compile/emit.c */
+
+#endif
