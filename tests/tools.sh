@@ -12,6 +12,9 @@ ninja       ninja-build       ninja-build         ninja      make          ninja
 pkg-config  pkg-config        pkgconf-pkg-config  pkgconf    pkgconf       pkgconf
 uthash      uthash-dev        uthash-devel        uthash     uthash-dev    uthash
 criterion   libcriterion-dev  -                   criterion  -             criterion
+numpy       python3-numpy     python3-numpy       python-numpy  py3-numpy  numpy
+dot         graphviz          graphviz            graphviz   graphviz      graphviz
+browser     chromium,chromium-driver  chromium,chromedriver  chromium  chromium,chromium-chromedriver  -
 '
 
 say() {
@@ -29,6 +32,8 @@ has() {
     ninja) command -v ninja || command -v make ;;
     uthash) has_header uthash.h ;;
     criterion) pkg-config --exists criterion ;;
+    numpy) for python in /usr/bin/python3 python3; do "$python" -c 'import numpy' && return; done; false ;;
+    browser) command -v chromedriver && { command -v chromium || command -v google-chrome; } ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }

@@ -88,7 +88,7 @@ static void tell_ignored(const char *folder) {
     if (dir) closedir(dir);
 }
 
-bool report_against(const struct model *m, const char *folder, bool quiet, bool *agrees) {
+bool report_against(const struct model *m, const char *folder, bool quiet, struct findings *f) {
     enum { MOST = (sizeof forward_names + sizeof backward_names) / sizeof(char *) };
     tg_array a[MOST];
     tg_difference rows[MOST];
@@ -99,8 +99,9 @@ bool report_against(const struct model *m, const char *folder, bool quiet, bool 
     for (size_t i = 0; i < count; i++)
         if (a[i].dtype == TG_F32) tolerance = tolerance_of(TG_F32);
     if (tg_diverge(m->g, a, count, tolerance, rows, &first)) return complain("%s", tg_message(m->g));
-    *agrees = first == count;
-    if (!quiet || !*agrees) printf("The staged tape beside %s\n", folder);
+    const bool agrees = first == count;
+    f->agree &= agrees;
+    if (!quiet || !agrees) printf("The staged tape beside %s\n", folder);
     tell_rows(m, rows, count, tolerance, quiet);
     return true;
 }

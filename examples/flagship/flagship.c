@@ -101,21 +101,23 @@ static void introduce(const struct options *o, const struct model *m, const stru
 
 /* Everything there is to see and to check: 0, 1 or 2. */
 static int present(const struct options *o, const struct model *m, const struct data *d) {
-    bool fused = true, checked = true, proved = true, same = true;
+    struct findings f = {.agree = true, .proved = true};
     if (!o->quiet) {
         introduce(o, m, d);
         report_steps(m);
     }
     if (o->dump && !dump(m, o->dump)) return 2;
-    if (!report_fused(m, o->quiet, &fused) || !report_check(m, o->quiet, &checked, &proved)) return 2;
-    if (o->against && !report_against(m, o->against, o->quiet, &same)) return 2;
-    char why[600];
-    bool finite = tg_is_nil(tg_first_nonfinite(m->g, why, sizeof why));
+    if (!report_fused(m, o->quiet, &f) || !report_check(m, o->quiet, &f)) return 2;
+    if (o->against && !report_against(m, o->against, o->quiet, &f)) return 2;
+    char why[1200];
+    const bool finite = tg_is_nil(tg_first_nonfinite(m->g, why, sizeof why));
     if (!finite) printf("The first that is not finite: %s\n", why);
-    bool all = fused && checked && same && finite;
-    printf("%s\n", !all     ? "They do not agree."
-                   : proved ? "All agree."
-                            : "Nothing disagrees, but not everything is proved.");
+    const bool all = f.agree && finite;
+    printf("%s\n", !all       ? "They do not agree."
+                   : f.proved ? "All agree."
+                              : "Nothing disagrees, but not everything is proved.");
+    if (o->html && !write_page(m, o->html, &f)) return 2;
+    if (o->html && !o->quiet) printf("\nTo see it all, open %s in a browser.\n", o->html);
     return all ? 0 : 1;
 }
 

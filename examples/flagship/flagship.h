@@ -5,7 +5,7 @@
 #include "tapegrad.h"
 
 struct options {
-    const char *x, *labels, *label_column, *gamma, *beta, *dout, *dump, *against;
+    const char *x, *labels, *label_column, *gamma, *beta, *dout, *dump, *against, *html;
     double eps;
     tg_dtype dtype;
     bool quiet;
@@ -34,13 +34,22 @@ struct model {
     double eps;
 };
 
+/* What the comparisons found: for the verdict, and for the page. */
+struct findings {
+    tg_difference fused[8];
+    tg_check checks[8];
+    size_t differences, checked;
+    bool agree, proved; /* nothing disagrees; nothing was too noisy to tell */
+};
+
 void report_steps(const struct model *m);
 
-/* Each says on stdout what it found (unless quiet) and whether all agrees; false: it could not look, and said why. */
-bool report_fused(const struct model *m, bool quiet, bool *agrees);
-bool report_check(const struct model *m, bool quiet, bool *agrees, bool *proved);
-bool report_against(const struct model *m, const char *folder, bool quiet, bool *agrees);
+/* Each says on stdout what it found (unless quiet) and adds it to f; false: it could not look, and said why. */
+bool report_fused(const struct model *m, bool quiet, struct findings *f);
+bool report_check(const struct model *m, bool quiet, struct findings *f);
+bool report_against(const struct model *m, const char *folder, bool quiet, struct findings *f);
 bool dump(const struct model *m, const char *folder);
+bool write_page(const struct model *m, const char *path, const struct findings *f);
 
 double tolerance_of(tg_dtype dtype);
 void tell_rows(const struct model *m, const tg_difference *rows, size_t count, double tolerance, bool quiet);

@@ -9,7 +9,7 @@
 static const char usage[] =
     "usage: batchnorm [--x FILE.npy|FILE.csv] [--label-column NAME|INDEX] [--labels FILE.npy] [--gamma FILE.npy]\n"
     "                 [--beta FILE.npy] [--dout FILE.npy] [--eps E] [--dtype f32|f64] [--dump DIR] [--against DIR]\n"
-    "                 [--quiet]\n"
+    "                 [--html FILE] [--quiet]\n"
     "\n"
     "Batch normalization out of seven primitives, its backward written by the engine, step by step; compared with a\n"
     "handwritten fused kernel and checked against finite differences. Without options: the wine data, a linear layer\n"
@@ -24,6 +24,7 @@ static const char usage[] =
     "  --dtype         of the computation (default f64)\n"
     "  --dump          writes every named node as DIR/NAME.npy\n"
     "  --against       compares with the arrays DIR/NAME.npy and names the first step that parts\n"
+    "  --html          writes the explorer, a page to open in a browser\n"
     "  --quiet         only the verdict\n"
     "\n"
     "Exit code: 0 nothing disagrees, 1 something parts or is not finite, 2 bad input.\n";
@@ -61,9 +62,9 @@ int read_options(int argc, char **argv, struct options *o) {
     *o = (struct options){.eps = 1e-5, .dtype = TG_F64};
     const struct {
         const char *name, **to;
-    } texts[] = {{"--x", &o->x},         {"--labels", &o->labels},  {"--label-column", &o->label_column},
-                 {"--gamma", &o->gamma}, {"--beta", &o->beta},      {"--dout", &o->dout},
-                 {"--dump", &o->dump},   {"--against", &o->against}};
+    } texts[] = {{"--x", &o->x},         {"--labels", &o->labels},   {"--label-column", &o->label_column},
+                 {"--gamma", &o->gamma}, {"--beta", &o->beta},       {"--dout", &o->dout},
+                 {"--dump", &o->dump},   {"--against", &o->against}, {"--html", &o->html}};
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(name, "--help") == 0) {

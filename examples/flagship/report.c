@@ -61,7 +61,7 @@ void tell_rows(const struct model *m, const tg_difference *rows, size_t count, d
     printf("\n\n");
 }
 
-enum { FUSED = 8 };
+enum { FUSED = sizeof((struct findings *)0)->fused / sizeof(tg_difference) };
 
 /* The handwritten kernel on the same data. */
 static void run_fused(const struct model *m, tg_array *a) {
@@ -81,11 +81,10 @@ static void run_fused(const struct model *m, tg_array *a) {
     }
 }
 
-bool report_fused(const struct model *m, bool quiet, bool *agrees) {
+bool report_fused(const struct model *m, bool quiet, struct findings *f) {
     static const char *const names[FUSED] = {"mu", "var", "ivar", "xhat", "out", "dbeta", "dgamma", "dx"};
     const double tolerance = tolerance_of(tg_dtype_of(m->x));
     tg_array a[FUSED];
-    tg_difference rows[FUSED];
     size_t first = 0;
     bool room = true;
     for (int i = 0; i < FUSED; i++) {
@@ -94,11 +93,12 @@ bool report_fused(const struct model *m, bool quiet, bool *agrees) {
         room &= a[i].data != NULL;
     }
     if (room) run_fused(m, a);
-    bool laid = room && tg_diverge(m->g, a, FUSED, tolerance, rows, &first) == TG_OK;
-    *agrees = laid && first == FUSED;
+    bool laid = room && tg_diverge(m->g, a, FUSED, tolerance, f->fused, &first) == TG_OK;
+    f->agree &= first == FUSED;
     if (laid) {
-        if (!quiet || !*agrees) printf("The staged tape beside the handwritten fused kernel\n");
-        tell_rows(m, rows, FUSED, tolerance, quiet);
+        f->differences = FUSED;
+        if (!quiet || first < FUSED) printf("The staged tape beside the handwritten fused kernel\n");
+        tell_rows(m, f->fused, FUSED, tolerance, quiet);
     }
     for (int i = 0; i < FUSED; i++) free((void *)(uintptr_t)a[i].data);
     return laid || complain("%s", room ? tg_message(m->g) : "out of memory");
@@ -114,36 +114,50 @@ static void progress(void *user, size_t done, size_t total) {
         fprintf(stderr, "\r%21s\r", "");
 }
 
-bool report_check(const struct model *m, bool quiet, bool *agrees, bool *proved) {
-    enum { LEAVES = 8 };
-    tg_check checks[LEAVES];
-    size_t count;
+static void tell_check(const tg_check *c, bool passed) {
+    printf("%-9s %-7s %9.2g", tg_name(c->leaf), coloured(passed, tg_verdict_name(c->verdict)), c->error);
+    if (c->checked < tg_size(c->leaf)) printf("  %zu of %zu elements", c->checked, tg_size(c->leaf));
+    if (!passed) printf("  element %zu: ours %.17g, numeric %.17g", c->index, c->ours, c->numeric);
+    printf("\n");
+}
+
+bool report_check(const struct model *m, bool quiet, struct findings *f) {
+    const size_t room = sizeof f->checks / sizeof *f->checks;
     const double tolerance = 1e-8;
     const double work = 2e8; /* elements looked at times elements of x: some ten seconds */
     tg_check_options options = {.tolerance = tolerance, .seed = 1, .limit = (size_t)(work / (double)tg_size(m->x)) + 1};
     if (isatty(STDERR_FILENO) && !quiet) options.progress = progress;
     tg_node out = tg_is_nil(m->loss) ? m->out : m->loss;
-    if (tg_check_gradient(out, &options, checks, LEAVES, &count)) return complain("%s", tg_message(m->g));
+    if (tg_check_gradient(out, &options, f->checks, room, &f->checked)) return complain("%s", tg_message(m->g));
+    if (f->checked > room) f->checked = room;
     if (!quiet) {
         printf("Gradient check of %s: fourth-order differences in f64, random cotangent, tolerance %g\n", tg_name(out),
                tolerance);
         printf("leaf      verdict     error\n───────────────────────────\n");
     }
-    *agrees = true;
-    for (size_t i = 0; i < count && i < LEAVES; i++) {
+    for (size_t i = 0; i < f->checked; i++) {
+        const tg_check *c = &f->checks[i];
         /* vacuous: both are 0 up to noise, as dx is in truth for a batch of one */
-        bool passed = checks[i].verdict == TG_PASS || checks[i].verdict == TG_VACUOUS;
-        *agrees &= checks[i].verdict != TG_FAIL;
-        *proved &= passed;
-        if (quiet && passed) continue;
-        printf("%-9s %-7s %9.2g", tg_name(checks[i].leaf), coloured(passed, tg_verdict_name(checks[i].verdict)),
-               checks[i].error);
-        if (checks[i].checked < tg_size(checks[i].leaf))
-            printf("  %zu of %zu elements", checks[i].checked, tg_size(checks[i].leaf));
-        if (!passed)
-            printf("  element %zu: ours %.17g, numeric %.17g", checks[i].index, checks[i].ours, checks[i].numeric);
-        printf("\n");
+        const bool passed = c->verdict == TG_PASS || c->verdict == TG_VACUOUS;
+        f->agree &= c->verdict != TG_FAIL;
+        f->proved &= passed;
+        if (!quiet || !passed) tell_check(c, passed);
     }
     if (!quiet) printf("\n");
     return true;
+}
+
+/* -------------------------------------------------------------------------------------------------------- the page */
+
+bool write_page(const struct model *m, const char *path, const struct findings *f) {
+    const tg_page_options options = {.title = "Batch normalization",
+                                     .out = m->out,
+                                     .function = "batchnorm",
+                                     .checks = f->checks,
+                                     .check_count = f->checked,
+                                     .differences = f->fused,
+                                     .difference_count = f->differences,
+                                     .beside = "the handwritten fused kernel",
+                                     .tolerance = tolerance_of(tg_dtype_of(m->x))};
+    return tg_write_html(m->g, m->d, path, &options) == TG_OK || complain("%s", tg_message(m->g));
 }
