@@ -94,12 +94,12 @@ static void list(struct job *j, tg_grads d) {
     }
 }
 
-/* How far f moves when every result on the way to it moves by a unit of roundoff. */
+/* How far f moves when every result on the way to it moves by a unit of roundoff: the twin's, for it does the work. */
 static bool feel_rounding(struct job *j) {
     enum { ROUNDS = 3 };
     uint64_t random = 1;
     for (int round = 0; round < ROUNDS; round++) {
-        if (tg__run_nudged(j->of, j->twin, &random)) return false;
+        if (tg__run_nudged(j->twin, j->twin, &random)) return false;
         double moved = 0;
         for (size_t i = 0; i < j->f.outputs; i++) moved += j->cotangent[i] * (tg_item(j->f.out, i) - j->base[i]);
         if (isfinite(moved)) j->f.rounding = fmax(j->f.rounding, fabs(moved));

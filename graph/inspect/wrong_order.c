@@ -112,8 +112,12 @@ static bool compare_leaves(struct walk *w, uint32_t out, struct leaf *leaf) {
 static void name_cell(const struct walk *w, uint32_t id, char *cell, size_t room) {
     const tg_node a = tg__handle(w->g, id);
     char formula[160];
-    if (!tg_name(a)[0]) tg_formula(a, formula, sizeof formula);
-    tg__clean(tg_name(a)[0] ? tg_name(a) : formula, cell, room);
+    if (tg_name(a)[0])
+        tg__clean(tg_name(a), cell, room);
+    else if (tg__is_leaf(tg__node_of(w->g, id)))
+        tg__quote(w->g, id, cell, room);
+    else
+        tg_formula(a, formula, sizeof formula), tg__clean(formula, cell, room);
 }
 
 /* Whose terms came too late, and when. */
@@ -187,16 +191,16 @@ static void conclude(const struct walk *w, const struct leaf *leaf, size_t count
     size_t wrong = 0;
     for (size_t i = 0; i < count; i++) wrong += leaf[i].d.parts;
     if (!w->early)
-        fprintf(file, "Here depth first happens to be right: every node had all its terms when it was read. From the "
-                      "newest to the\noldest, as the tape goes, that is so on every tape.\n");
+        fprintf(file, "Here depth first happens to be right: every node had all its terms when it was read.\n"
+                      "From the newest to the oldest, as the tape goes, that is so on every tape.\n");
     else if (!wrong)
-        fprintf(file, "Nothing at a leaf is wrong, though %u of %u nodes were read too early: what came late was 0.\n",
-                w->early, w->visits);
+        fprintf(file, "No leaf is wrong, though %u of %u nodes were read too early: what came late was 0.\n", w->early,
+                w->visits);
     else
         fprintf(file,
-                "Why topological order? A node may pass on its gradient only when the last term has arrived: %u "
-                "of %u were read\ntoo early, and %zu of %zu leaves are wrong. From the newest to the oldest, as "
-                "the tape goes, all senders come first.\n",
+                "Why topological order? A node must not pass its gradient on before the last term has arrived.\n"
+                "Depth first read %u of %u nodes too early, and %zu of %zu leaves came out wrong. From the newest\n"
+                "to the oldest, as the tape goes, whoever sends to a node comes before it.\n",
                 w->early, w->visits, wrong, count);
 }
 
