@@ -6,8 +6,7 @@
 
 struct job {
     tg_graph *of, *twin;
-    const struct tg__bend *bend; /* the mistakes to repeat */
-    uint32_t bends;
+    struct tg__sweep bent; /* a sweep of out: its mistakes are repeated */
     tg_check_options options;
     tg_check *checks;
     size_t leaves, room; /* found, and room in checks */
@@ -113,7 +112,7 @@ static bool sweep(struct job *j) {
     const uint32_t last = j->f.out.id;
     const tg_mark mark = tg_mark_now(j->twin);
     const tg_node seed = tg_const(j->twin, TG_F64, tg_dims(j->f.out), j->cotangent);
-    const tg_grads d = tg__backward(j->f.out, seed, j->bend, j->bends);
+    const tg_grads d = tg__backward(j->f.out, seed, j->bent.bend, j->bent.bends);
     if (j->twin->error.status || tg_run(j->twin)) return false;
     list(j, d);
     copy(j->base, j->f.out);
@@ -192,10 +191,9 @@ static bool check_leaves(struct job *j) {
 
 static tg_status run(struct job *j, tg_node out) {
     const struct tg__sweep *s = tg__sweep_get(j->options.sweep);
-    j->twin = s ? tg__twin_of_sweep(j->of, s, 0, "check_gradient") : tg__twin_new(j->of, &out.id, 1, "check_gradient");
+    j->bent = s ? *s : (struct tg__sweep){.out = out.id};
+    j->twin = tg__twin_of_sweep(j->of, &j->bent, 0, "check_gradient");
     if (!j->twin) return j->of->error.status;
-    j->bend = s ? s->bend : NULL;
-    j->bends = s ? s->bends : 0;
     j->f.out = tg__handle(j->twin, out.id);
     j->f.outputs = tg_size(out);
     if (make_room(j)) {
@@ -214,11 +212,10 @@ static tg_status refuse_sweep(tg_node out, tg_grads d) {
     tg_graph *g = out.graph;
     const struct tg__sweep *s = tg__sweep_get(d);
     char name[80], other[80];
-    if (d.id == 0) return TG_OK;
-    if (d.graph != g || !s)
+    if (d.id && (d.graph != g || !s))
         return tg__fail_run(g, TG_HANDLE, 0, "check_gradient: the sweep %s",
                             s ? "belongs to another graph" : "is stale: the tape was rewound");
-    if (s->out != out.id)
+    if (s && s->out != out.id)
         return tg__fail_run(g, TG_ARGUMENT, 0, "check_gradient: the sweep is one of %s, not of %s",
                             tg__quote(g, s->out, other, sizeof other), tg__quote(g, out.id, name, sizeof name));
     return TG_OK;
