@@ -292,9 +292,9 @@ TG_API void tg_explain(tg_node a, FILE *file);
  * which consumers are still pending. false, and nothing printed: the moment is none of these. */
 TG_API bool tg_print_moment(tg_grads d, size_t k, FILE *file);
 
-/* Why topological order: the sweep once more on a copy, visiting nodes as naive recursion does (depth first, each once,
- * as soon as it is reached). Names every node that was read before all its terms had arrived, who was missing, and the
- * wrong gradients of the leaves beside the right ones. */
+/* Why topological order: the sweep once more on an f64 copy, visiting nodes as naive recursion does (depth first, each
+ * once: it sends to all its operands and goes on to the first). Names every node that was read before all its terms had
+ * arrived, who was missing, and the wrong gradients of the leaves beside the right ones. Leaves must have values. */
 TG_API TG_CHECK tg_status tg_print_wrong_order(tg_grads d, FILE *file);
 
 /* The formula of a node in the names of its operands, unnamed ones written out. Returns the length it needs. */

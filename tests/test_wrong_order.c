@@ -187,6 +187,15 @@ Test(wrong_order, many_of_everything) {
     has(text, "… of 100 leaves");
 }
 
+Test(wrong_order, nothing_in_it) {
+    TG_LET(x, row(0));
+    cr_assert_eq(tg_set(x, &(double){0}), TG_OK);
+    const tg_node y = tg_neg(x);
+    const char *text = order(tg_backward(tg_mul(y, tg_neg(y)), tg_const(g, TG_F64, tg_shape1(0), NULL)));
+    cr_assert_str_eq(row_of(text, "x "), "x empty");
+    has(text, "what came late was 0");
+}
+
 Test(wrong_order, names_stay_names) {
     const tg_node x = tg_let(given(1), "x\033[31m\n\xe2\x80\xae", NULL, 0);
     char *longest = malloc(1 << 20);

@@ -176,11 +176,14 @@ static void print_leaves(const struct walk *w, const struct leaf *leaf, size_t c
             const tg_difference *d = &leaf[i].d;
             tg__cells cells = {{0}};
             name_cell(w, leaf[i].node, cells[0], 40);
-            snprintf(cells[1], TG__CELL, "[%zu]", d->index);
-            tg__number_cell(cells[2], d->ours);
-            tg__number_cell(cells[3], d->theirs);
-            snprintf(cells[4], TG__CELL, "%.2g", d->parts ? d->error : 0);
-            strcpy(cells[5], d->parts ? "wrong" : "");
+            if (tg__node_of(w->g, leaf[i].node)->shape->count) {
+                snprintf(cells[1], TG__CELL, "[%zu]", d->index);
+                tg__number_cell(cells[2], d->ours), tg__number_cell(cells[3], d->theirs);
+                snprintf(cells[4], TG__CELL, "%.2g", d->parts ? d->error : 0);
+                strcpy(cells[5], d->parts ? "wrong" : "");
+            } else {
+                strcpy(cells[1], "empty");
+            }
             tg__grid_row(&grid, cells);
         }
     }
