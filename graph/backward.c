@@ -2,7 +2,7 @@
  * for they are newer; so its terms are complete, and their sum is its adjoint. */
 #include "graph.h"
 
-static bool deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, uint32_t sender, int slot) {
+bool tg__deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, uint32_t sender, int slot) {
     struct tg__adjoint *a = tg__adjoint_make(g, s, to);
     uint32_t row = g->log.length;
     struct tg__event *e = a ? tg__log(g, TG_DELIVERED, to, term.id) : NULL;
@@ -26,7 +26,16 @@ static tg_node unbroadcast(tg_graph *g, tg_node term, const struct tg__shape *op
     return g->calculus.sum(term, &fates);
 }
 
-static bool accumulate(tg_graph *g, uint32_t node, struct tg__adjoint *a) {
+/* Where a sweep is wrong on purpose. */
+static tg_node bent(const struct tg__sweep *s, tg_node term, uint32_t sender, int slot) {
+    for (uint32_t i = 0; i < s->bends && !tg_is_nil(term); i++) {
+        const struct tg__bend *b = &s->bend[i];
+        if (b->sender == sender && b->slot == slot) term = b->apply(term, tg__handle(term.graph, b->factor));
+    }
+    return term;
+}
+
+bool tg__accumulate(tg_graph *g, uint32_t node, struct tg__adjoint *a) {
     g->site = tg__fact_of(g, node)->site;
     const struct tg__event *e = tg__event_of(g, a->first);
     tg_node sum = tg__handle(g, e->term);
@@ -38,7 +47,7 @@ static bool accumulate(tg_graph *g, uint32_t node, struct tg__adjoint *a) {
     return a->node != 0;
 }
 
-static bool send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint) {
+bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint) {
     const struct tg__node *n = tg__node_of(g, node);
     for (int slot = 0; slot < n->operands; slot++) {
         const struct tg__node *operand = tg__node_of(g, n->in[slot]);
@@ -49,8 +58,8 @@ static bool send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoi
             if (tg__is_broken(g)) return false;
             continue; /* the operator has no gradient for this operand */
         }
-        term = unbroadcast(g, term, operand->shape);
-        if (tg_is_nil(term) || !deliver(g, s, n->in[slot], term, node, slot)) return false;
+        term = bent(s, unbroadcast(g, term, operand->shape), node, slot);
+        if (tg_is_nil(term) || !tg__deliver(g, s, n->in[slot], term, node, slot)) return false;
     }
     return true;
 }
@@ -58,13 +67,13 @@ static bool send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoi
 static bool visit(tg_graph *g, struct tg__sweep *s, uint32_t sweep, uint32_t node) {
     struct tg__adjoint *a = tg__adjoint_of(s, node);
     if (!a) return true;
-    if (!accumulate(g, node, a) || !tg__name_adjoint(g, sweep, node, a)) return false;
+    if (!tg__accumulate(g, node, a) || !tg__name_adjoint(g, sweep, node, a)) return false;
     return !(tg__node_of(g, node)->flags & TG__DIFFERENTIABLE) || tg__is_leaf(tg__node_of(g, node)) ||
-           send(g, s, node, a->node);
+           tg__send(g, s, node, a->node);
 }
 
 static bool sweep(tg_graph *g, struct tg__sweep *s, uint32_t id, tg_node seed) {
-    if (!deliver(g, s, s->out, seed, 0, 0)) return false;
+    if (!tg__deliver(g, s, s->out, seed, 0, 0)) return false;
     for (uint32_t node = s->out; node > 0; node--) {
         if (!s->chunk[node / TG__CHUNK])
             node -= node % TG__CHUNK ? node % TG__CHUNK - 1 : 0; /* nothing arrived in this chunk */
@@ -98,7 +107,9 @@ static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
     return seed;
 }
 
-tg_grads tg_backward(tg_node out, tg_node seed) {
+tg_grads tg_backward(tg_node out, tg_node seed) { return tg__backward(out, seed, NULL, 0); }
+
+tg_grads tg__backward(tg_node out, tg_node seed, const struct tg__bend *bend, uint32_t bends) {
     tg_graph *g = out.graph;
     tg_grads none = {.graph = g};
     if (!g || tg__is_broken(g)) return none;
@@ -112,6 +123,8 @@ tg_grads tg_backward(tg_node out, tg_node seed) {
     seed = seed_of(out, n, seed);
     struct tg__sweep *s = tg_is_nil(seed) ? NULL : tg__sweep_new(g, out.id);
     if (!s) return none;
+    s->bend = bend;
+    s->bends = bends;
     tg_grads d = tg__sweep_latest(g);
     uint32_t open = g->site;
     bool done = sweep(g, s, d.id, seed);

@@ -356,9 +356,18 @@ uint32_t tg__scope_depth(const tg_graph *g);
 
 /* -------------------------------------------------------------------------------------------- sweep.c adjoint.c */
 
+/* A mistake on purpose (inspect/mutate.c): what `sender` sends to its operand `slot` is delivered as `apply` bends it. */
+struct tg__bend {
+    tg_node (*apply)(tg_node term, tg_node factor);
+    uint32_t sender, factor; /* factor: 0 for none */
+    uint8_t slot;
+};
+
 struct tg__sweep {
     uint32_t out, epoch;
     uint32_t first_name, last_name; /* rows of the names it gave: first to last - 1 */
+    uint32_t bends;
+    const struct tg__bend *bend; /* kept among the strings, and rewound with them */
     struct tg__adjoint **chunk; /* one for TG__CHUNK nodes, NULL where nothing arrived */
 };
 struct tg__sweep *tg__sweep_new(tg_graph *g, uint32_t out);
@@ -370,6 +379,16 @@ void tg__sweeps_cut(tg_graph *g, uint32_t length);
 bool tg__name_adjoint(tg_graph *g, uint32_t sweep, uint32_t node, const struct tg__adjoint *adjoint);
 const char *tg__why_constant(const tg_graph *g, uint32_t id, char *text, size_t room);
 struct tg__event *tg__log(tg_graph *g, tg_moment_kind kind, uint32_t node, uint32_t term); /* log.c */
+
+/* -------------------------------------------------------------------------------------------------- backward.c */
+
+/* tg_backward, with bends that have to live as long as the sweep. */
+tg_grads tg__backward(tg_node out, tg_node seed, const struct tg__bend *bend, uint32_t bends);
+
+/* Its three steps: a term arrives; what has arrived is summed; a node sends to its operands. */
+bool tg__deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, uint32_t sender, int slot);
+bool tg__accumulate(tg_graph *g, uint32_t node, struct tg__adjoint *a);
+bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint);
 
 /* --------------------------------------------------------------------------------------------- value.c run.c */
 

@@ -292,9 +292,9 @@ TG_API void tg_explain(tg_node a, FILE *file);
  * which consumers are still pending. false, and nothing printed: the moment is none of these. */
 TG_API bool tg_print_moment(tg_grads d, size_t k, FILE *file);
 
-/* Why topological order: the sweep once more on a copy, visiting nodes as naive recursion does (depth first, each once,
- * as soon as it is reached). Names every node that was read before all its terms had arrived, who was missing, and the
- * wrong gradients of the leaves beside the right ones. */
+/* Why topological order: the sweep once more on an f64 copy, visiting nodes as naive recursion does (depth first, each
+ * once: it sends to all its operands and goes on to the first). Names every node that was read before all its terms had
+ * arrived, who was missing, and the wrong gradients of the leaves beside the right ones. Leaves must have values. */
 TG_API TG_CHECK tg_status tg_print_wrong_order(tg_grads d, FILE *file);
 
 /* The formula of a node in the names of its operands, unnamed ones written out. Returns the length it needs. */
@@ -315,6 +315,9 @@ typedef struct tg_difference {
     size_t index;      /* of the worst element, with both values and the scale */
     double ours, theirs, scale;
     bool parts;        /* error > tolerance */
+    bool misshapen;    /* from tg_diverge: the array has another shape, so nothing could be compared: it parts, error is
+                          infinite, ours, theirs and scale are NaN */
+    tg_shape shape;    /* of the array */
 } tg_difference;
 
 typedef struct tg_array {
@@ -330,7 +333,8 @@ TG_API TG_CHECK tg_status tg_compare(tg_node a, tg_array other, double tolerance
                                      tg_difference *result);
 
 /* First divergence: lays arrays beside the nodes that have their names, fills rows[count] in the order of the tape,
- * and gives the number of the first row that parts, or count where none does. A name that no node has is an error.
+ * and gives the number of the first row that parts, or count where none does. A name that no node has is an error; an
+ * array of another shape is a row that parts.
  * A difference that rounding itself would make, measured by running an f64 twin whose every result is moved by one unit
  * of roundoff (CESTAC, Vignes 1974), is not held against a column: a constant column has variance 0 in truth and
  * rounding in practice. */
@@ -380,9 +384,10 @@ TG_API TG_CHECK tg_status tg_check_gradient(tg_node out, const tg_check_options 
                                             size_t *count);
 TG_API const char *tg_verdict_name(tg_verdict v);
 
-/* A wrong backward on purpose: sweep d once more, with the term that `sender` sends to its operand `slot` not delivered,
- * negated, or multiplied by `factor` (a node that broadcasts to the term; for TG_SCALE only). A mutant of a mutant makes
- * both mistakes. An edge over which nothing is sent is an error. */
+/* A wrong backward on purpose: sweep d once more, from the same seed, with the term that `sender` sends to its operand
+ * `slot` dropped, negated, or multiplied by `factor`: a node that broadcasts to the operand; nil but for TG_SCALE. A
+ * dropped term is delivered as zeros, so that a mutant has the same gradients, names and ledgers, and "dx = 0" can be
+ * said. A mutant of a mutant makes both mistakes. An edge over which nothing is sent is an error. */
 typedef enum tg_mutation { TG_DROP, TG_FLIP, TG_SCALE } tg_mutation;
 TG_API tg_grads tg_mutate(tg_grads d, tg_node sender, int slot, tg_mutation kind, tg_node factor);
 

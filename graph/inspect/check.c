@@ -6,6 +6,7 @@
 
 struct job {
     tg_graph *of, *twin;
+    struct tg__sweep bent; /* a sweep of out: its mistakes are repeated */
     tg_check_options options;
     tg_check *checks;
     size_t leaves, room; /* found, and room in checks */
@@ -92,12 +93,12 @@ static void list(struct job *j, tg_grads d) {
     }
 }
 
-/* How far f moves when every result on the way to it moves by a unit of roundoff. */
+/* How far f moves when every result on the way to it moves by a unit of roundoff: the twin's, for it does the work. */
 static bool feel_rounding(struct job *j) {
     enum { ROUNDS = 3 };
     uint64_t random = 1;
     for (int round = 0; round < ROUNDS; round++) {
-        if (tg__run_nudged(j->of, j->twin, &random)) return false;
+        if (tg__run_nudged(j->twin, j->twin, &random)) return false;
         double moved = 0;
         for (size_t i = 0; i < j->f.outputs; i++) moved += j->cotangent[i] * (tg_item(j->f.out, i) - j->base[i]);
         if (isfinite(moved)) j->f.rounding = fmax(j->f.rounding, fabs(moved));
@@ -111,7 +112,7 @@ static bool sweep(struct job *j) {
     const uint32_t last = j->f.out.id;
     const tg_mark mark = tg_mark_now(j->twin);
     const tg_node seed = tg_const(j->twin, TG_F64, tg_dims(j->f.out), j->cotangent);
-    const tg_grads d = tg_backward(j->f.out, seed);
+    const tg_grads d = tg__backward(j->f.out, seed, j->bent.bend, j->bent.bends);
     if (j->twin->error.status || tg_run(j->twin)) return false;
     list(j, d);
     copy(j->base, j->f.out);
@@ -189,7 +190,9 @@ static bool check_leaves(struct job *j) {
 }
 
 static tg_status run(struct job *j, tg_node out) {
-    j->twin = tg__twin_new(out.graph, &out.id, 1, "check_gradient");
+    const struct tg__sweep *s = tg__sweep_get(j->options.sweep);
+    j->bent = s ? *s : (struct tg__sweep){.out = out.id};
+    j->twin = tg__twin_of_sweep(j->of, &j->bent, 0, "check_gradient");
     if (!j->twin) return j->of->error.status;
     j->f.out = tg__handle(j->twin, out.id);
     j->f.outputs = tg_size(out);
@@ -204,6 +207,20 @@ static tg_status run(struct job *j, tg_node out) {
 
 /* ------------------------------------------------------------------------------------------------------- asking */
 
+/* Another output's mistakes have nothing to do with this one. */
+static tg_status refuse_sweep(tg_node out, tg_grads d) {
+    tg_graph *g = out.graph;
+    const struct tg__sweep *s = tg__sweep_get(d);
+    char name[80], other[80];
+    if (d.id && (d.graph != g || !s))
+        return tg__fail_run(g, TG_HANDLE, 0, "check_gradient: the sweep %s",
+                            s ? "belongs to another graph" : "is stale: the tape was rewound");
+    if (s && s->out != out.id)
+        return tg__fail_run(g, TG_ARGUMENT, 0, "check_gradient: the sweep is one of %s, not of %s",
+                            tg__quote(g, s->out, other, sizeof other), tg__quote(g, out.id, name, sizeof name));
+    return TG_OK;
+}
+
 static tg_status refuse(tg_node out, const tg_check_options *o, const tg_check *checks, size_t room) {
     tg_graph *g = out.graph;
     const struct tg__node *n = tg__get(out);
@@ -217,7 +234,7 @@ static tg_status refuse(tg_node out, const tg_check_options *o, const tg_check *
     if (!(o->tolerance > 0) || !isfinite(o->tolerance))
         return tg__fail_run(g, TG_ARGUMENT, 0, "check_gradient: tolerance %g is not positive", o->tolerance);
     if (!checks && room) return tg__fail_run(g, TG_ARGUMENT, 0, "check_gradient: checks is NULL");
-    return TG_OK;
+    return refuse_sweep(out, o->sweep);
 }
 
 tg_status tg_check_gradient(tg_node out, const tg_check_options *options, tg_check *checks, size_t room,

@@ -75,7 +75,7 @@ tg_status tg_compare(tg_node a, tg_array other, double tolerance, const double *
     tg_graph *g = a.graph;
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
-    *result = (tg_difference){.name = other.name, .stage = tg_stage(a)};
+    *result = (tg_difference){.name = other.name, .stage = tg_stage(a), .shape = other.shape};
     tg_array ours = {.dtype = tg_dtype_of(a), .shape = tg_dims(a), .data = tg_value(a)};
     tg_status status = refuse(a, &ours, &other, tolerance);
     if (status) return status;

@@ -1,6 +1,8 @@
 /* First divergence: arrays laid beside the nodes that have their names, step by step, to name the first that parts. */
 #include "inspect.h"
 
+#include <math.h>
+
 /* --------------------------------------------------------------------------------------------- the order of the steps
  */
 
@@ -60,11 +62,23 @@ static bool order(tg_graph *g, const tg_array *others, size_t count, struct step
 
 /* ---------------------------------------------------------------------------------------------------- laying beside */
 
+/* A step of the wrong shape is a wrong step, not a wrong question. */
+static bool is_misshapen(tg_node a, const tg_array *other, tg_difference *row) {
+    const tg_shape own = tg_dims(a);
+    if (other->shape.rank < 0 || other->shape.rank > TG_MAX_RANK || tg__same_dims(&own, &other->shape)) return false;
+    *row = (tg_difference){.name = other->name, .error = INFINITY, .ours = NAN, .theirs = NAN, .scale = NAN};
+    row->parts = row->misshapen = true;
+    row->shape = other->shape;
+    return true;
+}
+
 static tg_status compare(tg_graph *g, const tg_array *others, const struct step *steps, const struct tg__floor *floors,
                          size_t count, double tolerance, tg_difference *rows, size_t *first) {
     for (size_t i = 0; i < count; i++) {
+        const tg_node a = tg__handle(g, steps[i].node);
+        const tg_array *other = &others[steps[i].array];
         tg_status status =
-            tg_compare(tg__handle(g, steps[i].node), others[steps[i].array], tolerance, floors[i].column, &rows[i]);
+            is_misshapen(a, other, &rows[i]) ? TG_OK : tg_compare(a, *other, tolerance, floors[i].column, &rows[i]);
         if (status) return status;
         rows[i].stage = tg__step_of(g, steps[i].row);
         if (rows[i].parts && *first == count) *first = i;

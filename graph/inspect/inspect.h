@@ -43,6 +43,8 @@ bool tg__scale(tg_graph *g, uint32_t id, double *scale);
 /* What the wanted nodes depend on, as a graph of its own in f64; the nodes have the same ids. NULL: g knows why.
  * who: what asked, for messages. */
 tg_graph *tg__twin_new(tg_graph *g, const uint32_t *wanted, size_t count, const char *who);
+/* The same of a sweep's output, of what its mistakes multiply with, and of `also` (0: nothing). */
+tg_graph *tg__twin_of_sweep(tg_graph *g, const struct tg__sweep *s, uint32_t also, const char *who);
 tg_status tg__twin_free(tg_graph *twin, tg_graph *g, const char *who); /* hands an error of the twin over to g */
 
 /* ------------------------------------------------------------------------------------------------------ floor.c */

@@ -81,6 +81,22 @@ tg_graph *tg__twin_new(tg_graph *g, const uint32_t *wanted, size_t count, const 
     return NULL;
 }
 
+tg_graph *tg__twin_of_sweep(tg_graph *g, const struct tg__sweep *s, uint32_t also, const char *who) {
+    const size_t bytes = (s->bends + (size_t)2) * sizeof(uint32_t);
+    size_t count = 0;
+    g->busy = true;
+    uint32_t *wanted = tg__alloc(g, bytes);
+    g->busy = false;
+    if (!wanted) return NULL;
+    wanted[count++] = s->out;
+    if (also) wanted[count++] = also;
+    for (uint32_t i = 0; i < s->bends; i++)
+        if (s->bend[i].factor) wanted[count++] = s->bend[i].factor;
+    tg_graph *twin = tg__twin_new(g, wanted, count, who);
+    tg__release(g, wanted, bytes);
+    return twin;
+}
+
 /* What failed at a node of the twin failed at the same node of g. */
 static void hand_over(const tg_graph *twin, tg_graph *g, const char *who) {
     const struct tg__error *e = &twin->error;
