@@ -189,6 +189,27 @@ Test(part, identifiers) {
     tg__part_free(&p);
 }
 
+Test(part, no_reserved_word_is_an_identifier) {
+    static const char words[] =
+        "auto break case char const continue default do double else enum extern float for goto if inline int long "
+        "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
+        "and as assert async await class def del elif except finally from global import in is lambda nonlocal not or "
+        "pass raise try with yield True False None np cache sqrt exp log memcpy memset main size_t int32_t NULL NAN "
+        "INFINITY bool true false";
+    char word[40];
+    const char *s = words;
+    tg_node z = row(1);
+    for (int n = 0; sscanf(s, "%39s%n", word, &n) == 1; s += n) z = tg_let(tg_exp(z), word, NULL, 0);
+    cut(tg_backward(tg_sum(z, tg_axes_all()), tg_nil(g)), tg_nil(g));
+    s = words;
+    for (int n = 0; sscanf(s, "%39s%n", word, &n) == 1; s += n) {
+        char want[50];
+        snprintf(want, sizeof want, "%s_2", word);
+        cr_expect_str_eq(ident(tg_find(g, word)), want);
+    }
+    tg__part_free(&p);
+}
+
 Test(part, aliases_have_identifiers) {
     TG_LET(x, row(3));
     TG_LET(h, tg_exp(x));

@@ -13,7 +13,7 @@ static const char *const reserved[] = {
     "async",    "atan2",    "auto",     "await",    "bool",     "break",     "cache",     "calloc",   "case",
     "cbrt",     "ceil",     "char",     "class",    "const",    "constexpr", "continue",  "copysign", "cos",
     "def",      "default",  "del",      "delete",   "do",       "double",    "elif",      "else",     "enum",
-    "errno",    "except",   "exit",     "exp",      "exp2",     "expf",      "expm1",     "explicit", "export",
+    "errno",    "except",   "exit",     "exp",      "exp2",     "expf",      "explicit",  "expm1",    "export",
     "extern",   "fabs",     "fabsf",    "false",    "finally",  "float",     "floor",     "fma",      "fmax",
     "fmaxf",    "fmin",     "fminf",    "fmod",     "for",      "fprintf",   "free",      "friend",   "from",
     "global",   "goto",     "if",       "import",   "in",       "inline",    "int",       "int32_t",  "int64_t",
