@@ -103,7 +103,7 @@ const struct tg_op tg__op_scatter = {.name = "scatter",
                                      .gradient = "g[y]",
                                      .symbol = "scatter",
                                      .numpy = "np.where(np.arange(number) == y[..., np.newaxis], "
-                                              "x[..., np.newaxis], 0)",
+                                              "x[..., np.newaxis], zero)",
                                      .tex = "\\mathrm{scatter}\\left(x, y\\right)",
                                      .tex_back = "{g}_{y}",
                                      .operands = 2,

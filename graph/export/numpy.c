@@ -45,6 +45,8 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
     } else if (tg__is_word("order", at, length)) {
         for (int i = 0; i < n->shape->dims.rank; i++) axis[i] = n->attr->axis[i];
         put_tuple(s, n->shape->dims.rank, axis);
+    } else if (tg__is_word("zero", at, length)) { /* two scalars would become f64 */
+        tg__put(s, n->dtype == TG_F32 ? "np.float32(0)" : "0");
     } else if (tg__is_word("dropped", at, length)) {
         put_tuple(s, dropped_axes(n, axis, &behind), axis);
     } else {
@@ -64,7 +66,6 @@ static int needed(struct tg__form f, const char *at, int around) {
     return by.right == '+' || by.right == '-' ? TG__TERM : TG__ANY;
 }
 
-/* Returns how tightly it binds. */
 static struct tg__number number_of(tg_dtype dtype, double v) {
     struct tg__number number = tg__number(dtype, v, 17);
     if (!isfinite(v)) {
@@ -171,9 +172,9 @@ static void put_step(struct writing *w, const struct tg__line *line) {
     w->scope = line->scope;
     w->stage = line->stage;
     const char *prefix = tg__scope_of(g, line->scope)->prefix;
-    tg__put(w->sheet, "\n    # ");
+    tg__putf(w->sheet, "\n    # step %d%s", line->stage, *prefix ? " of " : "");
     tg__put_comment(w->sheet, prefix, 60);
-    tg__putf(w->sheet, "%sstep %d\n", *prefix ? " " : "", line->stage);
+    tg__put(w->sheet, "\n");
 }
 
 static void put_array(struct tg__sheet *s, tg_node a) {

@@ -4,8 +4,8 @@
 
 #include "export.h"
 
-/* How tightly the outermost operation of a formula binds. A prefix reaches to the right as far as a product does (Σ x y).
- * A matrix product is no factor: c*(a @ b) is not (c*a) @ b. */
+/* How tightly the outermost operation of a formula binds. A prefix reaches to the right as far as a product does, as in
+ * Σ x y. A matrix product is no factor: c*(a @ b) is not (c*a) @ b. */
 enum tg__tightness { TG__ANY, TG__TERM, TG__PREFIX, TG__MATRIX, TG__FACTOR, TG__POWER, TG__CLOSED };
 
 /* A formula of a row, in the letters x y w for operands and words for attributes; of a derivative also z and g. */
@@ -59,6 +59,6 @@ struct tg__number {
     double denominator; /* 178; 0: a decimal */
     int binding;
 };
-struct tg__number tg__number(tg_dtype dtype, double v, int digits); /* digits: that a decimal may have, if it is not exact */
+struct tg__number tg__number(tg_dtype dtype, double v, int digits); /* digits: that a decimal may have */
 
 #endif
