@@ -25,17 +25,16 @@ void tg__put_tex_dims(struct tg__sheet *s, const tg_shape *dims) {
     if (dims->rank == 0) tg__put(s, "1");
 }
 
-static void put_axes(struct tg__sheet *s, const tg_graph *g, const struct tg__node *n) {
-    const int x = tg__node_of(g, n->in[0])->shape->dims.rank, z = n->shape->dims.rank, rank = x > z ? x : z;
+void tg__put_tex_axes(struct tg__sheet *s, int rank, const struct tg__attr *fates) {
     int count = 0;
-    for (int i = 0; i < rank; i++) count += n->attr->axis[i] != TG__STAYS;
+    for (int i = 0; i < rank; i++) count += fates->axis[i] != TG__STAYS;
     if (count == 0 || (count == rank && count > 1)) {
         tg__put(s, count ? "\\mathrm{all}" : "\\mathrm{none}");
         return;
     }
     tg__put(s, count == 1 ? "\\mathrm{axis}\\," : "\\mathrm{axes}\\,");
     for (int i = 0, k = 0; i < rank; i++)
-        if (n->attr->axis[i] != TG__STAYS) tg__putf(s, k++ ? ", %d" : "%d", i);
+        if (fates->axis[i] != TG__STAYS) tg__putf(s, k++ ? ", %d" : "%d", i);
 }
 
 static void put_order(struct tg__sheet *s, const struct tg__node *n) {
@@ -50,7 +49,7 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
     const struct tg__node *n = tg__node_of(w->graph, node);
     bool single = false;
     if (tg__is_word("axes", at, length)) {
-        put_axes(s, w->graph, n);
+        tg__put_tex_axes(s, tg__rank_of_fates(w->graph, n), n->attr);
     } else if (tg__is_word("shape", at, length)) {
         tg__put_tex_dims(s, &n->shape->dims);
     } else if (tg__is_word("order", at, length)) {

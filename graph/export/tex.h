@@ -14,6 +14,7 @@ extern const struct tg__dialect tg__tex;
 void tg__put_tex_name(struct tg__sheet *s, const struct tg__wording *w, uint32_t node, uint32_t row); /* row 0: t_{12} */
 void tg__put_tex_text(struct tg__sheet *s, const char *text, size_t length, bool ascii);
 void tg__put_tex_number(struct tg__sheet *s, tg_dtype dtype, double v, int tight);
+void tg__put_tex_axes(struct tg__sheet *s, int rank, const struct tg__attr *fates);
 void tg__put_tex_dims(struct tg__sheet *s, const tg_shape *dims);
 
 #endif

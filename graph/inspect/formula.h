@@ -51,6 +51,7 @@ struct tg__sides tg__sides(struct tg__form f, const char *at);
 
 bool tg__put_word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node, const char *word, size_t length);
 bool tg__is_word(const char *word, const char *at, size_t length);
+int tg__rank_of_fates(const tg_graph *g, const struct tg__node *n); /* of a sum's operand, of an expansion's result */
 void tg__put_axes(struct tg__sheet *s, const tg_graph *g, const struct tg__node *n);
 
 /* A number as text: 1/178 where it is the nearest one to that and has no short decimal. */

@@ -20,14 +20,13 @@ struct tg__number tg__number(tg_dtype dtype, double v, int digits) {
     return number;
 }
 
-/* The rank that a node's fates are about: of a sum's operand, of an expansion's result. */
-static int rank_of_fates(const tg_graph *g, const struct tg__node *n) {
+int tg__rank_of_fates(const tg_graph *g, const struct tg__node *n) {
     const int x = tg__node_of(g, n->in[0])->shape->dims.rank, z = n->shape->dims.rank;
     return x > z ? x : z;
 }
 
 void tg__put_axes(struct tg__sheet *s, const tg_graph *g, const struct tg__node *n) {
-    const int rank = rank_of_fates(g, n);
+    const int rank = tg__rank_of_fates(g, n);
     int count = 0, kept = 0;
     for (int i = 0; i < rank; i++) {
         count += n->attr->axis[i] != TG__STAYS;
