@@ -1,6 +1,6 @@
-/* Batch normalization as students write it, each with one mistake, beside the kernel written by hand. The kernel
- * publishes mu, var, ivar, xhat and out; the first of them that parts, and the last before it that agrees, tell which
- * of the nine steps to look at. */
+/* Batch normalization as students write it, each with one mistake. Beside the kernel written by hand, which publishes
+ * mu, var, ivar, xhat and out, it shows that something is wrong; beside the nine stages of a right tape it has a name.
+ */
 #include "batchnorm.h"
 #include "tapegrad.h"
 
@@ -56,25 +56,10 @@ static const char *shape_text(tg_shape s, char *text) {
     return text;
 }
 
-/* What parts, and the steps behind the last that agrees. Is the mistake among them? */
-static bool tell(tg_graph *g, enum mistake m, const tg_difference *row, size_t first) {
-    char ours[100], theirs[100];
-    if (first == STAGES) return printf("%-28s  all five agree\n", told[m].name) > 0 && m == NONE;
-    const tg_difference *r = &row[first];
-    const int after = first ? row[first - 1].stage : 0;
-    if (r->misshapen)
-        shape_text(tg_dims(tg_find(g, r->name)), ours), shape_text(r->shape, theirs);
-    else
-        sprintf(ours, "%.6g", r->ours), sprintf(theirs, "%.6g", r->theirs);
-    printf("%-28s  %-8s  %9s  %9s  ", told[m].name, r->name, ours, theirs);
-    printf(r->misshapen ? "          –  " : "%11.1e  ", r->error);
-    for (int step = after + 1; step <= r->stage; step++) printf(step < r->stage ? "%s " : "%s\n", steps[step - 1]);
-    return after < told[m].step && told[m].step <= r->stage;
-}
-
-int main(void) {
-    double mu[D], var[D], ivar[D], xhat[N * D], out[N * D];
-    tg_fused_batchnorm_stages_f64 stages = {mu, var, ivar, xhat};
+/* The kernel's five arrays, or the nine of a right tape. */
+static void of_kernel(tg_array *a) {
+    static double mu[D], var[D], ivar[D], xhat[N * D], out[N * D];
+    const tg_fused_batchnorm_stages_f64 stages = {mu, var, ivar, xhat};
     tg_fused_batchnorm_train_f64(N, D, wines, scale, shift, 1e-5, out, stages);
     const tg_shape row = tg_shape1(D), all = tg_shape2(N, D);
     const tg_array kernel[STAGES] = {{"mu", TG_F64, row, mu},
@@ -82,25 +67,58 @@ int main(void) {
                                      {"ivar", TG_F64, row, ivar},
                                      {"xhat", TG_F64, all, xhat},
                                      {"out", TG_F64, all, out}};
+    memcpy(a, kernel, sizeof kernel);
+}
+
+static void of_tape(tg_graph *right, tg_array *a) {
+    for (int i = 0; i < STEPS; i++) {
+        tg_node stage = tg_find(right, steps[i]);
+        a[i] = (tg_array){steps[i], tg_dtype_of(stage), tg_dims(stage), tg_value(stage)};
+    }
+}
+
+static void tell(tg_graph *g, const tg_difference *r) {
+    char ours[100], theirs[100];
+    if (r->misshapen)
+        shape_text(tg_dims(tg_find(g, r->name)), ours), shape_text(r->shape, theirs);
+    else
+        sprintf(ours, "%.6g", r->ours), sprintf(theirs, "%.6g", r->theirs);
+    printf("%d  %-8s  %9s  %9s", r->stage, r->name, ours, theirs);
+    printf(r->misshapen ? "            –\n" : "  %11.1e\n", r->error);
+}
+
+/* Is the mistake named at the step where it was made? */
+static bool examine(tg_graph *g, enum mistake m, const tg_array *kernel, const tg_array *right) {
+    tg_difference fused[STAGES], staged[STEPS];
+    size_t parts, step;
+    if (tg_diverge(g, kernel, STAGES, 1e-12, fused, &parts) || tg_diverge(g, right, STEPS, 1e-12, staged, &step)) {
+        fprintf(stderr, "%s: %s\n", told[m].name, tg_message(g));
+        return false;
+    }
+    printf("%-28s  %-10s  ", told[m].name, parts < STAGES ? fused[parts].name : "agrees");
+    if (step == STEPS) return printf("all nine agree\n") > 0 && m == NONE;
+    tell(g, &staged[step]);
+    return parts < STAGES && staged[step].stage == told[m].step;
+}
+
+int main(void) {
+    tg_array kernel[STAGES], right[STEPS];
+    tg_graph *truth = student(NONE);
+    of_kernel(kernel);
+    of_tape(truth, right);
     int named = 0;
-    bool ran = true;
-    printf("mistake                       parts at    student     kernel  error/scale  look at\n"
-           "─────────────────────────────────────────────────────────────────────────────────────────\n");
+    printf("                              beside the  beside the right stages\n"
+           "mistake                       kernel      step           student      right  error/scale\n"
+           "────────────────────────────────────────────────────────────────────────────────────────\n");
     for (int m = NONE; m < MISTAKES; m++) {
-        tg_difference rows[STAGES];
-        size_t first;
         tg_graph *g = student((enum mistake)m);
-        bool laid = tg_diverge(g, kernel, STAGES, 1e-12, rows, &first) == TG_OK;
-        if (laid)
-            named += tell(g, (enum mistake)m, rows, first);
-        else
-            fprintf(stderr, "%s: %s\n", told[m].name, tg_message(g));
-        ran &= laid;
+        named += examine(g, (enum mistake)m, kernel, right);
         tg_graph_free(g);
     }
-    printf("\n%d of %d mistakes are among the steps to look at. The variance of the whole array is one number, not one "
-           "for\n"
-           "each column: it parts by its shape.\n",
+    tg_graph_free(truth);
+    printf("\n%d of %d mistakes are named at the step where they were made. The variance of the whole array is one "
+           "number,\n"
+           "not one for each column: it parts by its shape.\n",
            named - 1, MISTAKES - 1);
-    return ran && named == MISTAKES ? 0 : 1;
+    return named == MISTAKES ? 0 : 1;
 }
