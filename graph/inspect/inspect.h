@@ -33,6 +33,23 @@ void tg__number_cell(char *cell, double v);
 
 int tg__step_of(const tg_graph *g, uint32_t row); /* the stage that a name is shown at */
 
+/* ----------------------------------------------------------------------------------------------------- moment.c
+ * What a moment of the log is to one sweep: where steppers and sliders stop. */
+
+enum tg__stop_kind {
+    TG__PASSED,   /* nothing of this sweep */
+    TG__COMPUTED, /* an operator node was appended that the sweep's output depends on */
+    TG__ARRIVED   /* a term of this sweep was delivered */
+};
+struct tg__stop {
+    enum tg__stop_kind kind;
+    uint32_t node;             /* what was computed, or where it arrived */
+    uint32_t term, sender;     /* ARRIVED; sender 0: the seed */
+    uint32_t arrived, awaited; /* ARRIVED: terms at node with this one, of how many there will be */
+    int slot;                  /* ARRIVED: node's place among the sender's operands */
+};
+struct tg__stop tg__stop_at(tg_grads d, size_t k); /* costs as much as node has terms */
+
 /* ------------------------------------------------------------------------------------------------------ scale.c */
 
 /* The formula's outermost operation on absolute values, one double an element. false: no value, or no memory. */
