@@ -85,6 +85,11 @@ const char *tg__unbroadcast_text(const tg_graph *g, uint32_t id, int slot, char 
 double tg__weigh_terms(tg_grads d, uint32_t node);  /* Σ|term| over all terms; NaN: one of them has not run */
 void tg__share_cell(char *cell, tg_node term, double all); /* "61.0 %" */
 
+/* ------------------------------------------------------------------------------------------------------- path.c */
+
+/* All paths by which a gradient came to node, as a tree of a few dozen lines. first: what stands in the margin. */
+void tg__paths(const struct tg__pen *pen, tg_grads d, uint32_t node, const char *first, size_t margin);
+
 /* ------------------------------------------------------------------------------------------------------- fold.c */
 
 /* Outermost scopes as one line each: for every node which outermost scope it folds into, and what goes in and out. */

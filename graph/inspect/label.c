@@ -16,8 +16,11 @@ const char *tg__label(const tg_graph *g, uint32_t id, char *text, size_t room) {
 uint32_t tg__term_name(tg_grads d, uint32_t node, uint32_t term) {
     const struct tg__sweep *s = tg__sweep_get(d);
     uint32_t found = 0;
-    for (uint32_t row = tg__fact_of(d.graph, term)->name; row; row = tg__name_next(d.graph, row))
-        if (tg__name_of(d.graph, row) == node && (!found || (row >= s->first_name && row < s->last_name))) found = row;
+    for (uint32_t row = tg__fact_of(d.graph, term)->name; row; row = tg__name_next(d.graph, row)) {
+        if (tg__name_of(d.graph, row) != node) continue;
+        if (row >= s->first_name && row < s->last_name) return row;
+        if (!found) found = row;
+    }
     return found;
 }
 
@@ -29,7 +32,8 @@ const char *tg__term_label(tg_grads d, uint32_t node, uint32_t term, char *text,
 const char *tg__term_formula(tg_grads d, uint32_t node, uint32_t term, char *text, size_t room) {
     char formula[160];
     const uint32_t row = tg__term_name(d, node, term), first = tg__fact_of(d.graph, term)->name;
-    if (first && first != row) return tg__clean(tg__name_text(d.graph, first), text, room);
+    const uint32_t of = first ? tg__name_of(d.graph, first) : 0; /* one that the sweep came to later explains nothing */
+    if (first && first != row && !(of && of < node)) return tg__clean(tg__name_text(d.graph, first), text, room);
     tg_formula(tg__handle(d.graph, term), formula, sizeof formula);
     return tg__clean(formula, text, room);
 }

@@ -66,7 +66,7 @@ static void gradient(struct table *t, uint32_t id) {
         snprintf(cells[NAME], TG__CELL, "  %s", tg__term_label(t->d, id, a->node, name, sizeof name));
     else
         snprintf(cells[NAME], TG__CELL, "  #%u", a->node);
-    tg__term_formula(t->d, id, a->node, cells[FORMULA], 60);
+    tg__term_formula(t->d, id, a->node, cells[FORMULA], 52);
     number_cells(cells, tg__handle(t->g, a->node));
     put(t, cells, gradient_row);
 }
@@ -80,7 +80,7 @@ static void node(struct table *t, uint32_t id) {
     stage_cell(t, cells[STAGE], stage, stage);
     tg__clean(tg_name(a), cells[NAME], 40);
     tg_formula(a, text, sizeof text);
-    tg__clean(text, cells[FORMULA], 60);
+    tg__clean(text, cells[FORMULA], 52);
     tg__shape_text(&tg__node_of(t->g, id)->shape->dims, cells[SHAPE], TG__CELL);
     number_cells(cells, a);
     put(t, cells, value_row);

@@ -55,13 +55,13 @@ static void computed(const struct stepper *s) {
     tg_formula(tg__handle(s->g, s->stop.node), formula, sizeof formula);
     snprintf(text, sizeof text, " = %s\n", tg__clean(formula, formula, sizeof formula));
     headline(s, "forward", s->stop.node, own_name(s->g, s->stop.node, name, sizeof name), text);
-    line(s, "value", name, s->stop.node, TG__VALUE);
     bool told = false;
     for (int slot = 0; slot < n->operands; slot++) {
         if (tg__is_scalar_const(s->g, n->in[slot], &v) || (slot && n->in[slot] == n->in[0])) continue;
         line(s, told ? "" : "from", tg__label(s->g, n->in[slot], name, sizeof name), n->in[slot], TG__VALUE);
         told = true;
     }
+    line(s, "value", own_name(s->g, s->stop.node, name, sizeof name), s->stop.node, TG__VALUE);
 }
 
 /* ----------------------------------------------------------------------------------------------------- backward */
@@ -111,7 +111,8 @@ static void arrived(const struct stepper *s) {
     tg__adjoint_label(s->d, stop->node, adjoint, sizeof adjoint);
     tg__term_formula(s->d, stop->node, stop->term, formula, sizeof formula);
     snprintf(text, sizeof text, " %s %s", several ? "+=" : "=", formula);
-    headline(s, "backward", stop->sender ? stop->sender : stop->node, adjoint, text);
+    const bool given = tg_formula(tg__handle(s->g, stop->term), NULL, 0) && tg__is_leaf(tg__node_of(s->g, stop->term));
+    headline(s, "backward", stop->sender ? stop->sender : stop->node, adjoint, given ? "" : text);
     if (stop->sender) {
         tg__label(s->g, stop->sender, name, sizeof name);
         tg__say(&s->pen, TG__PLAIN, "   from ");
