@@ -1,5 +1,5 @@
-/* The stepper: batch normalization of four rows and two columns, moment by moment, forward and backward. In a terminal it
- * waits for Enter. The numbers can be followed on paper: both columns have variance 16, and sqrt(16 + 9) = 5. */
+/* The stepper: batch normalization of four rows and two columns, moment by moment, forward and backward. In a terminal
+ * it waits for Enter. The numbers can be followed on paper: both columns have variance 16, and sqrt(16 + 9) = 5. */
 #include "tapegrad.h"
 
 #include <unistd.h>
@@ -23,8 +23,8 @@ int main(void) {
     TG_LET(out, tg_add(gammax, beta));
     tg_grads d = tg_backward(out, dout);
 
-    bool set = tg_set(x, (double[]){1, 20, 9, 12, 1, 12, 9, 20}) == TG_OK && tg_set(gamma, (double[]){5, 10}) == TG_OK &&
-               tg_set(beta, (double[]){1, 0}) == TG_OK &&
+    bool set = tg_set(x, (double[]){1, 20, 9, 12, 1, 12, 9, 20}) == TG_OK &&
+               tg_set(gamma, (double[]){5, 10}) == TG_OK && tg_set(beta, (double[]){1, 0}) == TG_OK &&
                tg_set(dout, (double[]){1, 0, 0, 1, 2, 0, 0, -1}) == TG_OK;
     if (!set || tg_run(g)) {
         fprintf(stderr, "%s\n", tg_message(g));

@@ -59,8 +59,7 @@ static void written(const struct page *p) {
     char file[160], step[80], name[80];
     const tg_place at = tg_where_is(tg__handle(p->g, p->id));
     head(p, "written");
-    if (at.file)
-        tg__say(&p->pen, TG__PLAIN, "%s:%d, ", tg__clean(tg__base(at.file), file, sizeof file), at.line);
+    if (at.file) tg__say(&p->pen, TG__PLAIN, "%s:%d, ", tg__clean(tg__base(at.file), file, sizeof file), at.line);
     tg__say(&p->pen, TG__PLAIN, "%s", *tg__step_label(at, step, sizeof step) ? step : "in no stage yet");
     if (*at.name) tg__say(&p->pen, TG__PLAIN, " '%s'", tg__clean(at.name, name, sizeof name));
     tg__say(&p->pen, TG__PLAIN, ", #%u on the tape\n", p->id);
@@ -73,9 +72,8 @@ static void kind(const struct page *p) {
     if (!tg__is_leaf(p->node)) tg__say(&p->pen, TG__FAINT, ", %s", p->node->op->formula);
     end(p);
     head(p, "shape");
-    tg__say(&p->pen, TG__PLAIN, "%s %s, %zu element%s%s\n",
-            tg__shape_text(&p->node->shape->dims, shape, sizeof shape), tg__dtype_name((tg_dtype)p->node->dtype),
-            p->node->shape->count, p->node->shape->count == 1 ? "" : "s",
+    tg__say(&p->pen, TG__PLAIN, "%s %s, %zu element%s%s\n", tg__shape_text(&p->node->shape->dims, shape, sizeof shape),
+            tg__dtype_name((tg_dtype)p->node->dtype), p->node->shape->count, p->node->shape->count == 1 ? "" : "s",
             p->node->op->view ? ", the memory of its operand" : "");
 }
 

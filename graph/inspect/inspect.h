@@ -63,8 +63,7 @@ void tg__number_cell(char *cell, double v);
 /* ------------------------------------------------------------------------------------------------------ label.c
  * What readers call a node. */
 
-const char *tg__label(const tg_graph *g, uint32_t id, char *text, size_t room); /* its name, a number, its formula, or
-                                                                                   "#12 (sum)" */
+const char *tg__label(const tg_graph *g, uint32_t id, char *text, size_t room); /* name, number, formula, or "#12" */
 /* The name that sweep d gave to `term` as the adjoint of `node` or as a term of it; 0: none. */
 uint32_t tg__term_name(tg_grads d, uint32_t node, uint32_t term);
 const char *tg__term_label(tg_grads d, uint32_t node, uint32_t term, char *text, size_t room); /* that, or its label */

@@ -7,9 +7,11 @@ const char *tg__label(const tg_graph *g, uint32_t id, char *text, size_t room) {
     char formula[48];
     double v;
     const bool given = tg__is_leaf(tg__node_of(g, id)) && !tg__is_scalar_const(g, id, &v);
-    if (given || tg_formula(tg__handle(g, id), formula, sizeof formula) >= sizeof formula || strlen(formula) >= room)
-        return tg__quote(g, id, text, room);
-    return tg__clean(formula, text, room);
+    if (!given &&
+        tg_formula(tg__handle(g, id), formula, sizeof formula) < (room < sizeof formula ? room : sizeof formula))
+        return tg__clean(formula, text, room);
+    snprintf(text, room, "#%u", id);
+    return text;
 }
 
 /* A node may be the adjoint of several, and in several sweeps. */

@@ -1,4 +1,5 @@
-/* The ledger of a node: every term of its adjoint, who sent it, along which path it came, and its share of the whole. */
+/* The ledger of a node: every term of its adjoint, who sent it, along which path it came, and its share of the whole.
+ */
 #include "inspect.h"
 
 #include <math.h>
@@ -6,6 +7,7 @@
 enum column { TERM, SENDER, PATH, SHARE, COLUMNS };
 enum { STEPS = 64 }; /* a path is followed for so many senders */
 enum { WAYS = 3 };   /* so many ways at a fork are named */
+enum { PATH_ROOM = 104 };
 
 /* ------------------------------------------------------------------------------------------------------- shares */
 
@@ -64,14 +66,14 @@ static bool put_ways(char *text, size_t room, tg_grads d, tg_node a) {
 static void put_fork(char *text, size_t room, tg_grads d, tg_node a) {
     const size_t ways = tg_grad_terms(d, a, NULL, 0);
     if (ways <= WAYS && put_ways(text, room, d, a)) return;
-    snprintf(text, room, " (%zu paths)", ways);
+    snprintf(text, TG__CELL - PATH_ROOM + room, " (%zu paths)", ways);
 }
 
 /* From the node back to the output, as far as there is one way only. Unnamed nodes are passed over. */
 static void path_cell(char *cell, tg_grads d, tg_node a, tg_node sender) {
     char name[40];
     tg_term terms[1];
-    const size_t room = TG__CELL - sizeof " (1000000 paths)"; /* how the path ends always fits */
+    const size_t room = PATH_ROOM - sizeof " (1 paths)"; /* how the path ends always fits */
     size_t used = strlen(tg__label(d.graph, a.id, cell, 40));
     for (int i = 0; i < STEPS && !tg_is_nil(sender); i++) {
         if (tg_name(sender)[0]) {
@@ -80,7 +82,7 @@ static void path_cell(char *cell, tg_grads d, tg_node a, tg_node sender) {
             used += (size_t)snprintf(cell + used, TG__CELL - used, " ← %s", name);
         }
         if (tg_grad_terms(d, sender, terms, 1) != 1) {
-            put_fork(cell + used, TG__CELL - used, d, sender);
+            put_fork(cell + used, PATH_ROOM - used, d, sender);
             return;
         }
         sender = terms[0].sender;

@@ -8,9 +8,9 @@ enum { BRANCHES = 12, LINES = 24, LINE = 100 };
 struct tree {
     const struct tg__pen *pen;
     tg_grads d;
-    size_t margin, used;       /* columns */
-    uint32_t event[BRANCHES];  /* rows of the log; 0: that was the last */
-    double all[BRANCHES];      /* what shares are of */
+    size_t margin, used;      /* columns */
+    uint32_t event[BRANCHES]; /* rows of the log; 0: that was the last */
+    double all[BRANCHES];     /* what shares are of */
     int depth, lines;
 };
 

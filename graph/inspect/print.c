@@ -3,18 +3,17 @@
 
 enum column { ID, STAGE, NAME, FORMULA, SHAPE, MIN, MEAN, MAX, NORM, ODD, COLUMNS };
 
-static const enum tg__style value_row[TG__COLUMNS] = {[ID] = TG__FAINT,   [NAME] = TG__NAME,  [MIN] = TG__VALUE,
-                                                      [MEAN] = TG__VALUE, [MAX] = TG__VALUE,  [NORM] = TG__VALUE,
-                                                      [ODD] = TG__ALARM},
-                            gradient_row[TG__COLUMNS] = {[NAME] = TG__GRADIENT, [MIN] = TG__GRADIENT,
-                                                         [MEAN] = TG__GRADIENT, [MAX] = TG__GRADIENT,
-                                                         [NORM] = TG__GRADIENT, [ODD] = TG__ALARM};
+static const enum tg__style
+    value_row[TG__COLUMNS] = {[ID] = TG__FAINT,  [NAME] = TG__NAME,  [MIN] = TG__VALUE, [MEAN] = TG__VALUE,
+                              [MAX] = TG__VALUE, [NORM] = TG__VALUE, [ODD] = TG__ALARM},
+    gradient_row[TG__COLUMNS] = {[NAME] = TG__GRADIENT, [MIN] = TG__GRADIENT,  [MEAN] = TG__GRADIENT,
+                                 [MAX] = TG__GRADIENT,  [NORM] = TG__GRADIENT, [ODD] = TG__ALARM};
 
 struct table {
     struct tg__grid grid;
     tg_graph *g;
     tg_grads d;
-    const struct tg__fold *fold; /* NULL: every node has a line */
+    const struct tg__fold *fold;       /* NULL: every node has a line */
     uint32_t first, end, scope, sweep; /* sweep: the next that begins */
     char stage[TG__CELL];
 };
@@ -141,9 +140,9 @@ static void body(struct table *t) {
 }
 
 static void head(struct table *t) {
-    static const char *const names[COLUMNS] = {[ID] = "#",         [STAGE] = "stage", [NAME] = "name",
-                                               [FORMULA] = "formula", [SHAPE] = "shape", [MIN] = "min",
-                                               [MEAN] = "mean",    [MAX] = "max",     [NORM] = "norm", [ODD] = ""};
+    static const char *const names[COLUMNS] = {
+        [ID] = "#",    [STAGE] = "stage", [NAME] = "name", [FORMULA] = "formula", [SHAPE] = "shape",
+        [MIN] = "min", [MEAN] = "mean",   [MAX] = "max",   [NORM] = "norm",       [ODD] = ""};
     tg__cells cells = {{0}};
     for (int i = 0; i < COLUMNS; i++)
         if (i < MIN || t->grid.width[i]) strcpy(cells[i], i == MEAN && !t->grid.width[MIN] ? "value" : names[i]);

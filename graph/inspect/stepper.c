@@ -111,7 +111,7 @@ static void arrived(const struct stepper *s) {
     tg__adjoint_label(s->d, stop->node, adjoint, sizeof adjoint);
     tg__term_formula(s->d, stop->node, stop->term, formula, sizeof formula);
     snprintf(text, sizeof text, " %s %s", several ? "+=" : "=", formula);
-    const bool given = tg_formula(tg__handle(s->g, stop->term), NULL, 0) && tg__is_leaf(tg__node_of(s->g, stop->term));
+    const bool given = !stop->sender && !strcmp(formula, tg_op_of(tg__handle(s->g, stop->term))); /* "dout = input" */
     headline(s, "backward", stop->sender ? stop->sender : stop->node, adjoint, given ? "" : text);
     if (stop->sender) {
         tg__label(s->g, stop->sender, name, sizeof name);

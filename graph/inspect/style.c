@@ -55,8 +55,8 @@ void tg__pen_close(struct tg__pen *pen) {
 }
 
 const char *tg__in_ascii(const char *s, size_t length) {
-    static const char *const pairs[][2] = {{"–", "-"}, {"─", "-"},   {"←", "<-"}, {"→", "->"},
-                                           {"×", "x"}, {"…", "..."}, {"├", "|"},  {"└", "`"}, {"│", "|"}};
+    static const char *const pairs[][2] = {{"–", "-"},   {"─", "-"}, {"←", "<-"}, {"→", "->"}, {"×", "x"},
+                                           {"…", "..."}, {"├", "|"}, {"└", "`"},  {"│", "|"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (length == strlen(pairs[i][0]) && !memcmp(s, pairs[i][0], length)) return pairs[i][1];
     return "?";
