@@ -1,8 +1,6 @@
 /* The folded tape: every node is in one line, scopes are opened by name, and what goes in and out is true. */
 #include "printed.h"
 
-#include "inspect.h"
-
 TestSuite(fold, .init = setup, .fini = teardown, .timeout = 60);
 
 static const char *folded(const char *open) {

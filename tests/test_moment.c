@@ -1,7 +1,7 @@
 /* Where a stepper stops, beside what the tape itself says: dependence by marks, terms by counting. */
-#include "printed.h"
+#include "inspect.h" /* before g is a name */
 
-#include "inspect.h"
+#include "printed.h"
 
 TestSuite(moment, .init = setup, .fini = teardown, .timeout = 60);
 

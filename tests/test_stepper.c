@@ -1,7 +1,7 @@
 /* The stepper: every moment of a sweep is told, with the numbers that the tape has, and no other. */
-#include "printed.h"
+#include "inspect.h" /* before g is a name */
 
-#include "inspect.h"
+#include "printed.h"
 
 TestSuite(stepper, .init = setup, .fini = teardown, .timeout = 60);
 
@@ -22,6 +22,7 @@ static size_t delivery(tg_grads d, tg_node a, uint32_t which) {
         if (stop.kind == TG__ARRIVED && stop.node == a.id && stop.arrived == which) return k;
     }
     cr_assert_fail("no such delivery");
+    return 0;
 }
 
 static tg_node x, gamma_, out;

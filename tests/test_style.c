@@ -1,8 +1,8 @@
 /* Colour and characters: who gets which, and that neither moves a column. */
 #define _XOPEN_SOURCE 700 /* wcwidth */
-#include "printed.h"
+#include "inspect.h"      /* before g is a name */
 
-#include "inspect.h"
+#include "printed.h"
 
 #include <fcntl.h>
 #include <locale.h>

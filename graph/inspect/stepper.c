@@ -82,7 +82,7 @@ static void pending(const struct stepper *s) {
 
 static void completed(const struct stepper *s, const char *adjoint) {
     const uint32_t sum = tg__adjoint_of(tg__sweep_get(s->d), s->stop.node)->node;
-    char formula[100], text[160];
+    char formula[100], text[200];
     tg__term_formula(s->d, s->stop.node, sum, formula, sizeof formula);
     snprintf(text, sizeof text, "%s = %s", adjoint, formula);
     line(s, "complete", text, sum, TG__GRADIENT);
