@@ -65,6 +65,22 @@ Test(fold, all_and_some) {
     has(text, "1/deep/bn/sqrtvar");
 }
 
+/* A sweep begins a line of its own, also where what it begins with stands in the scope that the tape had come to. */
+Test(fold, forward_and_backward_of_one_scope) {
+    TG_LET(x, row(2));
+    TG_LET(seed, row(2));
+    tg_scope_open(g, "s");
+    TG_LET(a, tg_exp(x));
+    TG_LET(b, tg_mul(a, a));
+    tg_scope_close(g);
+    tg_backward(b, seed);
+    const char *text = folded(NULL);
+    covers_the_tape(text);
+    has(text, "2 nodes: x → s/b ");
+    has(strstr(text, "── backward from s/b ──"), "4 nodes: seed → dx");
+    cr_assert_eq(count_of(text, " s/ "), 2);
+}
+
 /* What goes out is what others use, or what nobody does; numbers stand there if it is one. */
 Test(fold, out) {
     TG_LET(x, row(2));

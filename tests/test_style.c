@@ -179,10 +179,12 @@ Test(style, ascii_is_ascii_and_as_long) {
 Test(style, numbers_have_a_point) {
     static const char *const commas[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "fr_FR"};
     const tg_grads d = network();
+    const locale_t own = uselocale((locale_t)0);
     char *plain = all_readers(d);
     int i = 0;
     while (i < 4 && !setlocale(LC_NUMERIC, commas[i])) i++;
     char *text = all_readers(d);
+    cr_expect_eq(uselocale((locale_t)0), own);
     cr_expect_str_eq(text, plain);
     cr_expect_eq(*localeconv()->decimal_point, i < 4 ? ',' : '.');
     free(plain);

@@ -124,7 +124,8 @@ struct tg__stop {
     uint32_t arrived, awaited; /* ARRIVED: terms at node with this one, of how many there will be */
     int slot;                  /* ARRIVED: node's place among the sender's operands */
 };
-struct tg__stop tg__stop_at(tg_grads d, size_t k); /* costs as much as node has terms */
+/* Needs no memory. Costs as much as the node has terms; for one that no adjoint arrived at, a look along the tape. */
+struct tg__stop tg__stop_at(tg_grads d, size_t k);
 
 /* ------------------------------------------------------------------------------------------------------ scale.c */
 

@@ -3,11 +3,8 @@
 
 enum column { ID, STAGE, NAME, FORMULA, SHAPE, MIN, MEAN, MAX, NORM, ODD, COLUMNS };
 
-static const enum tg__style
-    value_row[TG__COLUMNS] = {[ID] = TG__FAINT,  [NAME] = TG__NAME,  [MIN] = TG__VALUE, [MEAN] = TG__VALUE,
-                              [MAX] = TG__VALUE, [NORM] = TG__VALUE, [ODD] = TG__ALARM},
-    gradient_row[TG__COLUMNS] = {[NAME] = TG__GRADIENT, [MIN] = TG__GRADIENT,  [MEAN] = TG__GRADIENT,
-                                 [MAX] = TG__GRADIENT,  [NORM] = TG__GRADIENT, [ODD] = TG__ALARM};
+static const enum tg__style value_row[TG__COLUMNS] = {[ID] = TG__FAINT, [NAME] = TG__NAME, [ODD] = TG__ALARM},
+                            gradient_row[TG__COLUMNS] = {[NAME] = TG__GRADIENT, [ODD] = TG__ALARM};
 
 struct table {
     struct tg__grid grid;
@@ -50,9 +47,16 @@ static void stage_cell(struct table *t, char *cell, int first, int last) {
     strcpy(t->stage, text);
 }
 
-static void put(struct table *t, tg__cells cells, const enum tg__style *style) {
+static void put(struct table *t, tg__cells cells, const enum tg__style *style, enum tg__style numbers) {
     memcpy(t->grid.style, style, sizeof t->grid.style);
+    for (int i = MIN; i <= NORM; i++) t->grid.style[i] = numbers;
     tg__grid_row(&t->grid, cells);
+}
+
+/* A node that is named as an adjoint, or a term of one, is a gradient. */
+static enum tg__style numbers_of(const tg_graph *g, uint32_t id) {
+    const uint32_t name = tg__fact_of(g, id)->name;
+    return name && tg__name_of(g, name) ? TG__GRADIENT : TG__VALUE;
 }
 
 static void gradient(struct table *t, uint32_t id) {
@@ -67,7 +71,7 @@ static void gradient(struct table *t, uint32_t id) {
         snprintf(cells[NAME], TG__CELL, "  #%u", a->node);
     tg__term_formula(t->d, id, a->node, cells[FORMULA], 52);
     number_cells(cells, tg__handle(t->g, a->node));
-    put(t, cells, gradient_row);
+    put(t, cells, gradient_row, TG__GRADIENT);
 }
 
 static void node(struct table *t, uint32_t id) {
@@ -82,7 +86,7 @@ static void node(struct table *t, uint32_t id) {
     tg__clean(text, cells[FORMULA], 52);
     tg__shape_text(&tg__node_of(t->g, id)->shape->dims, cells[SHAPE], TG__CELL);
     number_cells(cells, a);
-    put(t, cells, value_row);
+    put(t, cells, value_row, numbers_of(t->g, id));
     gradient(t, id);
 }
 
@@ -101,7 +105,7 @@ static uint32_t folded(struct table *t, uint32_t first) {
     tg__fold_text(t->fold, first, end, cells[FORMULA], TG__CELL);
     if (out) tg__shape_text(&tg__node_of(t->g, out)->shape->dims, cells[SHAPE], TG__CELL);
     if (out) number_cells(cells, tg__handle(t->g, out));
-    put(t, cells, value_row);
+    put(t, cells, value_row, out ? numbers_of(t->g, out) : TG__VALUE);
     if (out) gradient(t, out);
     return end;
 }
