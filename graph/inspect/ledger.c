@@ -30,7 +30,7 @@ void tg__share_cell(char *cell, tg_node term, double all) {
     else if (s.nonfinite)
         snprintf(cell, TG__CELL, "%zu not finite", s.nonfinite);
     else if (all > 0 && isfinite(all))
-        snprintf(cell, TG__CELL, "%.1f %%", 100 * (s.l1 / all));
+        snprintf(cell, TG__CELL, s.l1 > 0 && s.l1 / all < 0.0005 ? "< 0.1 %%" : "%.1f %%", 100 * (s.l1 / all));
 }
 
 /* -------------------------------------------------------------------------------------------------------- paths */
