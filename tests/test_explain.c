@@ -150,3 +150,31 @@ Test(explain, hostile) {
     cr_assert_eq(tg_run(g), TG_OK);
     for (uint32_t id = 1; id <= tg_count(g); id++) cr_assert_lt(strlen(explain(tg_node_at(g, id))), 4000);
 }
+
+/* A sweep that memory broke off is still there to be looked at: all readers do, and say what happened. */
+Test(explain, a_sweep_that_broke_off) {
+    bool done = false;
+    for (size_t n = 1; !done; n++) {
+        TG_LET(x, row(2));
+        tg_node a = x;
+        for (int i = 0; i < 700; i++) a = tg_add(tg_mul(a, x), tg_exp(a));
+        TG_LET(z, tg_sum(a, tg_axis(0)));
+        heap.fail_at = heap.calls + n;
+        done = !tg_is_nil(tg_grad(tg_backward(z, tg_nil(g)), x));
+        heap.fail_at = 0;
+        FILE *file = sheet();
+        const tg_grads d = {g, 1, z.epoch};
+        tg_print_part(g, file, 1, 200);
+        tg_print_part(g, file, z.id - 50, 200);
+        tg_print_folded(g, file, NULL);
+        tg_print_steps(d, NULL, file);
+        for (uint32_t id = 1; id <= z.id; id += id < 700 ? 1 : 13) {
+            tg_explain(tg_node_at(g, id), file);
+            tg_print_ledger(d, tg_node_at(g, id), file);
+        }
+        for (size_t k = 0; k < tg_moments(g); k += 7) tg_print_moment(d, k, file);
+        fclose(file);
+        teardown();
+        setup();
+    }
+}

@@ -208,7 +208,7 @@ static void gradient(const struct page *p, tg_grads d) {
     const struct tg__sweep *s = tg__sweep_get(d);
     const struct tg__adjoint *a = s ? tg__adjoint_of(s, p->id) : NULL;
     char name[80], formula[100], out[48];
-    if (!a) return;
+    if (!a || !a->node) return; /* memory was out */
     end(p);
     tg__adjoint_label(d, p->id, name, sizeof name);
     tg__term_formula(d, p->id, a->node, formula, sizeof formula);

@@ -40,7 +40,7 @@ static struct tg__stop arrived(const tg_graph *g, const struct tg__sweep *s, uin
     const struct tg__adjoint *a = tg__adjoint_of(s, event->node);
     struct tg__stop stop = {.kind = TG__PASSED, .node = event->node, .term = event->term, .sender = event->sender};
     stop.slot = event->slot;
-    if (!a || row < a->first || row > a->last) return stop;
+    if (!a || !a->node || row < a->first || row > a->last) return stop; /* no adjoint: memory was out */
     for (uint32_t e = a->first; e; e = tg__event_of(g, e)->next) {
         stop.awaited++;
         if (e != row) continue;

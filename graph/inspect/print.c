@@ -64,7 +64,7 @@ static void gradient(struct table *t, uint32_t id) {
     const struct tg__adjoint *a = s ? tg__adjoint_of(s, id) : NULL;
     tg__cells cells = {{0}};
     char name[40];
-    if (!a) return;
+    if (!a || !a->node) return; /* memory was out */
     if (tg__term_name(t->d, id, a->node))
         snprintf(cells[NAME], TG__CELL, "  %s", tg__term_label(t->d, id, a->node, name, sizeof name));
     else
