@@ -139,15 +139,14 @@ static void late_cell(const struct walk *w, const struct visit *v, char *cell) {
 }
 
 /* Of a long tape only what was read too early. */
-static void print_visits(const struct walk *w, FILE *file) {
-    struct tg__grid grid = {.file = file, .columns = 4, .right = 1};
+static void print_visits(const struct walk *w, struct tg__pen *pen) {
+    struct tg__grid grid = {.pen = pen, .columns = 4, .right = 1};
     const bool all = w->visits <= ROWS;
     uint32_t shown = 0;
     for (int pass = 0; pass < 2; pass++) {
         grid.writing = pass == 1;
         tg__cells head = {"visit", "node", "terms read", "missing, for it is sent later"};
-        tg__grid_row(&grid, head);
-        if (grid.writing) tg__grid_rule(&grid);
+        tg__grid_head(&grid, head);
         shown = 0;
         for (uint32_t i = 1; i <= w->visits && shown < ROWS; i++) {
             const struct visit *v = &w->visit[i];
@@ -162,16 +161,15 @@ static void print_visits(const struct walk *w, FILE *file) {
             shown++;
         }
     }
-    if (shown < w->visits) fprintf(file, "… of %u visits, %u of them too early\n", w->visits, w->early);
+    if (shown < w->visits) tg__say(pen, TG__PLAIN, "… of %u visits, %u of them too early\n", w->visits, w->early);
 }
 
-static void print_leaves(const struct walk *w, const struct leaf *leaf, size_t count, FILE *file) {
-    struct tg__grid grid = {.file = file, .columns = 6, .right = 1u << 2 | 1u << 3 | 1u << 4};
+static void print_leaves(const struct walk *w, const struct leaf *leaf, size_t count, struct tg__pen *pen) {
+    struct tg__grid grid = {.pen = pen, .columns = 6, .right = 1u << 2 | 1u << 3 | 1u << 4};
     for (int pass = 0; pass < 2; pass++) {
         grid.writing = pass == 1;
         tg__cells head = {"leaf", "element", "right", "wrong", "error / scale"};
-        tg__grid_row(&grid, head);
-        if (grid.writing) tg__grid_rule(&grid);
+        tg__grid_head(&grid, head);
         for (size_t i = 0; i < count && i < ROWS; i++) {
             const tg_difference *d = &leaf[i].d;
             tg__cells cells = {{0}};
@@ -187,32 +185,33 @@ static void print_leaves(const struct walk *w, const struct leaf *leaf, size_t c
             tg__grid_row(&grid, cells);
         }
     }
-    if (count > ROWS) fprintf(file, "… of %zu leaves\n", count);
+    if (count > ROWS) tg__say(pen, TG__PLAIN, "… of %zu leaves\n", count);
 }
 
-static void conclude(const struct walk *w, const struct leaf *leaf, size_t count, FILE *file) {
+static void conclude(const struct walk *w, const struct leaf *leaf, size_t count, struct tg__pen *pen) {
     size_t wrong = 0;
     for (size_t i = 0; i < count; i++) wrong += leaf[i].d.parts;
     if (!w->early)
-        fprintf(file, "Here depth first happens to be right: every node had all its terms when it was read.\n"
-                      "From the newest to the oldest, as the tape goes, that is so on every tape.\n");
+        tg__say(pen, TG__PLAIN,
+                "Here depth first happens to be right: every node had all its terms when it was read.\n"
+                "From the newest to the oldest, as the tape goes, that is so on every tape.\n");
     else if (!wrong)
-        fprintf(file, "No leaf is wrong, though %u of %u nodes were read too early: what came late was 0.\n", w->early,
-                w->visits);
+        tg__say(pen, TG__PLAIN, "No leaf is wrong, though %u of %u nodes were read too early: what came late was 0.\n",
+                w->early, w->visits);
     else
-        fprintf(file,
+        tg__say(pen, TG__PLAIN,
                 "Why topological order? A node must not pass its gradient on before the last term has arrived.\n"
                 "Depth first read %u of %u nodes too early, and %zu of %zu leaves came out wrong. From the newest\n"
                 "to the oldest, as the tape goes, whoever sends to a node comes before it.\n",
                 w->early, w->visits, wrong, count);
 }
 
-static void print(const struct walk *w, const struct leaf *leaf, size_t count, FILE *file) {
-    print_visits(w, file);
-    fputc('\n', file);
-    print_leaves(w, leaf, count, file);
-    fputc('\n', file);
-    conclude(w, leaf, count, file);
+static void print(const struct walk *w, const struct leaf *leaf, size_t count, struct tg__pen *pen) {
+    print_visits(w, pen);
+    tg__say(pen, TG__PLAIN, "\n");
+    print_leaves(w, leaf, count, pen);
+    tg__say(pen, TG__PLAIN, "\n");
+    conclude(w, leaf, count, pen);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- public */
@@ -226,7 +225,12 @@ static void walk_and_print(struct walk *w, const struct tg__sweep *s, uint32_t s
         size_t count = 0;
         for (uint32_t id = 1; id <= s->out; id++) count += is_reached_leaf(w, id);
         struct leaf *leaf = tg__alloc(w->twin, count * sizeof *leaf);
-        if (leaf && compare_leaves(w, s->out, leaf)) print(w, leaf, count, file);
+        if (leaf && compare_leaves(w, s->out, leaf)) {
+            struct tg__pen pen;
+            tg__pen_open(&pen, file);
+            print(w, leaf, count, &pen);
+            tg__pen_close(&pen);
+        }
         tg__release(w->twin, leaf, count * sizeof *leaf);
     }
     tg__release(w->twin, w->when, whens);
