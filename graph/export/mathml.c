@@ -13,7 +13,7 @@ struct frame {
 
 struct reader {
     struct tg__sheet *sheet;
-    const char *at, *end;
+    const char *from, *at, *end;
     struct frame stack[DEPTH];
     int depth;
 };
@@ -163,6 +163,13 @@ static void read_command(struct reader *r) {
     }
 }
 
+/* A minus with nothing before it is close to what follows. */
+static bool is_sign(const struct reader *r) {
+    const char *s = r->at - 1; /* which has been read */
+    while (s > r->from && s[-1] == ' ') s--;
+    return s == r->from || strchr("([{=,+", s[-1]);
+}
+
 static void read_atom(struct reader *r) {
     const char *s = r->at, *behind = behind_atom(s, r->end);
     if (*s == '\\') {
@@ -175,7 +182,7 @@ static void read_atom(struct reader *r) {
     else if (*s == '}')
         close_group(r);
     else if (*s == '-')
-        put_element(r, "mo", "−", strlen("−"));
+        put_element(r, is_sign(r) ? "mo form=\"prefix\"" : "mo", "−", strlen("−"));
     else if (isdigit((unsigned char)*s))
         put_element(r, "mn", s, (size_t)(behind - s));
     else
@@ -183,13 +190,14 @@ static void read_atom(struct reader *r) {
 }
 
 static void convert(struct tg__sheet *s, const char *tex, size_t length) {
-    struct reader r = {.sheet = s, .at = tex, .end = tex + length};
+    struct reader r = {.sheet = s, .from = tex, .at = tex, .end = tex + length};
     while (r.at < r.end) {
         if (*r.at == ' ' || *r.at == '^' || *r.at == '_') {
             r.at++; /* a script was seen when its base was */
             continue;
         }
-        const char *behind = *r.at == '}' ? r.end : behind_atom(r.at, r.end);
+        const bool is_argument = r.depth > 0 && r.stack[r.depth - 1].left > 0; /* and no base of a script */
+        const char *behind = *r.at == '}' || is_argument ? r.end : behind_atom(r.at, r.end);
         const bool big = strncmp(r.at, "\\sum", 4) == 0 || strncmp(r.at, "\\max", 4) == 0;
         if (behind < r.end && *behind == '^')
             open(&r, "<msup>", "</msup>", 2);
@@ -281,11 +289,21 @@ static void write_edge(struct tg__sheet *tex, const void *what) {
     tg__put_form(tex, &e->wording, e->form);
 }
 
+static bool sends(tg_grads d, uint32_t sender, int slot) {
+    const struct tg__adjoint *a = tg__adjoint_of(tg__sweep_get(d), tg__node_of(d.graph, sender)->in[slot]);
+    for (uint32_t row = a ? a->first : 0; row; row = tg__event_of(d.graph, row)->next) {
+        const struct tg__event *e = tg__event_of(d.graph, row);
+        if (e->sender == sender && e->slot == slot) return true;
+    }
+    return false;
+}
+
+/* Nothing where nothing is sent. */
 void tg__mathml_gradient(struct tg__sheet *s, tg_grads d, tg_node sender, int slot) {
     const struct tg__sweep *sweep = tg__sweep_get(d);
     const struct tg__node *n = sender.graph == d.graph ? tg__get(sender) : NULL;
     const struct tg__adjoint *a = sweep && n ? tg__adjoint_of(sweep, sender.id) : NULL;
-    if (!a || slot < 0 || slot >= n->operands || !n->op->tex_back) return;
+    if (!a || slot < 0 || slot >= n->operands || !sends(d, sender.id, slot)) return;
     struct edge e = {.form = piece(n->op->tex_back, slot)};
     e.wording = (struct tg__wording){.dialect = &tg__tex, .graph = d.graph, .top = sender.id, .upstream = a->node};
     const struct tg__shape *x = tg__node_of(d.graph, n->in[slot])->shape;
