@@ -74,7 +74,7 @@ void tg__put_tex_name(struct tg__sheet *s, const struct tg__wording *w, uint32_t
     }
     const char *name = tg__name_text(w->graph, row), *slash = strrchr(name, '/');
     const bool ascii = w->user != NULL;
-    if (slash) {
+    if (slash && slash[1]) {
         tg__put(s, "\\mathrm{");
         tg__put_tex_text(s, name, (size_t)(slash + 1 - name), ascii);
         tg__put(s, "}");

@@ -14,9 +14,9 @@ struct tg__number tg__number(tg_dtype dtype, double v, int digits) {
         number.denominator = n;
         snprintf(number.text, sizeof number.text, "1/%.0f", n);
     }
-    for (int k = 7; k <= digits && !number.denominator && !same(dtype, strtod(number.text, NULL), v); k++)
+    for (int k = 7; k <= digits && number.denominator == 0 && !same(dtype, strtod(number.text, NULL), v); k++)
         snprintf(number.text, sizeof number.text, "%.*g", k, v);
-    number.binding = number.denominator ? TG__FACTOR : number.text[0] == '-' ? TG__TERM : TG__CLOSED;
+    number.binding = number.denominator > 0 ? TG__FACTOR : number.text[0] == '-' ? TG__TERM : TG__CLOSED;
     return number;
 }
 
