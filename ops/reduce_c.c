@@ -4,38 +4,33 @@
 #include "reduce.h"
 
 static const struct tg__helper add = {
-    "add", "/* Sums are taken in pairs, pairs in pairs, like the digits of a binary counter: digit k is a sum of 2^k terms. */\n"
+    "add", "/* Sums in pairs, pairs in pairs, like a binary counter: where digit k of the number of terms is 1, sum[k] is the sum\n"
+           " * of 2^k of them. More exact than one after the other, and the one order that tapegrad has. */\n"
            "static void add$(T *sum, size_t term, T x) {\n"
-           "    for (; term & 1; term >>= 1) x += *sum++;\n"
-           "    *sum = x;\n"
+           "    int k = 0;\n"
+           "    for (; term >> k & 1; k++) x += sum[k];\n"
+           "    sum[k] = x;\n"
            "}\n\n"
            "static T total$(const T *sum, size_t terms) {\n"
-           "    while (!(terms & 1)) terms >>= 1, sum++;\n"
-           "    T x = *sum;\n"
-           "    while (terms >>= 1)\n"
-           "        if (sum++, terms & 1) x += *sum;\n"
+           "    int k = 0;\n"
+           "    while (!(terms >> k & 1)) k++;\n"
+           "    T x = sum[k];\n"
+           "    while (terms >> ++k)\n"
+           "        if (terms >> k & 1) x += sum[k];\n"
            "    return x;\n"
            "}\n"};
 
-static const struct tg__helper add_lane = {
-    "add_lane", "/* Along the last axis terms are dealt into 16 lanes, each summed in pairs; in the end the lanes fold. */\n"
-                "static void add_lane$(T (*sum)[16], size_t term, T x) {\n"
-                "    const size_t lane = term % 16;\n"
-                "    for (term /= 16; term & 1; term >>= 1) x += (*sum++)[lane];\n"
-                "    (*sum)[lane] = x;\n"
+static const struct tg__helper lanes = {
+    "add_lane", "/* Along the last axis terms are dealt into 16 such sums. What is missing in the last round is 0; then they fold. */\n"
+                "static void add_lane$(T *sum, size_t digits, size_t term, T x) {\n"
+                "    add$(sum + term % 16 * digits, term / 16, x);\n"
                 "}\n\n"
-                "static T total_lanes$(T (*sum)[16], size_t terms) {\n"
-                "    T lane[16] = {0};\n"
-                "    for (; terms % 16; terms++) add_lane$(sum, terms, 0);\n"
-                "    size_t rows = terms / 16;\n"
-                "    for (; !(rows & 1); rows >>= 1) sum++;\n"
-                "    for (int l = 0; l < 16; l++) lane[l] = (*sum)[l];\n"
-                "    while (rows >>= 1) {\n"
-                "        sum++;\n"
-                "        for (int l = 0; rows & 1 && l < 16; l++) lane[l] += (*sum)[l];\n"
-                "    }\n"
+                "static T total_lanes$(T *sum, size_t digits, size_t terms) {\n"
+                "    T lane[16];\n"
+                "    for (; terms % 16; terms++) add_lane$(sum, digits, terms, 0);\n"
+                "    for (size_t i = 0; i < 16; i++) lane[i] = total$(sum + i * digits, terms / 16);\n"
                 "    for (int half = 8; half > 0; half /= 2)\n"
-                "        for (int l = 0; l < half; l++) lane[l] += lane[l + half];\n"
+                "        for (int i = 0; i < half; i++) lane[i] += lane[i + half];\n"
                 "    return lane[0];\n"
                 "}\n"};
 
@@ -67,12 +62,13 @@ static int64_t digits(int64_t n) {
 }
 
 void tg__emit_sum(struct tg__emit *e) {
-    const bool lanes = loops_of(e);
-    e->helper[0] = lanes ? &add_lane : &add;
-    e->digits = digits(lanes ? (e->terms + TG__SUM_LANES - 1) / TG__SUM_LANES : e->terms);
-    e->begin = lanes ? "T sum[digits][16] = {{0}};" : "T sum[digits] = {0};";
-    e->step = lanes ? "add_lane$(sum, term, a);" : "add$(sum, term, a);";
-    e->code = lanes ? "total_lanes$(sum, terms)" : "total$(sum, terms)";
+    const bool innermost = loops_of(e);
+    e->helper[0] = &add;
+    if (innermost) e->helper[1] = &lanes;
+    e->digits = digits(innermost ? (e->terms + TG__SUM_LANES - 1) / TG__SUM_LANES : e->terms);
+    e->begin = innermost ? "T sum[16 * digits] = {0};" : "T sum[digits] = {0};";
+    e->step = innermost ? "add_lane$(sum, digits, term, a);" : "add$(sum, term, a);";
+    e->code = innermost ? "total_lanes$(sum, digits, terms)" : "total$(sum, terms)";
 }
 
 void tg__emit_max(struct tg__emit *e) {

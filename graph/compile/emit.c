@@ -66,7 +66,7 @@ static void put_struct(const struct tg__c *c) {
 /* "step 9: dgammax" for one of a node's names. */
 static void put_name(const struct tg__c *c, uint32_t row) {
     const int step = tg__step_of(c->part->graph, row);
-    if (step > 0) tg__putf(c->sheet, "step %d: ", step);
+    if (step >= 0) tg__putf(c->sheet, "step %d: ", step);
     tg__put_comment(c->sheet, tg__name_text(c->part->graph, row), 60);
 }
 

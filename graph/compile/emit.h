@@ -63,6 +63,7 @@ enum tg__placement {
 struct tg__spot {
     uint8_t place, uses, weight, calls; /* weight: of the expression; calls: a function of the library is in it */
     uint32_t inner;                     /* the reduction in the expression, 0 for none */
+    char letter[TG_MAX_RANK];           /* what loops along its axes are called; 0: anything */
 };
 
 struct tg__places {
@@ -76,13 +77,17 @@ bool tg__places_new(struct tg__places *q, const struct tg__part *p);
 void tg__places_free(struct tg__places *q, const struct tg__part *p);
 bool tg__is_computed(const struct tg__part *p, uint32_t id); /* by one of the two functions */
 
+void tg__letters(const struct tg__places *q, const struct tg__emit *e, char letter[TG__LOOPS]); /* letters.c */
+void tg__note_letters(struct tg__places *q, uint32_t id, const struct tg__emit *e);
+
 /* ------------------------------------------------------------------------------------- expression.c statement.c */
 
 struct tg__c {
     struct tg__sheet *sheet;
     const struct tg__part *part;
     const struct tg__places *places;
-    const char *counter; /* the type that loops count in */
+    const char *counter;    /* the type that loops count in */
+    char letter[TG__LOOPS]; /* of the statement's loops */
 };
 
 /* One piece of the C of node id, with its operands written out. loop: for each loop of the kernel, the one it is in the

@@ -20,8 +20,6 @@ struct place {
     int8_t index[TG_MAX_RANK];
 };
 
-static const char letters[] = "ijklmnop";
-
 /* ---------------------------------------------------------------------------------------------------- one element */
 
 static void operand(const struct level *l, int slot, struct place *x) {
@@ -62,6 +60,10 @@ static void put_base(const struct tg__c *c, const struct place *x) {
     tg__put(c->sheet, tg__ident(c->part, x->id));
 }
 
+static void put_index(const struct tg__c *c, int8_t loop) {
+    tg__putf(c->sheet, "[%c]", loop >= 0 ? c->letter[loop] : '0');
+}
+
 static void put_label(const struct tg__c *c, const struct place *statement) {
     struct level l;
     struct place x;
@@ -76,7 +78,7 @@ static void put_label(const struct tg__c *c, const struct place *statement) {
     tg__put(c->sheet, "[");
     put_base(c, &x);
     for (int axis = 0; axis < tg__node_of(c->part->graph, x.id)->shape->dims.rank; axis++)
-        tg__putf(c->sheet, x.index[axis] >= 0 ? "[%c]" : "[0]", x.index[axis] >= 0 ? letters[x.index[axis]] : 0);
+        put_index(c, x.index[axis]);
     tg__put(c->sheet, "]");
 }
 
@@ -106,7 +108,7 @@ static void put_place(const struct tg__c *c, const struct place *x, const struct
         if (x->index[axis] == TG__LABEL)
             put_label(c, statement);
         else
-            tg__putf(c->sheet, x->index[axis] >= 0 ? "[%c]" : "[0]", x->index[axis] >= 0 ? letters[x->index[axis]] : 0);
+            put_index(c, x->index[axis]);
 }
 
 void tg__put_element(const struct tg__c *c, uint32_t id, const int8_t *index) {
@@ -148,7 +150,7 @@ static void put_turn(const struct tg__c *c, const struct tg__emit *e) {
         if (!tg__is_inner(e, i)) continue;
         if (below < e->terms) tg__put(c->sheet, " + ");
         below /= e->extent[i];
-        tg__putf(c->sheet, "%c", letters[i]);
+        tg__putf(c->sheet, "%c", c->letter[i]);
         if (below > 1) tg__putf(c->sheet, " * %lld", (long long)below);
     }
     if (e->terms == 1) tg__put(c->sheet, "0");
@@ -170,7 +172,7 @@ static void put_word(const struct tg__c *c, const struct tg__emit *e, const char
     else if (is("number", s, length))
         tg__putf(c->sheet, "%lld", (long long)e->number);
     else if (is("last", s, length))
-        tg__putf(c->sheet, "%c", e->extent[e->loops - 1] == 1 ? '0' : letters[e->loops - 1]);
+        tg__putf(c->sheet, "%c", e->extent[e->loops - 1] == 1 ? '0' : c->letter[e->loops - 1]);
     else if (*s == '$')
         tg__put(c->sheet, e->node->dtype == TG_F32 ? "f" : "");
     else

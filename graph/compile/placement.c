@@ -34,7 +34,7 @@ static void count_uses(struct tg__places *q, const struct tg__part *p) {
  * wider: what cannot be seen to be so gets a variable, which rounds. */
 static bool is_plain(const char *code) {
     for (const char *s = code; *s; s++)
-        if (!islower((unsigned char)*s) && !isdigit((unsigned char)*s) && !strchr("+-*/(), T$", *s)) return false;
+        if (!islower((unsigned char)*s) && !isdigit((unsigned char)*s) && !strchr("+-*/(), _T$", *s)) return false;
     return true;
 }
 
@@ -110,6 +110,7 @@ static bool place_computed(struct tg__places *q, const struct tg__part *p, uint3
         if (x->place == TG__INLINE && x->inner) spot->inner = x->inner;
     }
     spot->place = may_be_view(q, &e, spot) ? TG__VIEW : TG__MEMBER;
+    tg__note_letters(q, id, &e);
     note_needs(q, p, id, &e);
     return true;
 }

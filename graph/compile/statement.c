@@ -4,13 +4,13 @@
 enum { WIDTH = 112 }; /* a loop and its body stand on one line up to here */
 
 struct statement {
-    const struct tg__c *c;
+    struct tg__c c;
     uint32_t id, inner;
     struct tg__emit kernel, reduction; /* reduction: with loops that outlive the expression; else as kernel */
     int8_t index[TG_MAX_RANK];         /* of the element */
     int outer[TG__LOOPS], outers, deep[TG__LOOPS], deeps;
     int guard; /* in how many outer loops the guard stands; -1: there is none */
-    int indent;
+    int indent, column; /* column: behind the last loop */
 };
 
 /* ---------------------------------------------------------------------------------------------------- its loops */
@@ -46,14 +46,17 @@ static void measure(struct tg__sheet *s, const char *text, size_t length) {
 }
 
 static void put_indent(const struct statement *s) {
-    for (int i = 0; i < s->indent; i++) tg__put(s->c->sheet, "    ");
+    for (int i = 0; i < s->indent; i++) tg__put(s->c.sheet, "    ");
 }
 
-static void put_loop(const struct statement *s, int loop, const char *end) {
-    const char letter = "ijklmnop"[loop];
+static void put_loop(struct statement *s, int loop, const char *end) {
+    const char letter = s->c.letter[loop];
+    char text[80];
+    s->column = 4 * s->indent + snprintf(text, sizeof text, "for (%s %c = 0; %c < %lld; %c++)", s->c.counter, letter,
+                                         letter, (long long)s->reduction.extent[loop], letter);
     put_indent(s);
-    tg__putf(s->c->sheet, "for (%s %c = 0; %c < %lld; %c++)%s", s->c->counter, letter, letter,
-             (long long)s->reduction.extent[loop], letter, end);
+    tg__put(s->c.sheet, text);
+    tg__put(s->c.sheet, end);
 }
 
 static void put_step(const struct statement *s, const struct tg__c *c) {
@@ -74,29 +77,29 @@ static void put_assignment(const struct statement *s, const struct tg__c *c) {
 static void put_body(struct statement *s, void (*put)(const struct statement *, const struct tg__c *), bool looped) {
     size_t length = 0;
     struct tg__sheet ruler = {.put = measure, .to = &length};
-    struct tg__c quiet = *s->c;
+    struct tg__c quiet = s->c;
     quiet.sheet = &ruler;
     put(s, &quiet);
-    const bool fits = looped && length + (size_t)s->indent * 4 + 32 < WIDTH;
-    if (looped) tg__put(s->c->sheet, fits ? " " : "\n");
+    const bool fits = looped && length + (size_t)s->column < WIDTH;
+    if (looped) tg__put(s->c.sheet, fits ? " " : "\n");
     if (looped && !fits) s->indent++;
     if (!fits) put_indent(s);
-    put(s, s->c);
-    tg__put(s->c->sheet, "\n");
+    put(s, &s->c);
+    tg__put(s->c.sheet, "\n");
     if (looped && !fits) s->indent--;
 }
 
 static void put_guard(const struct statement *s) {
     put_indent(s);
-    tg__put(s->c->sheet, "if (");
-    tg__put_piece(s->c, s->id, s->kernel.guard, s->index, s->id);
-    tg__put(s->c->sheet, ") return 1;\n");
+    tg__put(s->c.sheet, "if (");
+    tg__put_piece(&s->c, s->id, s->kernel.guard, s->index, s->id);
+    tg__put(s->c.sheet, ") return 1;\n");
 }
 
 static void put_reduction(struct statement *s) {
     put_indent(s);
-    tg__put_piece(s->c, s->inner, s->reduction.begin, s->index, s->id);
-    tg__put(s->c->sheet, "\n");
+    tg__put_piece(&s->c, s->inner, s->reduction.begin, s->index, s->id);
+    tg__put(s->c.sheet, "\n");
     for (int i = 0; i < s->deeps; i++) {
         put_loop(s, s->deep[i], i + 1 < s->deeps ? "\n" : "");
         if (i + 1 < s->deeps) s->indent++;
@@ -112,7 +115,7 @@ static void put_nest(struct statement *s) {
     bool braces[TG__LOOPS] = {false};
     if (block) {
         put_indent(s);
-        tg__put(s->c->sheet, "{\n");
+        tg__put(s->c.sheet, "{\n");
         s->indent++;
     }
     for (int d = 0; d <= s->outers; d++) {
@@ -129,9 +132,9 @@ static void put_nest(struct statement *s) {
         if (d + 1 < s->outers || braces[d]) s->indent--;
         if (!braces[d]) continue;
         put_indent(s);
-        tg__put(s->c->sheet, "}\n");
+        tg__put(s->c.sheet, "}\n");
     }
-    if (block) tg__put(s->c->sheet, "    }\n");
+    if (block) tg__put(s->c.sheet, "    }\n");
 }
 
 static void put_copy(const struct tg__c *c, uint32_t id, const struct tg__emit *e) {
@@ -145,13 +148,14 @@ static void put_copy(const struct tg__c *c, uint32_t id, const struct tg__emit *
 }
 
 void tg__put_statement(const struct tg__c *c, uint32_t id) {
-    struct statement s = {.c = c, .id = id, .inner = c->places->spot[id].inner, .indent = 1};
+    struct statement s = {.c = *c, .id = id, .inner = c->places->spot[id].inner, .indent = 1};
     tg__kernel(c->part->graph, id, &s.kernel);
     if (s.kernel.copy) {
         put_copy(c, id, &s.kernel);
         return;
     }
     tg__kernel(c->part->graph, s.inner ? s.inner : id, &s.reduction);
+    tg__letters(c->places, &s.reduction, s.c.letter);
     sort_loops(&s);
     s.guard = guard_depth(&s);
     put_nest(&s);
