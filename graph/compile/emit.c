@@ -22,12 +22,34 @@ static void put_declaration(const struct tg__c *c, uint32_t id) {
     tg__put(c->sheet, ";");
 }
 
+static void measure(struct tg__sheet *s, const char *text, size_t length) {
+    (void)text;
+    *(size_t *)s->to += length;
+}
+
+static size_t width_of(const struct tg__c *c, uint32_t id) {
+    size_t width = 0;
+    struct tg__sheet ruler = {.put = measure, .to = &width};
+    struct tg__c quiet = *c;
+    quiet.sheet = &ruler;
+    put_declaration(&quiet, id);
+    return width;
+}
+
+static int note_column(const struct tg__c *c) {
+    size_t widest = 0;
+    for (uint32_t id = 1; id <= c->part->out; id++)
+        if (is_member(c, id) && c->part->role[id] == TG__ARGUMENT && width_of(c, id) > widest) widest = width_of(c, id);
+    return (int)(widest < 40 ? widest : 40);
+}
+
 /* Where to look for a gradient: it may be another's too, or a number. */
-static void put_gradient_note(const struct tg__c *c, uint32_t argument) {
+static void put_gradient_note(const struct tg__c *c, uint32_t argument, int column) {
     const uint32_t gradient = tg__part_gradient(c->part, argument);
+    const int pad = column - (int)width_of(c, argument);
     if (!gradient || c->places->spot[gradient].place == TG__NOWHERE) return;
     static const int8_t first[TG_MAX_RANK] = {0};
-    tg__put(c->sheet, " /* its gradient: ");
+    tg__putf(c->sheet, "%*s /* its gradient: ", pad > 0 ? pad : 0, "");
     if (c->places->spot[gradient].place == TG__NUMBER)
         tg__put_element(c, gradient, first);
     else
@@ -40,12 +62,13 @@ static bool has_role(const struct tg__c *c, uint32_t id, enum tg__role a, enum t
 }
 
 static int put_members(const struct tg__c *c, const char *title, enum tg__role a, enum tg__role b, int before) {
+    const int column = a == TG__ARGUMENT ? note_column(c) : 0;
     int count = 0;
     for (uint32_t id = 1; id <= c->part->last; id++) {
         if (!is_member(c, id) || !has_role(c, id, a, b)) continue;
         if (!count++) tg__putf(c->sheet, "%s    /* %s */\n", before ? "\n" : "", title);
         put_declaration(c, id);
-        if (a == TG__ARGUMENT) put_gradient_note(c, id);
+        if (a == TG__ARGUMENT) put_gradient_note(c, id, column);
         if (id == c->part->out) tg__put(c->sheet, " /* the result */");
         tg__put(c->sheet, "\n");
     }
@@ -120,52 +143,69 @@ static void put_function(const struct tg__c *c, const char *which, enum tg__role
 
 /* --------------------------------------------------------------------------------------------------- around them */
 
+/* "t.x, t.gamma": members of two roles, or the gradients of the arguments. */
+struct list {
+    const struct tg__c *c;
+    int count;
+};
+
+static void put_item(struct list *l, uint32_t id) {
+    if (!is_member(l->c, id) || l->count > LISTED) return;
+    tg__put(l->c->sheet, l->count ? ", " : "");
+    tg__put(l->c->sheet, l->count < LISTED ? "t." : "...");
+    if (l->count++ < LISTED) tg__put(l->c->sheet, tg__ident(l->c->part, id));
+}
+
 static void put_list(const struct tg__c *c, enum tg__role a, enum tg__role b) {
-    int count = 0;
-    for (uint32_t id = 1; id <= c->part->last && count <= LISTED; id++) {
-        if (!is_member(c, id) || !has_role(c, id, a, b)) continue;
-        tg__put(c->sheet, count ? ", " : "");
-        if (count < LISTED) tg__put(c->sheet, "t.");
-        tg__put(c->sheet, count++ < LISTED ? tg__ident(c->part, id) : "...");
-    }
-    if (!count) tg__put(c->sheet, "nothing");
+    struct list l = {.c = c};
+    for (uint32_t id = 1; id <= c->part->last; id++)
+        if (has_role(c, id, a, b)) put_item(&l, id);
+    if (!l.count) tg__put(c->sheet, "nothing");
 }
 
 static void put_gradients(const struct tg__c *c) {
-    int count = 0;
-    for (uint32_t id = 1; id <= c->part->out && count <= LISTED; id++) {
-        const uint32_t gradient = c->part->role[id] == TG__ARGUMENT ? tg__part_gradient(c->part, id) : 0;
-        if (!gradient || !is_member(c, gradient)) continue;
-        tg__put(c->sheet, count ? ", " : "");
-        if (count < LISTED) tg__put(c->sheet, "t.");
-        tg__put(c->sheet, count++ < LISTED ? tg__ident(c->part, gradient) : "...");
-    }
-    if (!count) tg__put(c->sheet, "nothing");
+    struct list l = {.c = c};
+    for (uint32_t id = 1; id <= c->part->out; id++)
+        if (c->part->role[id] == TG__ARGUMENT) put_item(&l, tg__part_gradient(c->part, id));
+    if (!l.count) tg__put(c->sheet, "nothing");
 }
 
-static void put_head(const struct tg__c *c) {
-    const char *f = c->part->function;
+static double bytes_of(const struct tg__c *c) {
     double bytes = 0;
     for (uint32_t id = 1; id <= c->part->last; id++) {
         const struct tg__node *n = tg__node_of(c->part->graph, id);
         if (is_member(c, id)) bytes += (double)n->shape->count * (double)tg__item_size((tg_dtype)n->dtype);
     }
-    tg__putf(c->sheet, "/* %s, forward and backward, step by step as on the tape it was written from (tapegrad %s).\n", f,
-             TG_VERSION);
-    tg__putf(c->sheet, " *\n *     static struct %s t;      %.*f %s, all the memory there is\n", f, bytes < 1e3 ? 0 : 1,
-             bytes < 1e3 ? bytes : bytes < 1e6 ? bytes / 1e3 : bytes / 1e6, bytes < 1e3 ? "bytes" : bytes < 1e6 ? "kB" : "MB");
-    tg__put(c->sheet, " *     fill in ");
+    return bytes;
+}
+
+static void put_usage(const struct tg__c *c) {
+    const char *f = c->part->function;
+    const double bytes = bytes_of(c);
+    tg__putf(c->sheet, " *     static struct %s t;  all the memory there is, ", f);
+    tg__putf(c->sheet, bytes < 1e3 ? "%.0f bytes\n" : "%.1f kB\n", bytes < 1e3 ? bytes : bytes / 1e3);
+    tg__put(c->sheet, " *     set ");
     put_list(c, TG__ARGUMENT, TG__ARGUMENT);
-    tg__putf(c->sheet, "\n *     %s_forward(&t);      gives t.%s\n *     fill in ", f, tg__ident(c->part, c->part->out));
+    tg__putf(c->sheet, "\n *     %s_forward(&t);      computes ", f);
+    struct list result = {.c = c};
+    put_item(&result, c->part->out);
+    tg__put(c->sheet, "\n *     set ");
     put_list(c, TG__COTANGENT, TG__EXTRA);
-    tg__putf(c->sheet, "\n *     %s_backward(&t);     gives ", f);
+    tg__putf(c->sheet, "\n *     %s_backward(&t);     computes ", f);
     put_gradients(c);
-    tg__put(c->sheet, "\n *\n * C99 and libm. The same bits as tapegrad's own (exp and log: within 4 units in the last "
-                      "place), unless the\n * compiler is told to contract or reorder (-ffp-contract=fast, "
-                      "-ffast-math).");
+}
+
+static void put_head(const struct tg__c *c) {
+    tg__putf(c->sheet, "/* %s, forward and backward, step by step as on the tape (written by tapegrad %s).\n *\n",
+             c->part->function, TG_VERSION);
+    put_usage(c);
+    tg__put(c->sheet, "\n *\n * C99 and libm. Every member has the bits that it has on the tape (behind exp and log: within 4 "
+                      "units in the last\n * place each), unless the compiler was told to reorder: no -ffast-math. To "
+                      "be sure, -ffp-contract=off.");
     if (c->places->fails[0] || c->places->fails[1])
-        tg__put(c->sheet, " Returns 0; or 1, and has not finished, where a\n * label or a number is outside its range.");
-    tg__put(c->sheet, " */\n");
+        tg__put(c->sheet, "\n *\n * What returns int returns 0; or 1, unfinished, where a label or a number is outside its "
+                          "range.");
+    tg__put(c->sheet, " */\n\n");
 }
 
 /* Names that a header has made macros of. */

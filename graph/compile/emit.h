@@ -77,8 +77,9 @@ bool tg__places_new(struct tg__places *q, const struct tg__part *p);
 void tg__places_free(struct tg__places *q, const struct tg__part *p);
 bool tg__is_computed(const struct tg__part *p, uint32_t id); /* by one of the two functions */
 
-void tg__letters(const struct tg__places *q, const struct tg__emit *e, char letter[TG__LOOPS]); /* letters.c */
-void tg__note_letters(struct tg__places *q, uint32_t id, const struct tg__emit *e);
+/* letters.c: of the kernel e, whose result is that of id. */
+void tg__letters(const struct tg__places *q, uint32_t id, const struct tg__emit *e, char letter[TG__LOOPS]);
+void tg__note_letters(struct tg__places *q, const tg_graph *g, uint32_t id, const struct tg__emit *e);
 
 /* ------------------------------------------------------------------------------------- expression.c statement.c */
 

@@ -4,21 +4,19 @@
 
 static const char all[] = "ijklmnop";
 
-static void take(const struct tg__places *q, const struct tg__emit *e, int slot, char *letter) {
-    const struct tg__spot *x = &q->spot[e->node->in[slot]];
-    for (int axis = 0; axis < e->in[slot]->shape->dims.rank; axis++) {
-        const int loop = e->at[slot][axis];
-        if (loop >= 0 && !letter[loop] && x->letter[axis] && !memchr(letter, x->letter[axis], TG__LOOPS))
-            letter[loop] = x->letter[axis];
-    }
+static void take(char letter[TG__LOOPS], const int8_t *loops, const char *from, int rank) {
+    for (int axis = 0; axis < rank; axis++)
+        if (loops[axis] >= 0 && !letter[loops[axis]] && from[axis] && !memchr(letter, from[axis], TG__LOOPS))
+            letter[loops[axis]] = from[axis];
 }
 
-/* Operands of higher rank know better. */
-void tg__letters(const struct tg__places *q, const struct tg__emit *e, char letter[TG__LOOPS]) {
+/* What the result's axes are called counts most, then the operands, those of higher rank first. */
+void tg__letters(const struct tg__places *q, uint32_t id, const struct tg__emit *e, char letter[TG__LOOPS]) {
     memset(letter, 0, TG__LOOPS);
+    take(letter, e->out, q->spot[id].letter, e->node->shape->dims.rank);
     for (int rank = TG_MAX_RANK; rank > 0; rank--)
         for (int k = 0; k < e->node->operands; k++)
-            if (e->in[k]->shape->dims.rank == rank) take(q, e, k, letter);
+            if (e->in[k]->shape->dims.rank == rank) take(letter, e->at[k], q->spot[e->node->in[k]].letter, rank);
     for (int i = 0, next = 0; i < e->loops; i++) {
         if (letter[i] || e->extent[i] == 1) continue;
         while (memchr(letter, all[next], TG__LOOPS)) next++;
@@ -26,9 +24,19 @@ void tg__letters(const struct tg__places *q, const struct tg__emit *e, char lett
     }
 }
 
-void tg__note_letters(struct tg__places *q, uint32_t id, const struct tg__emit *e) {
+static void note(char *to, const int8_t *loops, const char letter[TG__LOOPS], int rank) {
+    for (int axis = 0; axis < rank; axis++)
+        if (loops[axis] >= 0 && !to[axis]) to[axis] = letter[loops[axis]];
+}
+
+/* An adjoint has the letters of what it is the adjoint of, a leaf those of where it is read first. */
+void tg__note_letters(struct tg__places *q, const tg_graph *g, uint32_t id, const struct tg__emit *e) {
     char letter[TG__LOOPS];
-    tg__letters(q, e, letter);
-    for (int axis = 0; axis < e->node->shape->dims.rank; axis++)
-        if (e->out[axis] >= 0) q->spot[id].letter[axis] = letter[e->out[axis]];
+    const uint32_t name = tg__fact_of(g, id)->name, of = name ? tg__name_of(g, name) : 0;
+    if (of && of < id && tg__node_of(g, of)->shape == e->node->shape)
+        memcpy(q->spot[id].letter, q->spot[of].letter, sizeof q->spot[id].letter);
+    tg__letters(q, id, e, letter);
+    note(q->spot[id].letter, e->out, letter, e->node->shape->dims.rank);
+    for (int k = 0; k < e->node->operands; k++)
+        note(q->spot[e->node->in[k]].letter, e->at[k], letter, e->in[k]->shape->dims.rank);
 }

@@ -110,7 +110,7 @@ static bool place_computed(struct tg__places *q, const struct tg__part *p, uint3
         if (x->place == TG__INLINE && x->inner) spot->inner = x->inner;
     }
     spot->place = may_be_view(q, &e, spot) ? TG__VIEW : TG__MEMBER;
-    tg__note_letters(q, id, &e);
+    tg__note_letters(q, p->graph, id, &e);
     note_needs(q, p, id, &e);
     return true;
 }

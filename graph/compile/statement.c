@@ -155,7 +155,7 @@ void tg__put_statement(const struct tg__c *c, uint32_t id) {
         return;
     }
     tg__kernel(c->part->graph, s.inner ? s.inner : id, &s.reduction);
-    tg__letters(c->places, &s.reduction, s.c.letter);
+    tg__letters(c->places, id, &s.reduction, s.c.letter);
     sort_loops(&s);
     s.guard = guard_depth(&s);
     put_nest(&s);
