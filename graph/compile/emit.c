@@ -310,7 +310,7 @@ static void put_helpers(const struct tg__c *c) {
         const int place = c->places->spot[id].place;
         if (!tg__is_computed(c->part, id) || (place != TG__MEMBER && place != TG__INLINE)) continue;
         tg__kernel(c->part->graph, id, &e);
-        for (int k = 0; k < 2 && e.terms > 0; k++)
+        for (int k = 0; k < 2; k++)
             if (e.helper[k]) put_new_helper(c, &h, e.helper[k], e.node->dtype == TG_F32);
     }
 }
