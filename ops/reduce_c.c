@@ -4,7 +4,8 @@
 #include "reduce.h"
 
 static const struct tg__helper add = {
-    "add", "/* Sums in pairs, pairs in pairs, like a binary counter: where digit k of the number of terms is 1, sum[k] is the sum\n"
+    "add", "/* Sums in pairs, pairs in pairs, like a binary counter: where digit k of the number of terms is 1, sum[k] "
+           "is the sum\n"
            " * of 2^k of them. More exact than one after the other, and the one order that tapegrad has. */\n"
            "static void add$(T *sum, size_t term, T x) {\n"
            "    int k = 0;\n"
@@ -21,7 +22,8 @@ static const struct tg__helper add = {
            "}\n"};
 
 static const struct tg__helper lanes = {
-    "add_lane", "/* Along the last axis terms are dealt into 16 such sums. What is missing in the last round is 0; then they fold. */\n"
+    "add_lane", "/* Along the last axis terms are dealt into 16 such sums. What is missing in the last round is 0; "
+                "then they fold. */\n"
                 "static void add_lane$(T *sum, size_t digits, size_t term, T x) {\n"
                 "    add$(sum + term % 16 * digits, term / 16, x);\n"
                 "}\n\n"

@@ -9,7 +9,7 @@ struct statement {
     struct tg__emit kernel, reduction; /* reduction: with loops that outlive the expression; else as kernel */
     int8_t index[TG_MAX_RANK];         /* of the element */
     int outer[TG__LOOPS], outers, deep[TG__LOOPS], deeps;
-    int guard; /* in how many outer loops the guard stands; -1: there is none */
+    int guard;          /* in how many outer loops the guard stands; -1: there is none */
     int indent, column; /* column: behind the last loop */
 };
 
