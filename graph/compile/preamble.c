@@ -45,12 +45,12 @@ static double bytes_of(const struct tg__c *c) {
 static void put_usage(const struct tg__c *c) {
     const char *f = c->part->function;
     const double bytes = bytes_of(c);
-    tg__putf(c->sheet, " *     static struct %s t;  all the memory there is, ", f);
-    tg__putf(c->sheet, bytes < 1e3 ? "%.0f bytes\n" : "%.1f kB\n", bytes < 1e3 ? bytes : bytes / 1e3);
+    struct list result = {.c = c};
+    tg__putf(c->sheet, " *     static struct %s t;  holds everything: ", f);
+    tg__putf(c->sheet, bytes < 1e4 ? "%.0f bytes\n" : "%.0f kB\n", bytes < 1e4 ? bytes : bytes / 1e3);
     tg__put(c->sheet, " *     set ");
     put_list(c, TG__ARGUMENT, TG__ARGUMENT);
     tg__putf(c->sheet, "\n *     %s_forward(&t);      computes ", f);
-    struct list result = {.c = c};
     put_item(&result, c->part->out);
     tg__put(c->sheet, "\n *     set ");
     put_list(c, TG__COTANGENT, TG__EXTRA);
@@ -58,19 +58,35 @@ static void put_usage(const struct tg__c *c) {
     put_gradients(c);
 }
 
+static const char promise[] =
+    "\n *\n"
+    " * Self-contained C99: compile it, or #include it. Every member gets the bits that it has on the tape, from any\n"
+    " * compiler that keeps to IEEE 754 (-ffp-contract=off, no -ffast-math). exp and log are libm's, and within 4 "
+    "units\n"
+    " * in the last place.";
+
+static const char returns[] =
+    "\n *\n"
+    " * Where an int is returned: 0, or 1 where a label or a number was outside its range and the work stopped there.";
+
+static const char no_contraction[] = "/* A product is rounded before anything is added to it. */\n"
+                                     "#if defined(__GNUC__) && !defined(__clang__)\n"
+                                     "#pragma GCC optimize(\"fp-contract=off\")\n"
+                                     "#else\n"
+                                     "#pragma STDC FP_CONTRACT OFF\n"
+                                     "#endif\n\n";
+
 void tg__put_head(const struct tg__c *c) {
-    tg__putf(c->sheet, "/* %s, forward and backward, step by step as on the tape (written by tapegrad %s).\n *\n",
+    tg__putf(c->sheet, "/* %s, forward and backward, step by step as on the tape. Written by tapegrad %s.\n *\n",
              c->part->function, TG_VERSION);
     put_usage(c);
-    tg__put(c->sheet,
-            "\n *\n * C99 and libm. Every member has the bits that it has on the tape (behind exp and log: within 4 "
-            "units in the last\n * place each), unless the compiler was told to reorder: no -ffast-math. To "
-            "be sure, -ffp-contract=off.");
-    if (c->places->fails[0] || c->places->fails[1])
-        tg__put(c->sheet,
-                "\n *\n * What returns int returns 0; or 1, unfinished, where a label or a number is outside its "
-                "range.");
+    tg__put(c->sheet, promise);
+    if (c->places->fails[0] || c->places->fails[1]) tg__put(c->sheet, returns);
     tg__put(c->sheet, " */\n\n");
+}
+
+static bool has_ident(const struct tg__c *c, uint32_t id) {
+    return tg__is_member(c, id) || c->places->spot[id].place == TG__TABLE;
 }
 
 /* Names that a header has made macros of. */
@@ -78,15 +94,13 @@ static void put_undefs(const struct tg__c *c) {
     static const char *const macros[] = {"I", "complex", "imaginary"};
     for (size_t k = 0; k < sizeof macros / sizeof *macros; k++)
         for (uint32_t id = 1; id <= c->part->last; id++)
-            if (tg__is_member(c, id) && strcmp(tg__ident(c->part, id), macros[k]) == 0)
+            if (has_ident(c, id) && strcmp(tg__ident(c->part, id), macros[k]) == 0)
                 tg__putf(c->sheet, "#undef %s /* of complex.h; here it is a member */\n", macros[k]);
 }
 
 void tg__put_includes(const struct tg__c *c) {
     const struct tg__places *q = c->places;
-    tg__put(c->sheet, "#if defined(__GNUC__) && !defined(__clang__)\n"
-                      "#pragma GCC optimize(\"fp-contract=off\") /* what STDC FP_CONTRACT OFF is to others */\n"
-                      "#else\n#pragma STDC FP_CONTRACT OFF\n#endif\n\n");
+    tg__put(c->sheet, no_contraction);
     if (q->helpers) tg__put(c->sheet, "#include <stddef.h>\n");
     if (q->i32) tg__put(c->sheet, "#include <stdint.h>\n");
     if (q->copies) tg__put(c->sheet, "#include <string.h>\n");
