@@ -64,7 +64,8 @@ static void put_names(struct tg__sheet *s, const struct tg__circuit *c, uint32_t
     tg_formula(a, formula, sizeof formula);
     tg__put(s, " = ");
     tg__put_html(s, formula, 0);
-    tg__putf(s, "  %s %s", tg__caption_shape(c, node, text), tg__dtype_name((tg_dtype)tg__node_of(c->graph, node)->dtype));
+    tg__putf(s, "  %s %s", tg__caption_shape(c, node, text),
+             tg__dtype_name((tg_dtype)tg__node_of(c->graph, node)->dtype));
 }
 
 /* --------------------------------------------------------------------------------------------------------- boxes */
@@ -81,7 +82,7 @@ static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32
     char text[TG__CAPTION];
     const uint32_t node = tg__stage_node(c, id);
     tg__putf(s, "<g class=\"cluster %s%s\" data-cluster=\"%u\" transform=\"translate(%d,%d)\"%s><title>",
-             class[k->sort], k->open ? "" : " folded", id, k->x, k->y, k->visible ? "" : " display=\"none\"");
+             class[k->sort], k -> open ? "" : " folded", id, k->x, k->y, k->visible ? "" : " display=\"none\"");
     if (node)
         put_names(s, c, node);
     else
@@ -104,7 +105,8 @@ static void put_node(struct tg__sheet *s, const struct tg__circuit *c, const str
     char text[TG__CAPTION];
     const bool leaf = item->kind == TG__LEAF, adjoint = c->region[item->ref];
     const bool constant = leaf && !(tg__node_of(c->graph, item->ref)->flags & TG__DIFFERENTIABLE);
-    tg__putf(s, "<g class=\"node %s%s%s\" data-node=\"%u\" data-cluster=\"%u\" transform=\"translate(%d,%d)\"%s><title>",
+    tg__putf(s,
+             "<g class=\"node %s%s%s\" data-node=\"%u\" data-cluster=\"%u\" transform=\"translate(%d,%d)\"%s><title>",
              leaf ? "leaf" : "gate", constant ? " constant" : "", adjoint ? " adjoint" : "", item->ref, item->cluster,
              item->x, item->y, hidden(c, item->cluster) ? " display=\"none\"" : "");
     put_names(s, c, item->ref);
