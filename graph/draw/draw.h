@@ -30,6 +30,7 @@ struct tg__item {
     int32_t width, height; /* of a gate or leaf, with the room for what is written on its wire */
     int32_t body;          /* of a gate or leaf, without it */
     int32_t x, y;          /* the upper left corner; of ports and bends: the point */
+    int32_t turn;          /* what leaves here for the next band is the turn-th to do so, from above */
     uint8_t kind;
     bool main; /* a port that the straightest wire goes through */
 };
@@ -65,8 +66,7 @@ struct tg__track { /* of a cluster */
 
 struct tg__line { /* a row of a cluster, in one band */
     int32_t y;
-    int32_t floor; /* of the band */
-    int32_t turn; /* wires in it go on in the next band: they are the turn-th of those, from above; 0: none do */
+    int32_t floor, turns; /* of the band: where it ends, how many wires go on in the next */
 };
 
 struct tg__circuit {
@@ -101,9 +101,10 @@ static inline uint32_t tg__within(const struct tg__circuit *c, uint32_t i, uint3
 
 /* ---------------------------------------------------------------------------------------------------- circuit.c */
 
-/* Everything but the pixels' sums: tg__circuit_place comes next. */
-bool tg__circuit_new(struct tg__circuit *c, tg_graph *g, tg_grads d, const tg_draw_options *options, bool layout);
+bool tg__circuit_new(struct tg__circuit *c, tg_graph *g, tg_grads d, const tg_draw_options *options);
 void tg__circuit_free(struct tg__circuit *c);
+tg_status tg__write_circuit(tg_graph *g, tg_grads d, const char *path, const tg_draw_options *options,
+                            bool (*write)(struct tg__sheet *s, void *circuit));
 void *tg__circuit_room(struct tg__circuit *c, size_t count, size_t size); /* zeros, until the circuit is freed */
 uint32_t tg__cluster_add(struct tg__circuit *c, uint32_t parent, enum tg__sort sort, uint32_t key);
 uint32_t tg__item_add(struct tg__circuit *c, enum tg__kind kind, uint32_t ref, uint32_t cluster);

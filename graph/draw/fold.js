@@ -14,15 +14,14 @@ const Circuit = {
     this.nodes = new Map([...svg.querySelectorAll('.node')].map(e => [Number(e.dataset.node), e]));
     this.paths = [...svg.querySelectorAll('.wire')];
     this.holder = new Map(this.items.filter(i => i.kind === this.LEAF || i.kind === this.GATE).map(i => [i.ref, i.cluster]));
-    this.clusters.forEach((k, id) => Object.assign(k, { id, content: this.items.slice(k.first, k.first + k.items), own: [] }));
+    this.clusters.forEach((k, id) => Object.assign(k, { id, content: this.items.slice(k.first, k.first + k.items) }));
     for (const k of this.clusters) k.content.sort((a, b) => a.row - b.row);
-    for (const wire of this.wires) this.clusters[wire.cluster].own.push(wire);
     this.draw();
   },
 
   fold(id) { this.set([id], false); },
   unfold(id) { this.set([id], true); },
-  foldAll() { this.set(this.clusters.filter(k => k.sort === 'scope' || k.sort === 'group').map(k => k.id), false); },
+  foldAll() { this.set(this.clusters.filter(k => k.id > 0 && k.sort !== 'stage').map(k => k.id), false); },
   unfoldAll() { this.set(this.clusters.map(k => k.id), true); },
   toggle(id) { this.set([id], !this.clusters[id].open); },
   set(ids, open) {
@@ -74,14 +73,19 @@ const Circuit = {
     });
   },
 
-  // The line of a column's row in its band, and what the wire's items are, column by column.
   lineOf(k, column, row) { return k.lines[k.columns[column].band * k.rows + row]; },
-  step(wire, b) { return b ? this.items[wire.first + b - 1] : this.within(wire.from, wire.cluster); },
 
-  markTurns(k) {
-    for (const wire of k.bands > 1 ? k.own : [])
-      for (let b = 0, x = this.step(wire, 0).column; b <= wire.bends; b++, x++)
-        if (k.columns[x].band !== k.columns[x + 1].band) this.lineOf(k, x, this.step(wire, b).row).turn = 1;
+  countTurns(k, band) {
+    let turns = 0;
+    for (const item of k.content) {
+      const next = k.columns[item.column + 1];
+      if (k.columns[item.column].band !== band || !next || next.band === band) continue;
+      const box = item.kind === this.BOX ? this.clusters[item.ref] : null;
+      if (!box || !box.open) item.turn = ++turns;
+      for (const port of box ? box.content : [])
+        if (port.kind === this.OUT) port.turn = box.open ? ++turns : turns;
+    }
+    return turns;
   },
 
   stack(k, band, top) {
@@ -105,12 +109,10 @@ const Circuit = {
 
   heights(k) {
     let y = k.id ? this.head : 0;
-    k.lines = Array.from({ length: k.rows * k.bands }, () => ({ y: 0, floor: 0, turn: 0 }));
-    this.markTurns(k);
+    k.lines = Array.from({ length: k.rows * k.bands }, () => ({ y: 0, floor: 0, turns: 0 }));
     for (let b = 0; b < k.bands; b++) {
-      let turns = 0;
-      y = this.stack(k, b, y);
-      for (const line of k.lines.slice(b * k.rows, (b + 1) * k.rows)) Object.assign(line, { turn: line.turn && ++turns, floor: y });
+      const turns = this.countTurns(k, b), floor = y = this.stack(k, b, y);
+      for (const line of k.lines.slice(b * k.rows, (b + 1) * k.rows)) Object.assign(line, { turns, floor });
       if (b + 1 < k.bands) y += (turns + 3) * this.turn;
     }
     Object.assign(k, { height: y + this.foot, anchor: k.rows ? k.lines[k.spine].y : 0 });
@@ -153,8 +155,8 @@ const Circuit = {
   },
 
   turnPath(k, band, turn, at, to) {
-    const lines = k.lines.slice(band * k.rows, (band + 1) * k.rows), outside = Math.max(...lines.map(l => l.turn)) - turn;
-    const right = k.x + k.width - this.inset, left = k.x + this.inset, y = k.y + lines[0].floor + (outside + 2) * this.turn;
+    const line = k.lines[band * k.rows], outside = line.turns - turn;
+    const right = k.x + k.width - this.inset, left = k.x + this.inset, y = k.y + line.floor + (outside + 2) * this.turn;
     const wide = Math.min(16 + outside * this.turn, 52), narrow = Math.min(16 + (turn - 1) * this.turn, 52);
     return `H${right}C${right + wide} ${at.y} ${right + wide} ${y} ${right} ${y}` +
       `H${left}C${left - narrow} ${y} ${left - narrow} ${to.y} ${left} ${to.y}`;
@@ -162,15 +164,16 @@ const Circuit = {
 
   path(wire) {
     const k = this.clusters[wire.cluster];
-    let at = this.end(wire.from, wire, false), x = this.step(wire, 0).column;
+    let i = wire.from, at = this.end(i, wire, false), x = this.within(i, wire.cluster).column;
     let d = `M${at.x} ${at.y}H${k.x + k.columns[x].right}`;
     for (let b = 0; b <= wire.bends; b++, x++) {
-      const last = b === wire.bends, to = this.end(last ? wire.to : wire.first + b, wire, true), next = k.columns[x + 1];
-      const right = k.x + k.columns[x].right, left = k.x + next.left, middle = (right + left) >> 1;
-      if (next.band !== k.columns[x].band) d += this.turnPath(k, k.columns[x].band, this.lineOf(k, x, this.step(wire, b).row).turn, at, to);
+      const last = b === wire.bends, next = last ? wire.to : wire.first + b, to = this.end(next, wire, true);
+      const t = k.columns[x], n = k.columns[x + 1], right = k.x + t.right, left = k.x + n.left, middle = (right + left) >> 1;
+      if (n.band !== t.band) d += this.turnPath(k, t.band, this.items[i].turn, at, to);
       else if (to.y !== at.y) d += `C${middle} ${at.y} ${middle} ${to.y} ${left} ${to.y}`;
-      d += `H${last ? to.x : k.x + next.right}`;
+      d += `H${last ? to.x : k.x + n.right}`;
       at = to;
+      i = next;
     }
     return d;
   },

@@ -67,18 +67,22 @@ static void widths(const struct tg__circuit *c, struct tg__cluster *k) {
     }
 }
 
-/* Where wires go on in the next band. */
-static void mark_turns(const struct tg__circuit *c, const struct tg__cluster *k, uint32_t id) {
-    for (uint32_t i = k->first_wire; i < k->first_wire + k->wires && k->bands > 1; i++) {
-        const struct tg__wire *w = tg__wire_at(c, i);
-        const struct tg__item *from = tg__item_at(c, tg__within(c, w->from, id));
-        for (uint32_t b = 0; b <= w->bends; b++) {
-            const struct tg__item *at = b ? tg__item_at(c, w->first + b - 1) : from;
-            const struct tg__track *t = tg__track_at(c, k->first_column + from->column + b);
-            if (t[0].band != tg__track_at(c, k->first_column + from->column + b + 1)->band)
-                line_of(c, k, from->column + b, at->row)->turn = 1;
+/* What stands in the last column of a band sends its wires on to the next one. Returns how many there are. */
+static int32_t count_turns(const struct tg__circuit *c, const struct tg__cluster *k, uint32_t band) {
+    int32_t turns = 0;
+    for (uint32_t i = k->first; i < k->first + k->items; i++) {
+        struct tg__item *item = tg__item_at(c, c->by_row[i]);
+        const struct tg__track *t = tg__track_at(c, k->first_column + item->column);
+        if (t->band != band || item->column + 1 == k->columns) continue;
+        if (tg__track_at(c, k->first_column + item->column + 1)->band == band) continue;
+        const struct tg__cluster *box = item->kind == TG__BOX ? tg__cluster_at(c, item->ref) : NULL;
+        if (!box || !box->open) item->turn = ++turns;
+        for (uint32_t p = box ? box->first : 0; box && p < box->first + box->items; p++) {
+            struct tg__item *port = tg__item_at(c, c->by_row[p]);
+            if (port->kind == TG__OUT) port->turn = box->open ? ++turns : turns;
         }
     }
+    return turns;
 }
 
 /* Rows stand as high as the items above theirs allow, column by column: a tall box does not push away what is not under
@@ -103,16 +107,14 @@ static int32_t stack(const struct tg__circuit *c, const struct tg__cluster *k, u
     return floor;
 }
 
-static void heights(const struct tg__circuit *c, struct tg__cluster *k, uint32_t id) {
+static void heights(const struct tg__circuit *c, struct tg__cluster *k) {
     int32_t y = k->sort == TG__ROOT ? 0 : TG__HEAD;
-    for (uint32_t r = 0; r < k->rows * k->bands; r++) *tg__line_at(c, k->first_row + r) = (struct tg__line){0};
-    mark_turns(c, k, id);
     for (uint32_t b = 0; b < k->bands; b++) {
-        int32_t turns = 0;
+        const int32_t turns = count_turns(c, k, b);
         y = stack(c, k, b, y);
         for (uint32_t r = 0; r < k->rows; r++) {
             struct tg__line *line = tg__line_at(c, k->first_row + b * k->rows + r);
-            line->turn = line->turn ? ++turns : 0;
+            line->turns = turns;
             line->floor = y;
         }
         if (b + 1 < k->bands) y += (turns + 3) * TG__TURN;
@@ -121,10 +123,10 @@ static void heights(const struct tg__circuit *c, struct tg__cluster *k, uint32_t
     k->anchor = k->rows ? tg__line_at(c, k->first_row + k->spine)->y : 0;
 }
 
-static void measure(const struct tg__circuit *c, struct tg__cluster *k, uint32_t id) {
+static void measure(const struct tg__circuit *c, struct tg__cluster *k) {
     if (k->open) {
         widths(c, k);
-        heights(c, k, id);
+        heights(c, k);
     } else {
         k->width = k->least;
         k->height = TG__HEAD + TG__FOOT;
@@ -148,7 +150,7 @@ static void position(const struct tg__circuit *c, const struct tg__cluster *k) {
 
 void tg__circuit_place(struct tg__circuit *c) {
     for (uint32_t i = c->clusters.length; i > 0; i--) {
-        measure(c, tg__cluster_at(c, i - 1), i - 1);
+        measure(c, tg__cluster_at(c, i - 1));
         if (i > 1) adopt(c, tg__cluster_at(c, i - 1));
     }
     struct tg__cluster *root = tg__cluster_at(c, 0);
@@ -185,13 +187,8 @@ static struct end end_of(const struct tg__circuit *c, uint32_t i, const struct t
 static void put_turn(struct tg__sheet *s, const struct tg__circuit *c, const struct tg__cluster *k, uint32_t band,
                      int32_t turn, struct end at, struct end to) {
     enum { LEAST = 16, MOST = 52 };
-    int32_t turns = 0;
-    const struct tg__line *line = NULL;
-    for (uint32_t r = 0; r < k->rows; r++) {
-        line = tg__line_at(c, k->first_row + band * k->rows + r);
-        turns = most(turns, line->turn);
-    }
-    const int32_t outside = turns - turn, right = k->x + k->width - TG__INSET, left = k->x + TG__INSET;
+    const struct tg__line *line = tg__line_at(c, k->first_row + band * k->rows);
+    const int32_t outside = line->turns - turn, right = k->x + k->width - TG__INSET, left = k->x + TG__INSET;
     const int32_t y = k->y + line->floor + (outside + 2) * TG__TURN;
     const int32_t wide = least(LEAST + outside * TG__TURN, MOST), narrow = least(LEAST + (turn - 1) * TG__TURN, MOST);
     tg__putf(s, "H%dC%d %d %d %d %d %d", right, right + wide, at.y, right + wide, y, right, y);
@@ -201,23 +198,21 @@ static void put_turn(struct tg__sheet *s, const struct tg__circuit *c, const str
 /* Straight through a column, a curve in the gap in front of it. */
 void tg__wire_path(struct tg__sheet *s, const struct tg__circuit *c, const struct tg__wire *w) {
     const struct tg__cluster *k = tg__cluster_at(c, w->cluster);
-    const struct tg__item *from = tg__item_at(c, tg__within(c, w->from, w->cluster));
     struct end at = end_of(c, w->from, w, false);
-    uint32_t x = from->column, row = from->row;
-    tg__putf(s, "M%d %dH%d", at.x, at.y, k->x + tg__track_at(c, k->first_column + x)->right);
-    for (uint32_t b = 0; b <= w->bends; b++) {
+    uint32_t i = w->from, x = k->first_column + tg__item_at(c, tg__within(c, w->from, w->cluster))->column;
+    tg__putf(s, "M%d %dH%d", at.x, at.y, k->x + tg__track_at(c, x)->right);
+    for (uint32_t b = 0; b <= w->bends; b++, x++) {
         const bool last = b == w->bends;
-        const struct end to = end_of(c, last ? w->to : w->first + b, w, true);
-        const struct tg__track *t = tg__track_at(c, k->first_column + x);
-        const struct tg__track *next = tg__track_at(c, k->first_column + x + 1);
-        const int32_t right = k->x + t->right, left = k->x + next->left, middle = (right + left) / 2;
-        if (next->band != t->band)
-            put_turn(s, c, k, t->band, line_of(c, k, x, row)->turn, at, to);
+        const uint32_t next = last ? w->to : w->first + b;
+        const struct end to = end_of(c, next, w, true);
+        const struct tg__track *t = tg__track_at(c, x), *n = tg__track_at(c, x + 1);
+        const int32_t right = k->x + t->right, left = k->x + n->left, middle = (right + left) / 2;
+        if (n->band != t->band)
+            put_turn(s, c, k, t->band, tg__item_at(c, i)->turn, at, to);
         else if (to.y != at.y)
             tg__putf(s, "C%d %d %d %d %d %d", middle, at.y, middle, to.y, left, to.y);
-        tg__putf(s, "H%d", last ? to.x : k->x + next->right);
+        tg__putf(s, "H%d", last ? to.x : k->x + n->right);
         at = to;
-        x++;
-        row = last ? row : tg__item_at(c, w->first + b)->row;
+        i = next;
     }
 }

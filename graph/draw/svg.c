@@ -27,6 +27,7 @@ static const char style[] =
     ".circuit .value,.circuit .gradient{font-size:11px;text-anchor:middle}\n"
     ".circuit .value{fill:var(--value)}\n"
     ".circuit .gradient{fill:var(--gradient);font-style:italic}\n"
+    ".circuit .adjoint .value{fill:var(--gradient)}\n"
     ".circuit .legend .value,.circuit .legend .gradient{text-anchor:start}\n"
     ".circuit .box{fill:var(--box);stroke:var(--line)}\n"
     ".circuit .scope>.box,.circuit .group>.box{fill:none;stroke-dasharray:6 4}\n"
@@ -192,14 +193,5 @@ bool tg__circuit_svg(struct tg__sheet *s, const struct tg__circuit *c, bool all)
 static bool write_svg(struct tg__sheet *s, void *user) { return tg__circuit_svg(s, user, false); }
 
 tg_status tg_write_svg(tg_graph *g, tg_grads d, const char *path, const tg_draw_options *options) {
-    struct tg__circuit c;
-    if (!g) return TG_HANDLE;
-    tg__clear_run(g);
-    g->busy = true;
-    const bool built = tg__circuit_new(&c, g, d, options, true);
-    g->busy = false;
-    if (!built) return tg_error(g);
-    const tg_status status = tg__write_sheet(g, path, write_svg, &c);
-    tg__circuit_free(&c);
-    return status;
+    return tg__write_circuit(g, d, path, options, write_svg);
 }
