@@ -175,13 +175,16 @@ static void drop(char *text, const char *prefix) {
     *to = 0;
 }
 
+/* Of a stage, its formula; of what can be folded, how much there is in it. */
 const char *tg__caption_formula(const struct tg__circuit *c, uint32_t cluster, char *text) {
     char formula[TG__CAPTION], prefix[TG__CAPTION];
+    const struct tg__cluster *k = tg__cluster_at(c, cluster);
     const uint32_t node = tg__stage_node(c, cluster);
     text[0] = 0;
+    if (k->sort != TG__STAGE) snprintf(text, TG__CAPTION, "%u operator%s", k->gates, k->gates == 1 ? "" : "s");
     if (!node) return text;
     const size_t length = tg_formula(tg__handle(c->graph, node), formula, sizeof formula);
-    drop(formula, tg__clean(tg__place(c->graph, tg__cluster_at(c, cluster)->key).scope, prefix, sizeof prefix));
+    drop(formula, tg__clean(tg__place(c->graph, k->key).scope, prefix, sizeof prefix));
     if (length >= sizeof formula) strcpy(formula + sizeof formula - 8, "...");
     return tg__clean(formula, text, FORMULA);
 }

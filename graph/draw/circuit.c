@@ -135,6 +135,7 @@ static bool add_gates(struct tg__circuit *c) {
             struct tg__cluster *k = tg__cluster_at(c, stack.cluster[i]);
             if (k->first_node > id) k->first_node = id;
             k->last_node = id;
+            k->gates++;
         }
     }
     return true;

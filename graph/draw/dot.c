@@ -53,7 +53,7 @@ static void put_title(struct tg__sheet *s, const struct tg__circuit *c, uint32_t
     if (tg__caption_step(c, id)) tg__putf(s, "%d ", tg__caption_step(c, id));
     put_dot(s, tg__caption_title(c, id, text), 0);
     if (!tg__caption_formula(c, id, text)[0]) return;
-    tg__put(s, " = ");
+    tg__put(s, tg__stage_node(c, id) ? " = " : ": ");
     put_dot(s, text, 0);
 }
 

@@ -19,7 +19,7 @@ enum tg__sort { TG__ROOT, TG__SWEEP, TG__SCOPE, TG__STAGE, TG__GROUP };
 enum { TG__MANY = 150, TG__NESTED = 32 };
 /* Pixels. head: of a box, over its content; line gap: between two items; legend: under the whole. */
 enum { TG__GATE_HEIGHT = 34, TG__PORT_HEIGHT = 14, TG__HEAD = 42, TG__FOOT = 10, TG__LINE_GAP = 10, TG__MARGIN = 24,
-       TG__LEGEND = 34 };
+       TG__LEGEND = 24 };
 /* Wide: of the whole and of a box in it, before it is continued below. Turn: from one wire to the next, where they are on the way there. */
 enum { TG__WIDE = 1800, TG__WIDE_INNER = 1200, TG__BANDS = 8, TG__TURN = 9, TG__INSET = 40 };
 
@@ -46,6 +46,7 @@ struct tg__cluster {
     uint32_t parent, item, depth;     /* item: its box in the parent */
     uint32_t key;                     /* of a sweep, scope or stage: its row in the graph's table */
     uint32_t first_node, last_node;   /* the run of the tape */
+    uint32_t gates;                   /* in it, and in what is in it */
     uint32_t first, items;            /* all it contains: bends come last */
     uint32_t first_wire, wires;
     uint32_t columns, rows, spine;    /* spine: the row that lies in its row of the parent */
@@ -149,7 +150,7 @@ const char *tg__caption_value(const struct tg__circuit *c, uint32_t node, char *
 const char *tg__caption_gradient(const struct tg__circuit *c, uint32_t node, char *text);
 const char *tg__caption_shape(const struct tg__circuit *c, uint32_t node, char *text);
 const char *tg__caption_title(const struct tg__circuit *c, uint32_t cluster, char *text);   /* "xhat", "head/" */
-const char *tg__caption_formula(const struct tg__circuit *c, uint32_t cluster, char *text); /* of a stage, or "" */
+const char *tg__caption_formula(const struct tg__circuit *c, uint32_t cluster, char *text); /* under the title */
 int tg__caption_step(const struct tg__circuit *c, uint32_t cluster); /* 0: it has no number */
 uint32_t tg__stage_node(const struct tg__circuit *c, uint32_t cluster); /* that the stage was closed with; 0: none */
 void tg__measure(struct tg__circuit *c); /* what every item and box needs for its text */

@@ -94,7 +94,7 @@ static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32
     tg__put_html(s, tg__caption_title(c, id, text), 0);
     tg__put(s, "</text>");
     if (node) put_text(s, "shape end", k->width - LEFT, FIRST, tg__caption_shape(c, node, text));
-    if (node) put_text(s, "formula", LEFT, SECOND, tg__caption_formula(c, id, text));
+    if (tg__caption_formula(c, id, text)[0]) put_text(s, "formula", LEFT, SECOND, text);
     if (k->sort != TG__STAGE && (all || !k->open)) put_text(s, "sign", k->width - LEFT, FIRST, k->open ? "−" : "+");
     tg__put(s, "</g>\n");
 }
@@ -162,13 +162,14 @@ static void put_head(struct tg__sheet *s, const struct tg__circuit *c) {
 }
 
 static void put_legend(struct tg__sheet *s, const struct tg__circuit *c) {
+    enum { COLUMN = 130 };
     const struct tg__sweep *sweep = tg__sweep_get(c->sweep);
     char text[TG__CAPTION], words[2 * TG__CAPTION];
     if (c->options.bare) return;
-    tg__putf(s, "<g class=\"legend\" transform=\"translate(%d,%d)\">", TG__MARGIN, c->height - TG__MARGIN - 16);
-    put_text(s, "value", 0, 12, "value, above a wire");
-    snprintf(words, sizeof words, "gradient of %s, below it", sweep ? tg__caption_leaf(c, sweep->out, text) : "");
-    if (sweep) put_text(s, "gradient", 0, 28, words);
+    tg__putf(s, "<g class=\"legend\" transform=\"translate(%d,%d)\">", TG__MARGIN, c->height - TG__MARGIN);
+    put_text(s, "value", 0, 0, "above a wire: value");
+    if (sweep) snprintf(words, sizeof words, "below: gradient of %s", tg__caption_leaf(c, sweep->out, text));
+    if (sweep) put_text(s, "gradient", COLUMN, 0, words);
     tg__put(s, "</g>\n");
 }
 
