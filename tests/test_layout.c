@@ -55,9 +55,9 @@ static void ends_of(const struct tg__wire *w, int ends[4]) {
     fclose(file);
     cr_assert_eq(sscanf(path, "M%d %d", &ends[0], &ends[1]), 2, "%s", path);
     ends[3] = ends[1];
-    for (const char *s = path; (s = strpbrk(s, "HC")); s++) {
-        if (*s == 'H') ends[2] = atoi(s + 1);
-        if (*s == 'C') cr_assert_eq(sscanf(s, "C%*d %*d %*d %*d %d %d", &ends[2], &ends[3]), 2, "%s", path);
+    for (const char *part = path; (part = strpbrk(part, "HC")); part++) {
+        if (*part == 'H') ends[2] = atoi(part + 1);
+        if (*part == 'C') cr_assert_eq(sscanf(part, "C%*d %*d %*d %*d %d %d", &ends[2], &ends[3]), 2, "%s", path);
     }
 }
 
