@@ -34,6 +34,12 @@ static const char *short_name(const char *full, char *text, size_t room) {
     return tg__clean(slash && slash[1] ? slash + 1 : full, text, room);
 }
 
+bool tg__is_pill(const struct tg__circuit *c, uint32_t node) {
+    const struct tg__fact *fact = tg__fact_of(c->graph, node);
+    const bool operand = tg__site_of(c->graph, fact->site)->stage == 0 && fact->name && !c->region[node];
+    return operand || tg__is_leaf(tg__node_of(c->graph, node));
+}
+
 static bool number_of(const struct tg__circuit *c, uint32_t node, int slot, char *text) {
     const uint32_t x = tg__node_of(c->graph, node)->in[slot];
     double v;
@@ -200,7 +206,7 @@ static void measure_item(struct tg__circuit *c, struct tg__item *item) {
     if (port) item->height = TG__PORT_HEIGHT;
     if (port || item->kind == TG__BOX) return;
     item->height = TG__GATE_HEIGHT;
-    if (item->kind == TG__LEAF) {
+    if (tg__is_pill(c, item->ref)) {
         const int32_t name = tg__text_width(tg__caption_leaf(c, item->ref, text), NAME_SIZE);
         item->body = larger(name, tg__text_width(tg__caption_shape(c, item->ref, text), SMALL_SIZE)) + PAD;
     } else {

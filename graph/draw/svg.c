@@ -13,6 +13,8 @@ static const char style[] =
     ".circuit text{fill:var(--ink);font-size:13px}\n"
     ".circuit .paper{fill:var(--paper)}\n"
     ".circuit .wire{fill:none;stroke:var(--wire);stroke-width:1.5}\n"
+    ".circuit .arrow{fill:var(--wire)}\n"
+    ".circuit .arrives{marker-end:url(#tg-arrow)}\n"
     ".circuit .node rect{fill:var(--gate);stroke:var(--wire);stroke-width:1.5}\n"
     ".circuit .leaf rect{fill:var(--leaf);stroke:var(--line)}\n"
     ".circuit .leaf.constant rect{stroke-dasharray:3 3}\n"
@@ -34,7 +36,9 @@ static const char style[] =
     ".circuit .sweep>.box{fill:var(--back);stroke:var(--gradient)}\n"
     ".circuit .folded>.box{fill:var(--leaf);stroke-dasharray:none}\n"
     ".circuit .sign{font-size:15px;text-anchor:end;fill:var(--soft)}\n"
-    "</style>\n";
+    "</style>\n"
+    "<defs><marker id=\"tg-arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"5\" markerHeight=\"5\" "
+    "orient=\"auto\"><path class=\"arrow\" d=\"M0 1L8 4L0 7Z\"/></marker></defs>\n";
 
 /* -------------------------------------------------------------------------------------------------------- words */
 
@@ -104,7 +108,7 @@ static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32
 static void put_node(struct tg__sheet *s, const struct tg__circuit *c, const struct tg__item *item) {
     enum { MIDDLE = TG__GATE_HEIGHT / 2 };
     char text[TG__CAPTION];
-    const bool leaf = item->kind == TG__LEAF, adjoint = c->region[item->ref];
+    const bool leaf = tg__is_pill(c, item->ref), adjoint = c->region[item->ref];
     const bool constant = leaf && !(tg__node_of(c->graph, item->ref)->flags & TG__DIFFERENTIABLE);
     tg__putf(s,
              "<g class=\"node %s%s%s\" data-node=\"%u\" data-cluster=\"%u\" transform=\"translate(%d,%d)\"%s><title>",
@@ -132,7 +136,7 @@ static void put_end(struct tg__sheet *s, const struct tg__circuit *c, const char
 }
 
 static void put_wire(struct tg__sheet *s, const struct tg__circuit *c, const struct tg__wire *w) {
-    tg__put(s, "<path class=\"wire\"");
+    tg__putf(s, "<path class=\"wire%s\"", tg__item_at(c, w->to)->kind == TG__GATE ? " arrives" : "");
     put_end(s, c, "from", w->from, w->cluster);
     put_end(s, c, "to", w->to, w->cluster);
     if (w->source) tg__putf(s, " data-source=\"%u\"", w->source);
