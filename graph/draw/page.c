@@ -132,21 +132,6 @@ static bool put_page(struct tg__sheet *s, const struct tg__page *p) {
 
 /* -------------------------------------------------------------------------------------------- what is known first */
 
-/* Labels go on to a node whose last axis is certainly that of its operand: elementwise, or of one operand with no other
- * axis as long. */
-static uint32_t labels_of(const struct tg__page *p, uint32_t id) {
-    const struct tg__node *n = tg__node_of(p->graph, id);
-    if (tg_column(tg__handle(p->graph, id), 0)) return id;
-    const tg_shape *z = &n->shape->dims;
-    for (int i = 0; i < n->operands && z->rank; i++) {
-        const tg_shape *x = &tg__node_of(p->graph, n->in[i])->shape->dims;
-        bool fits = x->rank && x->dim[x->rank - 1] == z->dim[z->rank - 1] && (n->op->loop[0] || n->operands == 1);
-        for (int k = 0; k + 1 < x->rank && !n->op->loop[0]; k++) fits &= x->dim[k] != x->dim[x->rank - 1];
-        if (fits && p->labels[n->in[i]]) return p->labels[n->in[i]];
-    }
-    return 0;
-}
-
 static void weigh(struct tg__page *p) {
     for (uint32_t node = p->passed ? p->passed->out : 0; node > 0; node--) {
         const struct tg__adjoint *a = tg__adjoint_of(p->passed, node);
@@ -167,7 +152,7 @@ static bool write_page(struct tg__sheet *s, void *user) {
     bool written = false;
     if (p->weights) {
         memset(p->labels, 0, labels);
-        for (uint32_t id = 1; id < length; id++) p->labels[id] = labels_of(p, id);
+        tg__page_labels(p);
         for (uint32_t id = 0; id < length; id++) p->weights[id] = 0;
         weigh(p);
         written = put_page(s, p);

@@ -34,6 +34,7 @@ struct tg__page {
 
 typedef char tg__page_text[TG__PAGE_NAME];
 
+void tg__page_labels(struct tg__page *p);
 void tg__page_data(struct tg__sheet *s, const struct tg__page *p);
 void tg__page_value(struct tg__sheet *s, const struct tg__page *p, tg_node a);
 void tg__page_tape(struct tg__sheet *s, const struct tg__page *p);

@@ -6,10 +6,11 @@
 enum { WHOLE = 0, ROWS = 250, FORMULA = 240, COMPARED = 120 };
 
 /* A table of its own for so many rows: what is far away is not laid out. */
-static void open_part(struct tg__sheet *s, uint32_t first, uint32_t last) {
+static void open_part(struct tg__sheet *s, uint32_t first, uint32_t last, uint32_t count) {
     static const char *const head[] = {"#",   "step", "name", "operator", "formula",   "shape",
                                        "min", "mean", "max",  "gradient", "written at"};
-    tg__putf(s, "<div class=\"part\"><table class=\"tape\"><caption>Nodes %u to %u</caption><thead><tr>", first, last);
+    tg__putf(s, "<div class=\"part%s\"><table class=\"tape\"><caption>Nodes %u to %u</caption><thead><tr>",
+             count > ROWS ? " far" : "", first, last);
     for (size_t i = 0; i < sizeof head / sizeof *head; i++)
         tg__putf(s, "<th scope=\"col\"%s>%s</th>", i == 0 || i == 1 || (i > 5 && i < 9) ? " class=\"r\"" : "", head[i]);
     tg__put(s, "</tr></thead><tbody>\n");
@@ -77,7 +78,7 @@ void tg__page_tape(struct tg__sheet *s, const struct tg__page *p) {
     const uint32_t count = p->graph->nodes.length - 1;
     if (!count) tg__put(s, "<p>The tape is empty.</p>");
     for (uint32_t id = 1; id <= count; id++) {
-        if (id % ROWS == 1) open_part(s, id, id + ROWS - 1 < count ? id + ROWS - 1 : count);
+        if (id % ROWS == 1) open_part(s, id, id + ROWS - 1 < count ? id + ROWS - 1 : count, count);
         put_row(s, p, id);
         if (id % ROWS == 0 || id == count) tg__put(s, "</tbody></table></div>\n");
     }
