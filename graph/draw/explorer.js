@@ -221,6 +221,7 @@
   theme();
   help();
   listen();
+  Scene.fit();
   if (last) {
     $("moment").hidden = false;
     rail();

@@ -114,17 +114,30 @@ static bool put_tabs(struct tg__sheet *s, const struct tg__page *p) {
     return put;
 }
 
+static void put_circuit(struct tg__sheet *s, const struct tg__page *p) {
+    tg__put(s, "<section id=\"circuit\" aria-label=\"Circuit\">\n");
+    tg__circuit_svg(s, p->circuit, true);
+    tg__put(s, "</section>\n");
+}
+
+static void put_data(struct tg__sheet *s, const struct tg__page *p) {
+    tg__page_formulas(s, p);
+    tg__put(s, "<script type=\"application/json\" id=\"tape\">");
+    tg__page_data(s, p);
+    tg__put(s, "</script>\n<script type=\"application/json\" id=\"grid\">");
+    tg__circuit_json(s, p->circuit);
+    tg__put(s, "</script>\n");
+}
+
 static bool put_page(struct tg__sheet *s, const struct tg__page *p) {
     put_head(s, p);
     put_banner(s, p);
     tg__put(s, "<main>\n");
+    put_circuit(s, p);
     put_stage(s);
     if (!put_tabs(s, p)) return false;
     tg__put(s, "</main>\n");
-    tg__page_formulas(s, p);
-    tg__put(s, "<script type=\"application/json\" id=\"tape\">");
-    tg__page_data(s, p);
-    tg__put(s, "</script>\n");
+    put_data(s, p);
     for (size_t i = 0; i < SCRIPTS; i++) put_asset(s, "script", script[i]);
     tg__put(s, "</body>\n</html>\n");
     return true;
@@ -143,22 +156,29 @@ static void weigh(struct tg__page *p) {
     }
 }
 
+/* One allocation for both arrays. */
+static bool know(struct tg__page *p, void *room, uint32_t length) {
+    p->weights = room;
+    p->labels = (uint32_t *)(p->weights + length);
+    for (uint32_t id = 0; id < length; id++) p->weights[id] = p->labels[id] = 0;
+    tg__page_labels(p);
+    weigh(p);
+    return true;
+}
+
 static bool write_page(struct tg__sheet *s, void *user) {
     struct tg__page *p = user;
+    struct tg__circuit circuit;
     const uint32_t length = p->graph->nodes.length;
-    const size_t labels = length * sizeof *p->labels, weights = length * sizeof *p->weights;
-    p->labels = tg__alloc(p->graph, labels);
-    p->weights = p->labels ? tg__alloc(p->graph, weights) : NULL;
-    bool written = false;
-    if (p->weights) {
-        memset(p->labels, 0, labels);
-        tg__page_labels(p);
-        for (uint32_t id = 0; id < length; id++) p->weights[id] = 0;
-        weigh(p);
+    const size_t bytes = length * (sizeof *p->weights + sizeof *p->labels);
+    void *room = tg__alloc(p->graph, bytes);
+    bool written = room && know(p, room, length) && tg__circuit_new(&circuit, p->graph, p->sweep, NULL, true);
+    if (written) {
+        p->circuit = &circuit;
         written = put_page(s, p);
+        tg__circuit_free(&circuit);
     }
-    tg__release(p->graph, p->weights, weights);
-    tg__release(p->graph, p->labels, labels);
+    tg__release(p->graph, room, bytes);
     return written;
 }
 

@@ -4,7 +4,7 @@
 #ifndef TG_PAGE_H
 #define TG_PAGE_H
 
-#include "export.h"
+#include "draw.h"
 
 /* A file of this folder, in the library; made by CMake. */
 struct tg__asset {
@@ -26,6 +26,7 @@ struct tg__page {
     tg_grads sweep;
     const struct tg__sweep *passed; /* NULL: no sweep is shown */
     const tg_page_options *options;
+    const struct tg__circuit *circuit;
     uint32_t *labels; /* by node: the node whose column labels fit it, 0 for none */
     double *weights;  /* by node: the absolute sum of the sweep's terms to it; NaN: one has not run */
     size_t room;      /* numbers of an array's corner */
