@@ -221,7 +221,6 @@
   theme();
   help();
   listen();
-  Scene.fit();
   if (last) {
     $("moment").hidden = false;
     rail();

@@ -22,7 +22,7 @@ const Moment = (() => {
   /* dxmu += ..., the right side as the library has typeset it. */
   function equation(m) {
     if (!m.backward) return Panel.formula(m.node);
-    const sign = m.nth > 0 ? "+=" : "=";
+    const sign = m.of > 1 ? "+=" : "=";
     const left = [h("mi", { class: "gradient" }, Tape.gradientName(m.node)), h("mo", null, sign)];
     const right = m.sender ? Tape.delivery(m.row) : null;
     if (right) return h("math", null, h("mrow", null, ...left, ...right.childNodes));

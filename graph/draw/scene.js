@@ -6,7 +6,7 @@
 const Scene = (() => {
   const frame = document.getElementById("circuit"), svg = frame.querySelector("svg");
   const gates = new Map(), wires = new Map(), boxes = new Map();
-  let marked = [], focused = 0, zoom = 1;
+  let marked = [], focused = 0, zoom = 1, now = 0;
 
   const number = (e, key) => Number(e.dataset[key]);
   for (const g of svg.querySelectorAll(".node")) gates.set(number(g, "node"), g);
@@ -31,12 +31,7 @@ const Scene = (() => {
   }
 
   /* The element that stands for a node: its own, or the folded box that it is in. */
-  function standIn(id) {
-    const g = gates.get(id);
-    if (!g) return null;
-    const box = Circuit.boxOf(id);
-    return box ? boxes.get(box) : g;
-  }
+  const standIn = (id) => (id ? Circuit.boxOf(id) : null);
 
   /* ------------------------------------------------------------------------------------------------- in time */
 
@@ -82,9 +77,11 @@ const Scene = (() => {
     while (from > 0 && order[from - 1][0] > k) set(order[--from], true);
   }
 
+  /* Scrolls until both can be seen, or where they are too far apart the first. */
   function reveal(elements, calm) {
     const view = frame.getBoundingClientRect(), rects = elements.filter(Boolean).map((e) => e.getBoundingClientRect());
-    if (!rects.length || frame.scrollWidth + frame.scrollHeight <= frame.clientWidth + frame.clientHeight) return;
+    if (!rects.length) return;
+    if (rects.length > 1 && Math.abs(rects[0].left - rects[1].left) > view.width - 200) rects.length = 1;
     const left = Math.min(...rects.map((r) => r.left)), right = Math.max(...rects.map((r) => r.right));
     const top = Math.min(...rects.map((r) => r.top)), bottom = Math.max(...rects.map((r) => r.bottom));
     const room = 60;
@@ -96,6 +93,7 @@ const Scene = (() => {
 
   function show(k, calm) {
     const m = Tape.stops[k - 1];
+    now = k;
     unmark();
     move(k);
     const active = m.backward && m.sender ? m.sender : m.node, operands = Tape.nodes.get(active).in;
@@ -151,7 +149,7 @@ const Scene = (() => {
     if (g.classList.contains("node")) return tell(number(g, "node"));
     if (!g.querySelector(".sign")) return;
     Circuit.toggle(number(g, "cluster"));
-    signs();
+    redrawn();
   }
 
   function signs() {
@@ -187,18 +185,45 @@ const Scene = (() => {
   /* -------------------------------------------------------------------------------------------------- size */
 
   function scale(to) {
-    zoom = Math.min(3, Math.max(.15, to));
+    zoom = Math.min(3, Math.max(.1, to));
     const box = svg.viewBox.baseVal;
     svg.setAttribute("width", Math.round(box.width * zoom));
     svg.setAttribute("height", Math.round(box.height * zoom));
   }
 
+  /* All of it where that can still be read; otherwise as high as there is room, and the rest by scrolling. */
   function fit() {
-    const box = svg.viewBox.baseVal;
-    scale(Math.min(1.15, frame.clientWidth / box.width, (innerHeight * .56) / box.height));
+    const box = svg.viewBox.baseVal, whole = Math.min(frame.clientWidth / box.width, (innerHeight * .6) / box.height);
+    scale(Math.min(1.1, whole >= .7 ? whole : Math.max(.8, (innerHeight * .5) / box.height)));
   }
 
+  function redrawn() {
+    scale(zoom);
+    signs();
+    if (now) show(now, true);
+  }
+
+  function tools() {
+    const bar = h("div", { id: "zoom", role: "group", "aria-label": "Size of the circuit" });
+    const button = (text, label, action) => {
+      const b = h("button", { type: "button", "aria-label": label }, text);
+      b.addEventListener("click", action);
+      bar.append(b);
+    };
+    button("−", "Smaller", () => scale(zoom / 1.25));
+    button("+", "Larger", () => scale(zoom * 1.25));
+    button("All", "All of the circuit", () => scale(Math.min(1.1, frame.clientWidth / svg.viewBox.baseVal.width)));
+    if ([...boxes.values()].some((g) => g.querySelector(".sign"))) {
+      button("Fold", "Fold all scopes", () => (Circuit.foldAll(), redrawn()));
+      button("Unfold", "Unfold all scopes", () => (Circuit.unfoldAll(), redrawn()));
+    }
+    document.getElementById("tools").prepend(bar);
+  }
+
+  Circuit.start(svg, JSON.parse(document.getElementById("grid").textContent));
   prepare();
-  return { show, choose, scale: (by) => scale(zoom * by), fit,
+  tools();
+  fit();
+  return { show, choose,
            keys: [["↑ ↓", "in the circuit: through its nodes"], ["Enter", "in the circuit: choose, fold, unfold"]] };
 })();
