@@ -68,32 +68,35 @@ const char *tg__caption_shape(const struct tg__circuit *c, uint32_t node, char *
     return tg__shape_text(&tg__node_of(c->graph, node)->shape->dims, text, TG__CAPTION);
 }
 
-static const char *minus(char *text) { /* a hyphen is too short for a sign */
-    char out[TG__CAPTION];
+/* 1.68e3 for 1.68e+03, and a minus that is as wide as a plus. */
+static const char *number_text(double v, int digits, char *text) {
+    char plain[32];
     size_t used = 0;
-    for (const char *s = text; *s && used + 4 < sizeof out; s++) {
-        if (*s == '-')
-            memcpy(out + used, "−", 3), used += 3;
-        else
-            out[used++] = *s;
+    snprintf(plain, sizeof plain, "%.*g", digits, v == 0 ? 0 : v);
+    const char *e = strchr(plain, 'e');
+    for (const char *s = plain; *s; s++) {
+        if (*s == '-') memcpy(text + used, "−", strlen("−")), used += strlen("−");
+        if (*s == '-' || (e && s > e && (*s == '+' || (*s == '0' && s == e + 2)))) continue;
+        text[used++] = *s;
     }
-    out[used] = 0;
-    return strcpy(text, out);
+    text[used] = 0;
+    return text;
 }
 
 static const char *range(tg_node a, char *text) {
     struct tg__summary s;
+    char low[48], high[48];
     if (!tg__summarize(a, &s))
         strcpy(text, "–"); /* not run: never a 0 */
     else if (s.count == 0)
         strcpy(text, "empty");
     else if (s.count == 1)
-        snprintf(text, TG__CAPTION, "%.4g", tg_item(a, 0) == 0 ? 0 : tg_item(a, 0));
+        number_text(tg_item(a, 0), 4, text);
     else if (s.nonfinite)
         snprintf(text, TG__CAPTION, "%zu not finite", s.nonfinite);
     else
-        snprintf(text, TG__CAPTION, "%.3g … %.3g", s.min == 0 ? 0 : s.min, s.max == 0 ? 0 : s.max);
-    return minus(text);
+        snprintf(text, TG__CAPTION, "%s … %s", number_text(s.min, 3, low), number_text(s.max, 3, high));
+    return text;
 }
 
 const char *tg__caption_value(const struct tg__circuit *c, uint32_t node, char *text) {
@@ -192,7 +195,7 @@ static void measure_item(struct tg__circuit *c, struct tg__item *item) {
 }
 
 static void measure_cluster(struct tg__circuit *c, uint32_t id) {
-    enum { PAD = 26, AIR = 8 };
+    enum { PAD = 26, AIR = 8, SIGN = 18 };
     struct tg__cluster *k = tg__cluster_at(c, id);
     char text[TG__CAPTION];
     if (k->sort == TG__ROOT) return;
@@ -202,7 +205,7 @@ static void measure_cluster(struct tg__circuit *c, uint32_t id) {
         title += tg__text_width(text, NAME_SIZE) + AIR;
     }
     if (tg__stage_node(c, id)) title += tg__text_width(tg__caption_shape(c, tg__stage_node(c, id), text), SMALL_SIZE) + AIR;
-    if (k->sort != TG__STAGE) title += TG__SIGN + AIR;
+    if (k->sort != TG__STAGE) title += SIGN + AIR;
     k->least = larger(title, tg__text_width(tg__caption_formula(c, id, text), LABEL_SIZE)) + PAD;
 }
 

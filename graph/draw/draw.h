@@ -16,7 +16,10 @@
 
 enum tg__kind { TG__IN, TG__LEAF, TG__GATE, TG__BOX, TG__OUT, TG__BEND };
 enum tg__sort { TG__ROOT, TG__SWEEP, TG__SCOPE, TG__STAGE, TG__GROUP };
-enum { TG__MANY = 150, TG__NESTED = 32, TG__GATE_HEIGHT = 34, TG__PORT_HEIGHT = 14, TG__HEAD = 36, TG__SIGN = 18 };
+enum { TG__MANY = 150, TG__NESTED = 32 };
+/* Pixels. head: of a box, over its content; line gap: between two rows; legend: under the whole. */
+enum { TG__GATE_HEIGHT = 34, TG__PORT_HEIGHT = 14, TG__HEAD = 42, TG__FOOT = 10, TG__LINE_GAP = 10, TG__MARGIN = 24,
+       TG__LEGEND = 34 };
 
 struct tg__item {
     uint32_t ref;     /* gate, leaf: the node; box: the cluster; port, bend: the node whose value passes, 0: several */
@@ -77,7 +80,7 @@ static inline struct tg__wire *tg__wire_at(const struct tg__circuit *c, uint32_t
 static inline struct tg__cluster *tg__cluster_at(const struct tg__circuit *c, uint32_t i) {
     return tg__row(&c->clusters, i);
 }
-static inline struct tg__track *tg__column_at(const struct tg__circuit *c, uint32_t i) {
+static inline struct tg__track *tg__track_at(const struct tg__circuit *c, uint32_t i) {
     return tg__row(&c->columns, i);
 }
 static inline struct tg__line *tg__line_at(const struct tg__circuit *c, uint32_t i) { return tg__row(&c->lines, i); }

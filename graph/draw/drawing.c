@@ -78,7 +78,7 @@ static void tell_ports(const struct tg__drawing *d) {
 
 /* The wider the more wires change their row there. */
 static bool space(struct tg__drawing *d) {
-    enum { CLOSE = 20, WIDER = 5, MOST = 9 };
+    enum { CLOSE = 16, WIDER = 6, MOST = 9 };
     struct tg__circuit *c = d->circuit;
     struct tg__cluster *k = tg__cluster_at(c, d->cluster);
     k->first_column = c->columns.length;
@@ -93,12 +93,12 @@ static bool space(struct tg__drawing *d) {
     for (uint32_t s = 0; s < d->segments; s++) {
         const struct tg__item *from = tg__item_at(c, d->first + d->segment[s].from);
         const struct tg__item *to = tg__item_at(c, d->first + d->segment[s].to);
-        struct tg__track *column = tg__column_at(c, k->first_column + to->column);
+        struct tg__track *column = tg__track_at(c, k->first_column + to->column);
         const uint32_t jump = from->row < to->row ? to->row - from->row : from->row - to->row;
         column->gap += jump ? 1 + (jump > 2) : 0;
     }
     for (uint32_t x = 0; x < k->columns; x++) {
-        struct tg__track *column = tg__column_at(c, k->first_column + x);
+        struct tg__track *column = tg__track_at(c, k->first_column + x);
         column->gap = x ? CLOSE + WIDER * (column->gap < MOST ? column->gap : MOST) : 0;
     }
     return true;

@@ -162,7 +162,7 @@ static void put_legend(struct tg__sheet *s, const struct tg__circuit *c) {
     const struct tg__sweep *sweep = tg__sweep_get(c->sweep);
     char text[TG__CAPTION], words[2 * TG__CAPTION];
     if (c->options.bare) return;
-    tg__putf(s, "<g class=\"legend\" transform=\"translate(24,%d)\">", c->height - 40);
+    tg__putf(s, "<g class=\"legend\" transform=\"translate(%d,%d)\">", TG__MARGIN, c->height - TG__MARGIN - 16);
     put_text(s, "value", 0, 12, "value, above a wire");
     snprintf(words, sizeof words, "gradient of %s, below it", sweep ? tg__caption_leaf(c, sweep->out, text) : "");
     if (sweep) put_text(s, "gradient", 0, 28, words);
