@@ -323,6 +323,7 @@ void tg__scalars_cut(tg_graph *g, uint32_t nodes);
 void tg__scalars_free(tg_graph *g);
 void tg__touch_bound(tg_graph *g); /* borrowed data may have changed */
 bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v); /* a constant of one element */
+bool tg__is_shared_scalar(const tg_graph *g, uint32_t id);           /* whoever asks tg_scalar for the number gets it */
 static inline bool tg__is_dtype(tg_dtype t) { return t == TG_F32 || t == TG_F64 || t == TG_I32; }
 static inline bool tg__fits_i32(double v) { return v > -2147483649.0 && v < 2147483648.0; } /* cut towards zero */
 double tg__load(tg_dtype dtype, const void *data, size_t i);

@@ -61,14 +61,15 @@ enum { LANES = 16 };
         }                                                                                                              \
     }
 
-/* ------------------------------------------------------------------------------------------------ a row unfolded */
+/* ------------------------------------------------------------------------------------------------ a row unfolded
+ * #forward stands in the first macro that sees the row: one later, sqrt would be what tgmath.h makes of it. */
 
 #define SELF    .magnitude = NULL
 #define SUM(op) .magnitude = &tg__op_##op
 #define SCALES  .through = true
 
-#define ROW(id, n, forward, back, lo, hi, rounding, text, gradient_text)                                               \
-    const struct tg_op tg__op_##id = {.name = #id, .formula = text, .gradient = gradient_text, .code = #forward,       \
+#define ROW(id, n, tokens, back, lo, hi, rounding, text, gradient_text)                                                \
+    const struct tg_op tg__op_##id = {.name = #id, .formula = text, .gradient = gradient_text, .code = tokens,         \
                                       .operands = n, .shape = tg__rule_broadcast, .run = tg__run_elementwise,          \
                                       .loop = {id##_f32, id##_f64}, .vjp = back, .low = lo, .high = hi, rounding};
 
@@ -84,7 +85,7 @@ enum { LANES = 16 };
 #define UNARY(id, forward, to_x, lo, hi, ...)                                                                          \
     LOOPS_OF(id, 1, forward)                                                                                           \
     VJP(id, to_x, tg_nil(g.graph), tg_nil(g.graph))                                                                    \
-    ROW(id, 1, forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                 \
+    ROW(id, 1, #forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                \
     tg_node tg_##id(tg_node x) { return tg__apply(&tg__op_##id, &x, NULL); }
 
 #define TRANSCENDENT(id, forward, to_x, lo, hi, ...)                                                                   \
@@ -92,24 +93,24 @@ enum { LANES = 16 };
     BLOCKS(id, f32, float, forward)                                                                                    \
     BLOCKS(id, f64, double, forward)                                                                                   \
     VJP(id, to_x, tg_nil(g.graph), tg_nil(g.graph))                                                                    \
-    ROW(id, 1, forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                 \
+    ROW(id, 1, #forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                \
     tg_node tg_##id(tg_node x) { return tg__apply(&tg__op_##id, &x, NULL); }
 
 #define BINARY(id, forward, to_x, to_y, lo, hi, ...)                                                                   \
     LOOPS_OF(id, 2, forward)                                                                                           \
     VJP(id, to_x, to_y, tg_nil(g.graph))                                                                               \
-    ROW(id, 2, forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                 \
+    ROW(id, 2, #forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                \
     tg_node tg_##id(tg_node x, tg_node y) { return tg__apply(&tg__op_##id, (tg_node[]){x, y}, NULL); }
 
 #define COMPARISON(id, forward, lo, hi, ...)                                                                           \
     LOOPS_OF(id, 2, forward)                                                                                           \
-    ROW(id, 2, forward, NULL, lo, hi, __VA_ARGS__)                                                                     \
+    ROW(id, 2, #forward, NULL, lo, hi, __VA_ARGS__)                                                                    \
     tg_node tg_##id(tg_node x, tg_node y) { return tg__apply(&tg__op_##id, (tg_node[]){x, y}, NULL); }
 
 #define TERNARY(id, forward, to_x, to_y, to_w, lo, hi, ...)                                                            \
     LOOPS_OF(id, 3, forward)                                                                                           \
     VJP(id, to_x, to_y, to_w)                                                                                          \
-    ROW(id, 3, forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                 \
+    ROW(id, 3, #forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                \
     tg_node tg_##id(tg_node x, tg_node y, tg_node w) {                                                                 \
         return tg__apply(&tg__op_##id, (tg_node[]){x, y, w}, NULL);                                                    \
     }

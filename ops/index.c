@@ -1,4 +1,5 @@
 /* Indexing by labels: gather picks one element a row, scatter puts it back into zeros; each is the other's vjp. */
+#include "emit.h"
 #include "ops.h"
 
 static bool labels_fit(struct tg__rule *r, const tg_shape *rows, const char *needed) {
@@ -75,6 +76,25 @@ static tg_status scatter_run(struct tg__call *c) {
     return TG_OK;
 }
 
+static void gather_emit(struct tg__emit *e) {
+    const tg_shape *x = &e->in[0]->shape->dims;
+    for (int axis = 0; axis + 1 < x->rank; axis++) tg__loop_along(e, e->at[0], axis, axis);
+    e->at[0][x->rank - 1] = TG__LABEL;
+    e->number = x->dim[x->rank - 1];
+    e->guard = "b < 0 || b >= number";
+    e->code = "a";
+}
+
+/* The last loop is that of the classes. */
+static void scatter_emit(struct tg__emit *e) {
+    for (int axis = 0; axis < e->in[0]->shape->dims.rank; axis++) {
+        tg__loop_along(e, e->at[0], axis, axis);
+        tg__loop_along(e, e->at[1], axis, axis);
+    }
+    e->guard = "b < 0 || b >= number";
+    e->code = "last == b ? a : 0";
+}
+
 static tg_node gather_vjp(tg_node z, tg_node g, int slot) {
     tg_shape x = tg_dims(tg_operand(z, slot));
     return tg_scatter(g, tg_operand(z, 1), x.dim[x.rank - 1]);
@@ -91,6 +111,7 @@ const struct tg_op tg__op_gather = {.name = "gather",
                                     .operands = 2,
                                     .shape = gather_shape,
                                     .run = gather_run,
+                                    .emit = gather_emit,
                                     .vjp = gather_vjp,
                                     .low = -2,
                                     .high = 2};
@@ -100,6 +121,7 @@ const struct tg_op tg__op_scatter = {.name = "scatter",
                                      .operands = 2,
                                      .shape = scatter_shape,
                                      .run = scatter_run,
+                                     .emit = scatter_emit,
                                      .vjp = scatter_vjp,
                                      .low = -2,
                                      .high = 2};

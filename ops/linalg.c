@@ -1,4 +1,5 @@
 /* Linear algebra: the product of two matrices. */
+#include "emit.h"
 #include "ops.h"
 
 static bool matmul_shape(struct tg__rule *r) {
@@ -58,6 +59,17 @@ static tg_status matmul_run(struct tg__call *c) {
     return TG_OK;
 }
 
+static void matmul_emit(struct tg__emit *e) {
+    enum { I, J, K };
+    e->loops = 3;
+    e->extent[K] = e->terms = e->in[0]->shape->dims.dim[1];
+    tg__loop_along(e, e->at[0], 0, I), tg__loop_along(e, e->at[0], 1, K);
+    tg__loop_along(e, e->at[1], 0, K), tg__loop_along(e, e->at[1], 1, J);
+    e->begin = "T sum = 0;";
+    e->step = "sum += a * b;";
+    e->code = "sum";
+}
+
 static tg_node matmul_vjp(tg_node z, tg_node g, int slot) {
     tg_node other = tg_transpose(tg_operand(z, 1 - slot), tg_axes_all());
     return slot == 0 ? tg_matmul(g, other) : tg_matmul(other, g);
@@ -69,6 +81,7 @@ const struct tg_op tg__op_matmul = {.name = "matmul",
                                     .operands = 2,
                                     .shape = matmul_shape,
                                     .run = matmul_run,
+                                    .emit = matmul_emit,
                                     .vjp = matmul_vjp,
                                     .magnitude = &tg__op_matmul,
                                     .low = -2,

@@ -1,4 +1,5 @@
 /* Movement and conversion: operators that copy, each element to its place. */
+#include "emit.h"
 #include "ops.h"
 
 /* ---------------------------------------------------------------------------------------------------------- cast */
@@ -23,6 +24,12 @@ static tg_status cast_run(struct tg__call *c) {
     return TG_OK;
 }
 
+static void cast_emit(struct tg__emit *e) {
+    const bool narrows = e->node->dtype == TG_I32 && e->in[0]->dtype != TG_I32;
+    e->code = e->node->dtype == e->in[0]->dtype ? "a" : "(T)a";
+    e->guard = narrows ? "!(a > -2147483649.0 && a < 2147483648.0)" : NULL;
+}
+
 static tg_node cast_vjp(tg_node z, tg_node g, int slot) { return tg_cast(g, tg_dtype_of(tg_operand(z, slot))); }
 
 const struct tg_op tg__op_cast = {.name = "cast",
@@ -31,6 +38,7 @@ const struct tg_op tg__op_cast = {.name = "cast",
                                   .operands = 1,
                                   .shape = cast_shape,
                                   .run = cast_run,
+                                  .emit = cast_emit,
                                   .vjp = cast_vjp,
                                   .through = true,
                                   .low = -2,
@@ -85,6 +93,11 @@ static tg_status transpose_run(struct tg__call *c) {
     return TG_OK;
 }
 
+static void transpose_emit(struct tg__emit *e) {
+    for (int i = 0; i < e->node->shape->dims.rank; i++) tg__loop_along(e, e->at[0], e->node->attr->axis[i], i);
+    e->code = "a";
+}
+
 static tg_node transpose_vjp(tg_node z, tg_node g, int slot) {
     (void)slot;
     const struct tg__attr *order = tg__node_of(z.graph, z.id)->attr;
@@ -99,6 +112,7 @@ const struct tg_op tg__op_transpose = {.name = "transpose",
                                        .operands = 1,
                                        .shape = tg__rule_any,
                                        .run = transpose_run,
+                                       .emit = transpose_emit,
                                        .vjp = transpose_vjp,
                                        .through = true,
                                        .low = -2,
@@ -140,6 +154,16 @@ static tg_status expand_run(struct tg__call *c) {
     return TG_OK;
 }
 
+static void expand_emit(struct tg__emit *e) {
+    for (int i = 0, own = 0; i < e->node->shape->dims.rank; i++) {
+        const int fate = e->node->attr->axis[i];
+        if (fate == TG__STAYS) tg__loop_along(e, e->at[0], own, i);
+        if (fate == TG__KEPT) e->at[0][own] = TG__FIRST;
+        own += fate != TG__DROPPED;
+    }
+    e->code = "a";
+}
+
 static tg_node expand_vjp(tg_node z, tg_node g, int slot) {
     (void)slot;
     return tg__sum(g, tg__node_of(z.graph, z.id)->attr);
@@ -151,6 +175,7 @@ const struct tg_op tg__op_expand = {.name = "expand",
                                     .operands = 1,
                                     .shape = tg__rule_any,
                                     .run = expand_run,
+                                    .emit = expand_emit,
                                     .vjp = expand_vjp,
                                     .through = true,
                                     .low = -2,

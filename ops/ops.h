@@ -37,6 +37,8 @@ bool tg__rule_broadcast(struct tg__rule *r);
 bool tg__rule_any(struct tg__rule *r);      /* one operand of any dtype; its shape, or the one that was given */
 tg_node tg__apply_to_shape(const struct tg_op *op, tg_node x, const tg_shape *dims, const struct tg__attr *attr);
 tg_status tg__run_elementwise(struct tg__call *c);
+void tg__emit_sum(struct tg__emit *e); /* reduce_c.c */
+void tg__emit_max(struct tg__emit *e);
 tg_node tg__sum(tg_node x, const struct tg__attr *fates);
 tg_node tg__expand(tg_node x, const struct tg__shape *shape, const struct tg__attr *fates); /* the adjoint of tg__sum */
 

@@ -1,4 +1,5 @@
 /* Views: operators whose value is their operand's memory under another shape or another meaning. */
+#include "emit.h"
 #include "ops.h"
 
 tg_node tg__apply_to_shape(const struct tg_op *op, tg_node x, const tg_shape *dims, const struct tg__attr *attr) {
@@ -20,6 +21,8 @@ static tg_status nothing(struct tg__call *c) {
     return TG_OK; /* a view: the interpreter has passed the operand's memory on */
 }
 
+static void same_element(struct tg__emit *e) { e->code = "a"; }
+
 static tg_node pass(tg_node z, tg_node g, int slot) {
     (void)z, (void)slot;
     return g;
@@ -34,6 +37,7 @@ const struct tg_op tg__op_identity = {.name = "identity",
                                       .view = true,
                                       .shape = tg__rule_any,
                                       .run = nothing,
+                                      .emit = same_element,
                                       .vjp = pass,
                                       .through = true,
                                       .low = -2,
@@ -47,10 +51,26 @@ const struct tg_op tg__op_detach = {.name = "detach",
                                     .view = true,
                                     .shape = tg__rule_any,
                                     .run = nothing,
+                                    .emit = same_element,
                                     .through = true,
                                     .low = -2,
                                     .high = 2};
 tg_node tg_detach(tg_node x) { return tg__apply(&tg__op_detach, &x, NULL); }
+
+/* Shapes that differ in axes of length 1 only: every other axis lies along its like. */
+static void reshape_emit(struct tg__emit *e) {
+    const tg_shape *x = &e->in[0]->shape->dims, *z = &e->node->shape->dims;
+    int own = 0;
+    for (int axis = 0; axis < x->rank; axis++) {
+        e->at[0][axis] = TG__FIRST;
+        if (x->dim[axis] == 1) continue;
+        while (own < z->rank && z->dim[own] == 1) own++;
+        e->copy |= own == z->rank || z->dim[own] != x->dim[axis];
+        if (e->copy) return;
+        tg__loop_along(e, e->at[0], axis, own++);
+    }
+    e->code = "a";
+}
 
 static tg_node reshape_vjp(tg_node z, tg_node g, int slot) { return tg_reshape(g, tg_dims(tg_operand(z, slot))); }
 
@@ -61,6 +81,7 @@ const struct tg_op tg__op_reshape = {.name = "reshape",
                                      .view = true,
                                      .shape = tg__rule_any,
                                      .run = nothing,
+                                     .emit = reshape_emit,
                                      .vjp = reshape_vjp,
                                      .through = true,
                                      .low = -2,

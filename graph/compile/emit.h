@@ -1,0 +1,107 @@
+/* Kernels as C. A row does not write loops, it describes them: which there are, which element each operand is read at,
+ * and the C of one element. The emitter makes statements out of that, and later may put several into one nest.
+ *
+ *     z[out…] = code(a[at[0]…], b[at[1]…], c[at[2]…])            elementwise work, movement
+ *     begin;  for the loops that out does not have: step;  z[out…] = code          reductions, products
+ *
+ * In the pieces of C the letters a b c are operands, and these words are filled in:
+ *     T  the result's type      $  its suffix, "f" for float: sum$ is sumf
+ *     term  the number of the turn that step is in      terms  how many turns      digits  how many binary digits or
+ *     what else a row needs room for      number  the node's attribute, or what the row has put there
+ *     last  the last loop's variable
+ */
+#ifndef TG_EMIT_H
+#define TG_EMIT_H
+
+#include "export.h"
+
+enum { TG__LOOPS = TG_MAX_RANK };
+enum { TG__FIRST = -1, TG__LABEL = -2 }; /* no loop, but element 0; or the one that operand 1 names */
+
+/* A function that goes with a kernel, once a file and type. */
+struct tg__helper {
+    const char *name, *text;
+};
+
+struct tg__emit {
+    /* given */
+    const struct tg__node *node, *in[TG__OPERANDS];
+    /* filled in by the row where it differs from an elementwise kernel with the row's code */
+    int loops;
+    int64_t extent[TG__LOOPS];
+    int8_t out[TG_MAX_RANK], at[TG__OPERANDS][TG_MAX_RANK]; /* the loop along each axis */
+    const char *code, *begin, *step;
+    const char *guard; /* where this is true the function returns 1: the kernel cannot go on */
+    const struct tg__helper *helper[2];
+    int64_t terms, digits, number;
+    bool copy; /* all elements in their order, whatever the shapes */
+};
+
+/* ---------------------------------------------------------------------------------------------------- kernel.c */
+
+bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e); /* false: the row says nothing of C */
+void tg__loop_along(struct tg__emit *e, int8_t *map, int axis, int loop); /* that loop has this axis's length */
+bool tg__reduces(const struct tg__emit *e);
+bool tg__is_inner(const struct tg__emit *e, int loop); /* a loop that the result does not have */
+int tg__reads(const char *piece, int slot);           /* how often a piece of C reads an operand */
+size_t tg__word(const char *s);                        /* length of the word or number at s; 0: neither */
+static inline bool tg__is_operand(const char *s, size_t length) { return length == 1 && *s >= 'a' && *s <= 'c'; }
+
+/* ------------------------------------------------------------------------------------------------- placement.c
+ * Where each value lives. A node that has a name has a place; one that has none and a single consumer stands in the
+ * consumer's expression, where its formula has it; a view is its operand. */
+
+enum tg__placement {
+    TG__NOWHERE, /* not in this part, or without elements */
+    TG__MEMBER,
+    TG__NUMBER,  /* a constant of one element, written out */
+    TG__TABLE,   /* a constant of several */
+    TG__INLINE,
+    TG__VIEW
+};
+
+struct tg__spot {
+    uint8_t place, uses, weight, calls; /* weight: of the expression; calls: a function of the library is in it */
+    uint32_t inner;                     /* the reduction in the expression, 0 for none */
+    char letter[TG_MAX_RANK];           /* what loops along its axes are called; 0: anything */
+};
+
+struct tg__places {
+    struct tg__spot *spot; /* by node */
+    size_t bytes;
+    bool fails[2];                           /* forward, backward: can return 1 */
+    bool math, copies, i32, tables, helpers; /* what the file needs */
+};
+
+bool tg__places_new(struct tg__places *q, const struct tg__part *p);
+void tg__places_free(struct tg__places *q, const struct tg__part *p);
+bool tg__is_computed(const struct tg__part *p, uint32_t id); /* by one of the two functions */
+
+/* letters.c: of the kernel e, whose result is that of id. */
+void tg__letters(const struct tg__places *q, uint32_t id, const struct tg__emit *e, char letter[TG__LOOPS]);
+void tg__note_letters(struct tg__places *q, const tg_graph *g, uint32_t id, const struct tg__emit *e);
+
+/* ------------------------------------------------------------------------------------- expression.c statement.c */
+
+struct tg__c {
+    struct tg__sheet *sheet;
+    const struct tg__part *part;
+    const struct tg__places *places;
+    const char *counter;    /* the type that loops count in */
+    char letter[TG__LOOPS]; /* of the statement's loops */
+};
+
+/* One piece of the C of node id, with its operands written out. loop: for each loop of the kernel, the one it is in the
+ * statement. label: whose operand 1 TG__LABEL stands for. */
+void tg__put_piece(const struct tg__c *c, uint32_t id, const char *piece, const int8_t *loop, uint32_t label);
+void tg__put_element(const struct tg__c *c, uint32_t id, const int8_t *index); /* t->x[i][j], a number, or a table's */
+void tg__put_whole(const struct tg__c *c, uint32_t id); /* t->x */
+void tg__put_statement(const struct tg__c *c, uint32_t id);
+
+/* ---------------------------------------------------------------------------------------------------- literal.c */
+
+enum { TG__LITERAL = 48 };
+bool tg__literal(tg_dtype dtype, double v, char text[TG__LITERAL]); /* false: in parentheses beside an operator */
+const char *tg__c_type(tg_dtype dtype);
+
+#endif

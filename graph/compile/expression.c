@@ -1,0 +1,220 @@
+/* Pieces of a kernel's C with the operands written in: elements of members, numbers, and whole expressions of nodes that
+ * have no place of their own. Those are few (placement.c), and wait on a small stack. */
+#include "emit.h"
+
+#include <ctype.h>
+
+enum { DEPTH = 12 };
+
+struct level {
+    struct tg__emit kernel;
+    uint32_t id;
+    const char *piece, *at;
+    int8_t loop[TG__LOOPS]; /* of the kernel's loops, those of the statement */
+    bool tight;             /* it stands beside an operator */
+    bool closes;            /* a parenthesis was opened around it */
+};
+
+struct place {
+    uint32_t id;
+    int8_t index[TG_MAX_RANK];
+};
+
+/* ---------------------------------------------------------------------------------------------------- one element */
+
+static void operand(const struct level *l, int slot, struct place *x) {
+    x->id = l->kernel.node->in[slot];
+    for (int axis = 0; axis < l->kernel.in[slot]->shape->dims.rank; axis++) {
+        const int8_t loop = l->kernel.at[slot][axis];
+        x->index[axis] = loop >= 0 ? l->loop[loop] : loop;
+    }
+}
+
+/* A node's kernel where its element is read: its loops become those of the statement. */
+static void enter(const struct tg__c *c, const struct place *x, const char *piece, struct level *l) {
+    *l = (struct level){.id = x->id};
+    tg__kernel(c->part->graph, x->id, &l->kernel);
+    l->piece = l->at = piece ? piece : l->kernel.code;
+    if (tg__reduces(&l->kernel)) { /* its loops are the statement's */
+        for (int i = 0; i < TG__LOOPS; i++) l->loop[i] = (int8_t)i;
+        return;
+    }
+    memset(l->loop, TG__FIRST, sizeof l->loop);
+    for (int axis = 0; axis < l->kernel.node->shape->dims.rank; axis++)
+        if (l->kernel.out[axis] >= 0) l->loop[l->kernel.out[axis]] = x->index[axis];
+}
+
+/* Through views to where the memory is. */
+static void look_through(const struct tg__c *c, struct place *x) {
+    while (c->places->spot[x->id].place == TG__VIEW) {
+        struct level view;
+        enter(c, x, NULL, &view);
+        operand(&view, 0, x);
+    }
+}
+
+static void put_base(const struct tg__c *c, const struct place *x) {
+    const bool table = c->places->spot[x->id].place == TG__TABLE;
+    if (table) tg__put(c->sheet, c->part->function);
+    tg__put(c->sheet, table ? "_constant." : "t->");
+    tg__put(c->sheet, tg__ident(c->part, x->id));
+}
+
+static void put_index(const struct tg__c *c, int8_t loop) {
+    tg__putf(c->sheet, "[%c]", loop >= 0 ? c->letter[loop] : '0');
+}
+
+static void put_label(const struct tg__c *c, const struct place *statement) {
+    struct level l;
+    struct place x;
+    enter(c, statement, NULL, &l);
+    operand(&l, 1, &x);
+    look_through(c, &x);
+    double v;
+    if (c->places->spot[x.id].place == TG__NUMBER && tg__is_scalar_const(c->part->graph, x.id, &v)) {
+        tg__putf(c->sheet, "[%.0f]", v);
+        return;
+    }
+    tg__put(c->sheet, "[");
+    put_base(c, &x);
+    for (int axis = 0; axis < tg__node_of(c->part->graph, x.id)->shape->dims.rank; axis++)
+        put_index(c, x.index[axis]);
+    tg__put(c->sheet, "]");
+}
+
+void tg__put_whole(const struct tg__c *c, uint32_t id) {
+    struct place x = {.id = id};
+    look_through(c, &x);
+    put_base(c, &x);
+}
+
+static void put_number(const struct tg__c *c, uint32_t id, bool tight) {
+    char text[TG__LITERAL];
+    double v = 0;
+    tg__is_scalar_const(c->part->graph, id, &v);
+    const bool open = !tg__literal((tg_dtype)tg__node_of(c->part->graph, id)->dtype, v, text) && tight;
+    if (open) tg__put(c->sheet, "(");
+    tg__put(c->sheet, text);
+    if (open) tg__put(c->sheet, ")");
+}
+
+static void put_place(const struct tg__c *c, const struct place *x, const struct place *statement, bool tight) {
+    if (c->places->spot[x->id].place == TG__NUMBER) {
+        put_number(c, x->id, tight);
+        return;
+    }
+    put_base(c, x);
+    for (int axis = 0; axis < tg__node_of(c->part->graph, x->id)->shape->dims.rank; axis++)
+        if (x->index[axis] == TG__LABEL)
+            put_label(c, statement);
+        else
+            put_index(c, x->index[axis]);
+}
+
+void tg__put_element(const struct tg__c *c, uint32_t id, const int8_t *index) {
+    struct place x = {.id = id};
+    memcpy(x.index, index, sizeof x.index);
+    look_through(c, &x);
+    put_place(c, &x, &x, false);
+}
+
+/* ------------------------------------------------------------------------------------------------------- a piece */
+
+/* A name, a number, or a call: nothing beside it can tear it apart. */
+static bool is_closed(const char *code) {
+    size_t n = tg__word(code);
+    if (!n) return false;
+    if (code[n] == '$') n++;
+    if (!code[n]) return true;
+    if (code[n] != '(') return false;
+    for (int depth = 0; code[n]; n++) {
+        depth += (code[n] == '(') - (code[n] == ')');
+        if (depth == 0) return code[n + 1] == 0;
+    }
+    return false;
+}
+
+/* Whether an operand at s stands beside an operator. Alone it is what the whole piece is. */
+static bool is_tight(const struct level *l, const char *s) {
+    const char *before = s, *after = s + 1;
+    while (before > l->piece && before[-1] == ' ') before--;
+    while (*after == ' ') after++;
+    const bool first = before == l->piece, last = *after == 0;
+    if (first && last) return l->tight;
+    return !((first || strchr("(,=", before[-1])) && (last || strchr("),;", *after)));
+}
+
+static void put_turn(const struct tg__c *c, const struct tg__emit *e) {
+    int64_t below = e->terms;
+    for (int i = 0; i < e->loops; i++) {
+        if (!tg__is_inner(e, i)) continue;
+        if (below < e->terms) tg__put(c->sheet, " + ");
+        below /= e->extent[i];
+        tg__putf(c->sheet, "%c", c->letter[i]);
+        if (below > 1) tg__putf(c->sheet, " * %lld", (long long)below);
+    }
+    if (e->terms == 1) tg__put(c->sheet, "0");
+}
+
+static bool is(const char *word, const char *s, size_t length) {
+    return strlen(word) == length && memcmp(word, s, length) == 0;
+}
+
+static void put_word(const struct tg__c *c, const struct tg__emit *e, const char *s, size_t length) {
+    if (is("T", s, length))
+        tg__put(c->sheet, tg__c_type((tg_dtype)e->node->dtype));
+    else if (is("term", s, length))
+        put_turn(c, e);
+    else if (is("terms", s, length))
+        tg__putf(c->sheet, "%lld", (long long)e->terms);
+    else if (is("digits", s, length))
+        tg__putf(c->sheet, "%lld", (long long)e->digits);
+    else if (is("number", s, length))
+        tg__putf(c->sheet, "%lld", (long long)e->number);
+    else if (is("last", s, length))
+        tg__putf(c->sheet, "%c", e->extent[e->loops - 1] == 1 ? '0' : c->letter[e->loops - 1]);
+    else if (*s == '$')
+        tg__put(c->sheet, e->node->dtype == TG_F32 ? "f" : "");
+    else
+        tg__put_n(c->sheet, s, length ? length : 1);
+}
+
+/* Writes an operand; true if it has an expression, which is now on top of the stack. */
+static bool put_operand(const struct tg__c *c, struct level *l, const char *s, const struct place *statement) {
+    struct place x;
+    const bool tight = is_tight(l, s);
+    operand(l, *s - 'a', &x);
+    look_through(c, &x);
+    if (c->places->spot[x.id].place != TG__INLINE) {
+        put_place(c, &x, statement, tight);
+        return false;
+    }
+    enter(c, &x, NULL, l + 1);
+    l[1].tight = tight;
+    l[1].closes = tight && !is_closed(l[1].piece);
+    if (l[1].closes) tg__put(c->sheet, "(");
+    return true;
+}
+
+void tg__put_piece(const struct tg__c *c, uint32_t id, const char *piece, const int8_t *index, uint32_t label) {
+    struct level stack[DEPTH];
+    struct place top = {.id = id}, statement = {.id = label};
+    memcpy(top.index, index, sizeof top.index);
+    memcpy(statement.index, index, sizeof statement.index);
+    enter(c, &top, piece, stack);
+    for (int depth = 1; depth > 0;) {
+        struct level *l = &stack[depth - 1];
+        const char *s = l->at;
+        if (!*s) {
+            if (l->closes) tg__put(c->sheet, ")");
+            depth--;
+            continue;
+        }
+        const size_t length = tg__word(s);
+        l->at = s + (length ? length : 1);
+        if (!tg__is_operand(s, length) || *s - 'a' >= l->kernel.node->operands)
+            put_word(c, &l->kernel, s, length);
+        else
+            depth += put_operand(c, l, s, &statement);
+    }
+}

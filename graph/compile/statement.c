@@ -1,0 +1,162 @@
+/* One node as a statement: the loops over its elements, in them the loops of a reduction that its expression has. */
+#include "emit.h"
+
+enum { WIDTH = 112 }; /* a loop and its body stand on one line up to here */
+
+struct statement {
+    struct tg__c c;
+    uint32_t id, inner;
+    struct tg__emit kernel, reduction; /* reduction: with loops that outlive the expression; else as kernel */
+    int8_t index[TG_MAX_RANK];         /* of the element */
+    int outer[TG__LOOPS], outers, deep[TG__LOOPS], deeps;
+    int guard; /* in how many outer loops the guard stands; -1: there is none */
+    int indent, column; /* column: behind the last loop */
+};
+
+/* ---------------------------------------------------------------------------------------------------- its loops */
+
+static void sort_loops(struct statement *s) {
+    const struct tg__emit *e = &s->reduction;
+    const int rank = s->kernel.node->shape->dims.rank;
+    memcpy(s->index, e->out, sizeof s->index);
+    for (int axis = 0; axis < rank; axis++)
+        if (e->out[axis] >= 0) s->outer[s->outers++] = e->out[axis];
+    for (int i = 0; i < e->loops; i++)
+        if (tg__is_inner(e, i)) s->deep[s->deeps++] = i;
+}
+
+/* Behind the last loop that what it looks at depends on. */
+static int guard_depth(const struct statement *s) {
+    int depth = 0;
+    if (!s->kernel.guard) return -1;
+    for (int k = 0; k < s->kernel.node->operands; k++) {
+        if (!tg__reads(s->kernel.guard, k)) continue;
+        for (int axis = 0; axis < s->kernel.in[k]->shape->dims.rank; axis++)
+            for (int d = 0; d < s->outers; d++)
+                if (s->kernel.at[k][axis] == s->outer[d] && d >= depth) depth = d + 1;
+    }
+    return depth;
+}
+
+/* ------------------------------------------------------------------------------------------------------ its lines */
+
+static void measure(struct tg__sheet *s, const char *text, size_t length) {
+    (void)text;
+    *(size_t *)s->to += length;
+}
+
+static void put_indent(const struct statement *s) {
+    for (int i = 0; i < s->indent; i++) tg__put(s->c.sheet, "    ");
+}
+
+static void put_loop(struct statement *s, int loop, const char *end) {
+    const char letter = s->c.letter[loop];
+    char text[80];
+    s->column = 4 * s->indent + snprintf(text, sizeof text, "for (%s %c = 0; %c < %lld; %c++)", s->c.counter, letter,
+                                         letter, (long long)s->reduction.extent[loop], letter);
+    put_indent(s);
+    tg__put(s->c.sheet, text);
+    tg__put(s->c.sheet, end);
+}
+
+static void put_step(const struct statement *s, const struct tg__c *c) {
+    tg__put_piece(c, s->inner, s->reduction.step, s->index, s->id);
+}
+
+static void put_assignment(const struct statement *s, const struct tg__c *c) {
+    tg__put_element(c, s->id, s->index);
+    tg__put(c->sheet, " = ");
+    if (s->inner && s->reduction.terms == 0)
+        tg__put(c->sheet, "0");
+    else
+        tg__put_piece(c, s->id, s->kernel.code, s->index, s->id);
+    tg__put(c->sheet, ";");
+}
+
+/* Behind `for (…)`: on the same line if it fits there. */
+static void put_body(struct statement *s, void (*put)(const struct statement *, const struct tg__c *), bool looped) {
+    size_t length = 0;
+    struct tg__sheet ruler = {.put = measure, .to = &length};
+    struct tg__c quiet = s->c;
+    quiet.sheet = &ruler;
+    put(s, &quiet);
+    const bool fits = looped && length + (size_t)s->column < WIDTH;
+    if (looped) tg__put(s->c.sheet, fits ? " " : "\n");
+    if (looped && !fits) s->indent++;
+    if (!fits) put_indent(s);
+    put(s, &s->c);
+    tg__put(s->c.sheet, "\n");
+    if (looped && !fits) s->indent--;
+}
+
+static void put_guard(const struct statement *s) {
+    put_indent(s);
+    tg__put(s->c.sheet, "if (");
+    tg__put_piece(&s->c, s->id, s->kernel.guard, s->index, s->id);
+    tg__put(s->c.sheet, ") return 1;\n");
+}
+
+static void put_reduction(struct statement *s) {
+    put_indent(s);
+    tg__put_piece(&s->c, s->inner, s->reduction.begin, s->index, s->id);
+    tg__put(s->c.sheet, "\n");
+    for (int i = 0; i < s->deeps; i++) {
+        put_loop(s, s->deep[i], i + 1 < s->deeps ? "\n" : "");
+        if (i + 1 < s->deeps) s->indent++;
+    }
+    put_body(s, put_step, s->deeps > 0);
+    s->indent -= s->deeps > 1 ? s->deeps - 1 : 0;
+}
+
+/* ----------------------------------------------------------------------------------------------------- all of it */
+
+static void put_nest(struct statement *s) {
+    const bool reduces = s->inner && s->reduction.terms > 0, block = reduces && s->outers == 0;
+    bool braces[TG__LOOPS] = {false};
+    if (block) {
+        put_indent(s);
+        tg__put(s->c.sheet, "{\n");
+        s->indent++;
+    }
+    for (int d = 0; d <= s->outers; d++) {
+        if (s->guard == d) put_guard(s);
+        if (d == s->outers) break;
+        const bool innermost = d + 1 == s->outers;
+        braces[d] = s->guard == d + 1 || (innermost && reduces);
+        put_loop(s, s->outer[d], braces[d] ? " {\n" : innermost ? "" : "\n");
+        if (!innermost || braces[d]) s->indent++;
+    }
+    if (reduces) put_reduction(s);
+    put_body(s, put_assignment, s->outers > 0 && !braces[s->outers - 1]);
+    for (int d = s->outers - 1; d >= 0; d--) {
+        if (d + 1 < s->outers || braces[d]) s->indent--;
+        if (!braces[d]) continue;
+        put_indent(s);
+        tg__put(s->c.sheet, "}\n");
+    }
+    if (block) tg__put(s->c.sheet, "    }\n");
+}
+
+static void put_copy(const struct tg__c *c, uint32_t id, const struct tg__emit *e) {
+    tg__put(c->sheet, "    memcpy(");
+    tg__put_whole(c, id);
+    tg__put(c->sheet, ", ");
+    tg__put_whole(c, e->node->in[0]);
+    tg__put(c->sheet, ", sizeof ");
+    tg__put_whole(c, id);
+    tg__put(c->sheet, ");\n");
+}
+
+void tg__put_statement(const struct tg__c *c, uint32_t id) {
+    struct statement s = {.c = *c, .id = id, .inner = c->places->spot[id].inner, .indent = 1};
+    tg__kernel(c->part->graph, id, &s.kernel);
+    if (s.kernel.copy) {
+        put_copy(c, id, &s.kernel);
+        return;
+    }
+    tg__kernel(c->part->graph, s.inner ? s.inner : id, &s.reduction);
+    tg__letters(c->places, id, &s.reduction, s.c.letter);
+    sort_loops(&s);
+    s.guard = guard_depth(&s);
+    put_nest(&s);
+}
