@@ -13,7 +13,7 @@ struct tg__asset {
     unsigned char sha256[32];
 };
 extern const struct tg__asset tg__explorer_css, tg__fold_js, tg__tape_js, tg__array_js, tg__panel_js, tg__moment_js,
-    tg__scene_js, tg__explorer_js;
+    tg__overview_js, tg__scene_js, tg__explorer_js;
 
 enum {
     TG__PAGE_NODES = 50000,  /* more than that no browser lays out in reasonable time */

@@ -6,6 +6,7 @@
 const Scene = (() => {
   const frame = document.getElementById("circuit"), svg = frame.querySelector("svg");
   const gates = new Map(), wires = new Map(), boxes = new Map();
+  const flows = h("g", { class: "flows" }); // above all other wires
   let marked = [], focused = 0, zoom = 1, now = 0;
 
   const number = (e, key) => Number(e.dataset[key]);
@@ -79,7 +80,7 @@ const Scene = (() => {
 
   /* Scrolls until both can be seen, or where they are too far apart the first. */
   function reveal(elements, calm) {
-    const view = frame.getBoundingClientRect(), rects = elements.filter(Boolean).map((e) => e.getBoundingClientRect());
+    const view = frame.getBoundingClientRect(), rects = elements.map((e) => e.getBoundingClientRect());
     if (!rects.length) return;
     if (rects.length > 1 && Math.abs(rects[0].left - rects[1].left) > view.width - 200) rects.length = 1;
     const left = Math.min(...rects.map((r) => r.left)), right = Math.max(...rects.map((r) => r.right));
@@ -91,6 +92,9 @@ const Scene = (() => {
     if (x || y) frame.scrollBy({ left: x, top: y, behavior: calm ? "auto" : "smooth" });
   }
 
+  const draw = (pieces, kind) => pieces.filter((wire) => wire.getAttribute("display") !== "none")
+    .map((wire) => h("path", { class: `wire ${kind}`, d: wire.getAttribute("d") }));
+
   function show(k, calm) {
     const m = Tape.stops[k - 1];
     now = k;
@@ -98,16 +102,17 @@ const Scene = (() => {
     move(k);
     const active = m.backward && m.sender ? m.sender : m.node, operands = Tape.nodes.get(active).in;
     if (m.backward) {
-      if (m.sender) chain(m.node, m.sender).forEach((wire) => mark(wire, "flow"));
+      flows.replaceChildren(...(m.sender ? draw(chain(m.node, m.sender), "flow") : []));
       mark(standIn(m.sender), "sending");
       mark(standIn(m.node), "receiving");
       if (gates.get(m.node)) mark(gates.get(m.node), m.pending.length ? "partial" : "arrived");
     } else {
-      operands.forEach((x) => chain(x, m.node).forEach((wire) => mark(wire, "reading")));
+      flows.replaceChildren(...operands.flatMap((x) => draw(chain(x, m.node), "reading")));
       mark(standIn(m.node), "now");
     }
-    svg.dataset.pass = m.backward ? "backward" : "forward";
-    reveal([standIn(m.node), m.backward ? standIn(m.sender) : null], calm);
+    const ends = [standIn(m.node), m.backward ? standIn(m.sender) : null].filter(Boolean);
+    Overview.mark(ends, m.backward ? "backward" : "forward");
+    reveal(ends, calm);
   }
 
   let chosen = null;
@@ -189,6 +194,7 @@ const Scene = (() => {
     const box = svg.viewBox.baseVal;
     svg.setAttribute("width", Math.round(box.width * zoom));
     svg.setAttribute("height", Math.round(box.height * zoom));
+    Overview.scroll();
   }
 
   /* All of it where that can still be read; otherwise as high as there is room, and the rest by scrolling. */
@@ -199,6 +205,7 @@ const Scene = (() => {
 
   function redrawn() {
     scale(zoom);
+    Overview.draw();
     signs();
     if (now) show(now, true);
   }
@@ -221,9 +228,12 @@ const Scene = (() => {
   }
 
   Circuit.start(svg, JSON.parse(document.getElementById("grid").textContent));
+  const top = svg.querySelector(":scope > .node");
+  if (top) top.before(flows);
   prepare();
   tools();
   fit();
+  Overview.draw();
   return { show, choose,
            keys: [["↑ ↓", "in the circuit: through its nodes"], ["Enter", "in the circuit: choose, fold, unfold"]] };
 })();
