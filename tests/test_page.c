@@ -190,7 +190,7 @@ static const char numbers[] =
     "    print(None if v is None else ' '.join(a + ' ' + (b or a) for a, b in zip(v['text'], v['whole'])))\n"
     "x, names = tape['nodes'][0], tape['labels']['1']\n"
     "assert x['labels'] == 1 and len(names) == 3 and names[2] == 'ash'\n"
-    "assert [n['labels'] for n in tape['nodes'] if n['name'] in ('gamma', 'beta', 'bn/xhat', 'dx')] == [1] * 4\n";
+    "assert [n['labels'] for n in tape['nodes'] if n['name'] in ('gamma', 'beta', 'bn/xhat', 'bn/dx')] == [1] * 4\n";
 
 Test(page, numbers_are_those_of_the_library) {
     for (int run = 0; run < 2; run++) {

@@ -175,7 +175,7 @@ static bool write_page(struct tg__sheet *s, void *user) {
     bool written = room && know(p, room, length) && tg__circuit_new(&circuit, p->graph, p->sweep, NULL, true);
     if (written) {
         p->circuit = &circuit;
-        written = put_page(s, p);
+        written = put_page(s, p) && !p->graph->error.running; /* a formula may have run out of memory */
         tg__circuit_free(&circuit);
     }
     tg__release(p->graph, room, bytes);

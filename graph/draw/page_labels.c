@@ -30,13 +30,12 @@ static void forward(struct tg__page *p) {
     }
 }
 
-/* A leaf that is combined with labelled columns has the same: beta with gammax. */
+/* What is combined with labelled columns has the same: beta with gammax. */
 static void backward(struct tg__page *p) {
     for (uint32_t id = p->graph->nodes.length; id-- > 1;) {
         const struct tg__node *n = node(p, id);
         for (int i = 0; i < n->operands; i++)
-            if (is_elementwise(n) && tg__is_leaf(node(p, n->in[i])) && keeps_last(p, n, n->in[i]))
-                take(p, n->in[i], id);
+            if (keeps_last(p, n, n->in[i])) take(p, n->in[i], id);
     }
 }
 
