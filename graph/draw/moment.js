@@ -23,9 +23,12 @@ const Moment = (() => {
   function equation(m) {
     if (!m.backward) return Panel.formula(m.node);
     const sign = m.of > 1 ? "+=" : "=";
-    const left = [h("mi", { class: "gradient" }, Tape.gradientName(m.node)), h("mo", null, sign)];
+    const symbol = Tape.symbol(m.node);
+    const gradient = symbol ? h("mrow", { class: "gradient" }, h("mi", { mathvariant: "normal" }, "d"), ...symbol)
+                            : h("mtext", { class: "gradient" }, Tape.gradientName(m.node));
+    const left = [gradient, h("mo", null, sign)];
     const right = m.sender ? Tape.delivery(m.row) : null;
-    if (right) return h("math", null, h("mrow", null, ...left, ...right.childNodes));
+    if (right) return h("math", { displaystyle: "true" }, h("mrow", null, ...left, ...right.childNodes));
     const text = Tape.nodes.get(m.term).formula;
     return m.sender ? h("code", null, `${Tape.gradientName(m.node)} ${sign} ${text}`)
                     : h("math", null, h("mrow", null, ...left, h("mtext", null, text === "const" ? "1" : text)));

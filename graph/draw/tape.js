@@ -43,6 +43,15 @@ const Tape = (() => {
     return list;
   }
 
+  /* Typeset by the library; in a line of ours, but as large as in a display. */
+  function typeset(key) {
+    const math = formulas.getElementById(key)?.firstElementChild?.cloneNode(true);
+    if (!math) return null;
+    math.removeAttribute("display");
+    math.setAttribute("displaystyle", "true");
+    return math;
+  }
+
   const name = (id) => nodes.get(id).name || `#${id}`;
 
   return {
@@ -61,8 +70,14 @@ const Tape = (() => {
       const adjoint = nodes.get(n.grad), all = [adjoint.name, ...(adjoint.aka || [])];
       return all.find((a) => own && (a === own || a.endsWith("/" + own))) || name(n.grad);
     },
-    formula: (id) => formulas.getElementById(`f${id}`)?.firstElementChild?.cloneNode(true),
-    delivery: (row) => formulas.getElementById(`t${row}`)?.firstElementChild?.cloneNode(true),
+    formula: (id) => typeset(`f${id}`),
+    delivery: (row) => typeset(`t${row}`),
+    /* The left side of a formula; of a node that has a name. */
+    symbol: (id) => {
+      const parts = [...(typeset(`f${id}`)?.firstElementChild?.childNodes || [])];
+      const equals = parts.findIndex((e) => e.nodeName === "mo" && e.textContent === "=");
+      return nodes.get(id).name && equals > 0 ? parts.slice(0, equals) : null;
+    },
   };
 })();
 
