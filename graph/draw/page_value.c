@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { BINS = 24, WIDE = 16, HIGH = 24, SHORT = 6, NUMBER = 40 };
+enum { BINS = 24, WIDE = 16, HIGH = 16, SHORT = 6, NUMBER = 40 };
 
 /* As printf, but a NaN has no sign. */
 void tg__page_number(char *text, size_t room, int digits, double v) {
