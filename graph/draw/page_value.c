@@ -54,15 +54,17 @@ static void put_spread(struct tg__sheet *s, tg_node a, const struct tg__summary 
     const tg_dtype dtype = tg_dtype_of(a);
     const void *data = tg_value(a);
     size_t bins[BINS] = {0};
+    const double scale = fmax(fabs(m->min), fabs(m->max)); /* so that no square overflows */
     double squares = 0;
     for (size_t i = 0; i < m->count; i++) {
         const double v = tg__load(dtype, data, i);
         if (!isfinite(v)) continue;
-        squares += (v - m->mean) * (v - m->mean);
+        const double off = scale > 0 ? v / scale - m->mean / scale : 0;
+        squares += off * off;
         bins[bin_of(m, v)]++;
     }
     char text[NUMBER];
-    tg__page_number(text, sizeof text, SHORT, sqrt(squares / (double)(m->count - m->nonfinite)));
+    tg__page_number(text, sizeof text, SHORT, scale * sqrt(squares / (double)(m->count - m->nonfinite)));
     tg__putf(s, ",\"std\":\"%s\",\"bins\":[", text);
     for (int i = 0; i < BINS; i++) tg__putf(s, "%s%zu", i ? "," : "", bins[i]);
     tg__put(s, "]");
