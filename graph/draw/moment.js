@@ -5,7 +5,7 @@
 const Moment = (() => {
   const sentence = document.getElementById("sentence"), calculation = document.getElementById("calculation");
 
-  const step = (m) => `${m.scope}${m.stage >= 0 ? `step ${m.stage}` : "unnamed step"}`;
+  const step = (m) => (m.stage >= 0 ? `step ${m.stage}` : "unnamed step") + (m.scope && ` of ${m.scope.replace(/\/$/, "")}`);
   const list = (ids) => ids.map((id) => (id ? Tape.label(id) : "the seed")).join(", ");
 
   function tell(m) {

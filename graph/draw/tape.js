@@ -54,29 +54,32 @@ const Tape = (() => {
 
   const name = (id) => nodes.get(id).name || `#${id}`;
 
+  /* Short enough for a chip: a nameless number is itself, a nameless result its formula. */
+  function label(id) {
+    const n = nodes.get(id);
+    return n.name || (n.formula.length < 28 && n.formula !== n.op ? n.formula : `#${id}`);
+  }
+
   return {
     nodes, terms, labels, received, sent, targets, checks: data.checks, out: data.out, stops: stops(),
     name,
-    /* Short enough for a chip: a nameless number is itself, a nameless result its formula. */
-    label: (id) => {
-      const n = nodes.get(id);
-      return n.name || (n.formula.length < 28 && !["input", "param", "const"].includes(n.formula) ? n.formula : `#${id}`);
-    },
+    label,
     /* What the adjoint is called where it belongs to this node. */
     gradientName: (id) => {
       const n = nodes.get(id);
       if (!n.grad) return "";
-      const own = n.name ? n.name.replace(/[^/]*$/, (last) => "d" + last) : "";
+      if (!n.name) return label(id).startsWith("#") ? name(n.grad) : `d(${label(id)})`;
+      const own = n.name.replace(/[^/]*$/, (last) => "d" + last);
       const adjoint = nodes.get(n.grad), all = [adjoint.name, ...(adjoint.aka || [])];
-      return all.find((a) => own && (a === own || a.endsWith("/" + own))) || name(n.grad);
+      return all.find((a) => a === own || a.endsWith("/" + own)) || name(n.grad);
     },
     formula: (id) => typeset(`f${id}`),
     delivery: (row) => typeset(`t${row}`),
-    /* The left side of a formula; of a node that has a name. */
+    /* The left side of a formula, of a node that has a name and no scope in front of it. */
     symbol: (id) => {
       const parts = [...(typeset(`f${id}`)?.firstElementChild?.childNodes || [])];
       const equals = parts.findIndex((e) => e.nodeName === "mo" && e.textContent === "=");
-      return nodes.get(id).name && equals > 0 ? parts.slice(0, equals) : null;
+      return equals > 0 && /^[^/]+$/.test(nodes.get(id).name) ? parts.slice(0, equals) : null;
     },
   };
 })();
