@@ -3,39 +3,45 @@
 #include "ops.h"
 #include "reduce.h"
 
-static const struct tg__helper add = {
-    "add", "/* Sums in pairs, pairs in pairs, like a binary counter: where digit k of the number of terms is 1, sum[k] is the sum\n"
-           " * of 2^k of them. More exact than one after the other, and the one order that tapegrad has. */\n"
-           "static void add$(T *sum, size_t term, T x) {\n"
-           "    int k = 0;\n"
-           "    for (; term >> k & 1; k++) x += sum[k];\n"
-           "    sum[k] = x;\n"
-           "}\n\n"
-           "static T total$(const T *sum, size_t terms) {\n"
-           "    int k = 0;\n"
-           "    while (!(terms >> k & 1)) k++;\n"
-           "    T x = sum[k];\n"
-           "    while (terms >> ++k)\n"
-           "        if (terms >> k & 1) x += sum[k];\n"
-           "    return x;\n"
-           "}\n"};
+static const char add_text[] =
+    "/* Sums in pairs, the pairs in pairs, like a binary counter: where digit k of the number of terms is 1, sum[k] "
+    "is\n"
+    " * the sum of 2^k of them. More exact than one after the other, and the one order that tapegrad has. */\n"
+    "static void add$(T *sum, size_t term, T x) {\n"
+    "    int k = 0;\n"
+    "    for (; term >> k & 1; k++) x += sum[k];\n"
+    "    sum[k] = x;\n"
+    "}\n"
+    "\n"
+    "static T total$(const T *sum, size_t terms) {\n"
+    "    int k = 0;\n"
+    "    while (!(terms >> k & 1)) k++;\n"
+    "    T x = sum[k];\n"
+    "    while (terms >> ++k)\n"
+    "        if (terms >> k & 1) x += sum[k];\n"
+    "    return x;\n"
+    "}\n";
 
-static const struct tg__helper lanes = {
-    "add_lane", "/* Along the last axis terms are dealt into 16 such sums. What is missing in the last round is 0; then they fold. */\n"
-                "static void add_lane$(T *sum, size_t digits, size_t term, T x) {\n"
-                "    add$(sum + term % 16 * digits, term / 16, x);\n"
-                "}\n\n"
-                "static T total_lanes$(T *sum, size_t digits, size_t terms) {\n"
-                "    T lane[16];\n"
-                "    for (; terms % 16; terms++) add_lane$(sum, digits, terms, 0);\n"
-                "    for (size_t i = 0; i < 16; i++) lane[i] = total$(sum + i * digits, terms / 16);\n"
-                "    for (int half = 8; half > 0; half /= 2)\n"
-                "        for (int i = 0; i < half; i++) lane[i] += lane[i + half];\n"
-                "    return lane[0];\n"
-                "}\n"};
+static const char lanes_text[] = "/* Along the last axis the terms are dealt into 16 such sums, the last round is "
+                                 "filled up with 0, and they fold. */\n"
+                                 "static void add_lane$(T *sum, size_t digits, size_t term, T x) {\n"
+                                 "    add$(sum + term % 16 * digits, term / 16, x);\n"
+                                 "}\n"
+                                 "\n"
+                                 "static T total_lanes$(T *sum, size_t digits, size_t terms) {\n"
+                                 "    T lane[16];\n"
+                                 "    for (; terms % 16; terms++) add_lane$(sum, digits, terms, 0);\n"
+                                 "    for (size_t i = 0; i < 16; i++) lane[i] = total$(sum + i * digits, terms / 16);\n"
+                                 "    for (int half = 8; half > 0; half /= 2)\n"
+                                 "        for (int i = 0; i < half; i++) lane[i] += lane[i + half];\n"
+                                 "    return lane[0];\n"
+                                 "}\n";
 
-static const struct tg__helper larger = {
-    "larger", "static T larger$(T most, T x) { return x > most || x != x ? x : most; } /* a NaN stays */\n"};
+static const char larger_text[] = "/* A NaN stays. */\n"
+                                  "static T larger$(T most, T x) { return x > most || x != x ? x : most; }\n";
+
+static const struct tg__helper add = {"add", add_text}, lanes = {"add_lane", lanes_text},
+                               larger = {"larger", larger_text};
 
 /* The loops go over the operand, i over its first axis; those that stay are the result's. */
 static bool loops_of(struct tg__emit *e) {

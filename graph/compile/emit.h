@@ -98,6 +98,22 @@ void tg__put_element(const struct tg__c *c, uint32_t id, const int8_t *index); /
 void tg__put_whole(const struct tg__c *c, uint32_t id); /* t->x */
 void tg__put_statement(const struct tg__c *c, uint32_t id);
 
+static inline bool tg__is_member(const struct tg__c *c, uint32_t id) {
+    return c->places->spot[id].place == TG__MEMBER;
+}
+static inline bool tg__has_role(const struct tg__c *c, uint32_t id, enum tg__role a, enum tg__role b) {
+    return c->part->role[id] == a || c->part->role[id] == b;
+}
+
+/* ------------------------------------------------------------------------------------------ members.c preamble.c */
+
+void tg__put_declaration(const struct tg__c *c, uint32_t id); /* double x[3][2]; */
+void tg__put_struct(const struct tg__c *c);
+void tg__put_head(const struct tg__c *c);
+void tg__put_includes(const struct tg__c *c);
+void tg__put_tables(const struct tg__c *c);
+void tg__put_helpers(const struct tg__c *c);
+
 /* ---------------------------------------------------------------------------------------------------- literal.c */
 
 enum { TG__LITERAL = 48 };

@@ -1,5 +1,5 @@
-/* Pieces of a kernel's C with the operands written in: elements of members, numbers, and whole expressions of nodes that
- * have no place of their own. Those are few (placement.c), and wait on a small stack. */
+/* Pieces of a kernel's C with the operands written in: elements of members, numbers, and whole expressions of nodes
+ * that have no place of their own. Those are few (placement.c), and wait on a small stack. */
 #include "emit.h"
 
 #include <ctype.h>
@@ -77,8 +77,7 @@ static void put_label(const struct tg__c *c, const struct place *statement) {
     }
     tg__put(c->sheet, "[");
     put_base(c, &x);
-    for (int axis = 0; axis < tg__node_of(c->part->graph, x.id)->shape->dims.rank; axis++)
-        put_index(c, x.index[axis]);
+    for (int axis = 0; axis < tg__node_of(c->part->graph, x.id)->shape->dims.rank; axis++) put_index(c, x.index[axis]);
     tg__put(c->sheet, "]");
 }
 

@@ -35,6 +35,7 @@ void tg__note_letters(struct tg__places *q, const tg_graph *g, uint32_t id, cons
     const uint32_t name = tg__fact_of(g, id)->name, of = name ? tg__name_of(g, name) : 0;
     if (of && of < id && tg__node_of(g, of)->shape == e->node->shape)
         memcpy(q->spot[id].letter, q->spot[of].letter, sizeof q->spot[id].letter);
+    if (e->node->op->view && !q->spot[e->node->in[0]].letter[0]) return; /* it knows no more than its operand */
     tg__letters(q, id, e, letter);
     note(q->spot[id].letter, e->out, letter, e->node->shape->dims.rank);
     for (int k = 0; k < e->node->operands; k++)

@@ -4,8 +4,8 @@
 #include <ctype.h>
 #include <math.h>
 
-enum { MANY = 2, WANTED = 3 };      /* readers, or one in the other function; somebody looks for it in the struct */
-enum { HEAVIEST = 8, CHEAP = 2 };  /* operations in one expression; and in one that is computed again and again */
+enum { MANY = 2, WANTED = 3 };    /* readers, or one in the other function; somebody looks for it in the struct */
+enum { HEAVIEST = 8, CHEAP = 2 }; /* operations in one expression; and in one that is computed again and again */
 
 bool tg__is_computed(const struct tg__part *p, uint32_t id) {
     return (p->role[id] == TG__FORWARD || p->role[id] == TG__BACKWARD) && !tg__is_leaf(tg__node_of(p->graph, id));

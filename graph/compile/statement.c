@@ -9,7 +9,7 @@ struct statement {
     struct tg__emit kernel, reduction; /* reduction: with loops that outlive the expression; else as kernel */
     int8_t index[TG_MAX_RANK];         /* of the element */
     int outer[TG__LOOPS], outers, deep[TG__LOOPS], deeps;
-    int guard; /* in how many outer loops the guard stands; -1: there is none */
+    int guard;          /* in how many outer loops the guard stands; -1: there is none */
     int indent, column; /* column: behind the last loop */
 };
 
@@ -22,7 +22,7 @@ static void sort_loops(struct statement *s) {
     for (int axis = 0; axis < rank; axis++)
         if (e->out[axis] >= 0) s->outer[s->outers++] = e->out[axis];
     for (int i = 0; i < e->loops; i++)
-        if (tg__is_inner(e, i)) s->deep[s->deeps++] = i;
+        if (s->inner && tg__is_inner(e, i)) s->deep[s->deeps++] = i;
 }
 
 /* Behind the last loop that what it looks at depends on. */
@@ -66,10 +66,7 @@ static void put_step(const struct statement *s, const struct tg__c *c) {
 static void put_assignment(const struct statement *s, const struct tg__c *c) {
     tg__put_element(c, s->id, s->index);
     tg__put(c->sheet, " = ");
-    if (s->inner && s->reduction.terms == 0)
-        tg__put(c->sheet, "0");
-    else
-        tg__put_piece(c, s->id, s->kernel.code, s->index, s->id);
+    tg__put_piece(c, s->id, s->kernel.code, s->index, s->id);
     tg__put(c->sheet, ";");
 }
 
@@ -111,7 +108,7 @@ static void put_reduction(struct statement *s) {
 /* ----------------------------------------------------------------------------------------------------- all of it */
 
 static void put_nest(struct statement *s) {
-    const bool reduces = s->inner && s->reduction.terms > 0, block = reduces && s->outers == 0;
+    const bool reduces = s->inner != 0, block = reduces && s->outers == 0;
     bool braces[TG__LOOPS] = {false};
     if (block) {
         put_indent(s);

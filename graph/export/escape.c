@@ -38,9 +38,10 @@ void tg__put_comment(struct tg__sheet *s, const char *text, size_t most) {
     char before = 0;
     while (text && *text) {
         const char *c = next(&text, &left, &n);
+        if (*c == '\\') c = "/";
         const bool ends = (*c == '/' && before == '*') || (*c == '*' && before == '/') || (*c == '?' && before == '?');
         if (ends) tg__put(s, " ");
-        tg__put_n(s, *c == '\\' ? "/" : c, n);
+        tg__put_n(s, c, n);
         before = *c;
     }
 }

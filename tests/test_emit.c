@@ -1,0 +1,162 @@
+/* Every row of the operator table as C, by itself, and sums of every length. */
+#include "emitted.h"
+
+TestSuite(emit, .timeout = 120);
+
+/* ------------------------------------------------------------------------------------------------ every row alone */
+
+static tg_node input(tg_graph *g, tg_dtype t, tg_shape shape) { return tg_input(g, t, shape); }
+
+/* A product behind it, so that there is something to sweep where the row itself has no gradient. */
+static void add_swept(tg_node a) {
+    tg_graph *g = a.graph;
+    TG_LET(z, a);
+    tg_node weight = tg_input(g, TG_F64, tg_dims(z));
+    if (tg_dtype_of(z) != TG_F64) weight = tg_cast(weight, tg_dtype_of(z) == TG_F32 ? TG_F32 : TG_F64);
+    TG_LET(out, tg_mul(tg_dtype_of(z) == TG_I32 ? tg_cast(z, TG_F64) : z, weight));
+    TG_LET(dout, tg_input(g, tg_dtype_of(out), tg_dims(out)));
+    add_case(tg_backward(out, dout), tg_nil(g));
+}
+
+static const tg_shape pairs[][3] = {
+    {{2, {4, 3}}, {2, {4, 3}}, {2, {4, 3}}},
+    {{2, {4, 3}}, {1, {3}}, {2, {4, 1}}},
+    {{0, {0}}, {0, {0}}, {0, {0}}},
+    {{1, {1}}, {2, {3, 1}}, {2, {1, 4}}},
+    {{3, {2, 1, 4}}, {3, {1, 3, 1}}, {0, {0}}},
+    {{2, {0, 3}}, {1, {3}}, {0, {0}}},
+};
+
+static void add_elementwise(const struct tg_op *op, tg_dtype t) {
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        tg_graph *g = tg_graph_new();
+        tg_node in[3];
+        for (int k = 0; k < op->operands; k++) in[k] = input(g, t, pairs[i][k]);
+        add_swept(tg__apply(op, in, NULL));
+    }
+}
+
+static tg_node x23(tg_graph *g, tg_dtype t) { return tg_input(g, t, tg_shape2(2, 3)); }
+static tg_node x234(tg_graph *g, tg_dtype t) { return tg_input(g, t, tg_shape3(2, 3, 4)); }
+static tg_node labels(tg_graph *g, tg_shape s) { return tg_input(g, TG_I32, s); }
+
+#define MAKE(id, e)                                                                                                    \
+    static tg_node m_##id(tg_graph *g, tg_dtype t) { return e; }
+MAKE(sum, tg_sum(x234(g, t), tg_axes2(0, 2)))
+MAKE(sum_first, tg_sum(x234(g, t), tg_keep(tg_axes2(0, 1))))
+MAKE(sum_none, tg_sum(tg_input(g, t, tg_shape2(0, 3)), tg_axis(0)))
+MAKE(sum_empty, tg_add(tg_sum(tg_input(g, t, tg_shape2(3, 0)), tg_axis(1)), tg_input(g, t, tg_shape1(3))))
+MAKE(sum_ones, tg_sum(tg_input(g, t, tg_shape3(1, 4, 1)), tg_axes2(0, 2)))
+MAKE(max, tg_max(x234(g, t), tg_axis(1)))
+MAKE(max_all, tg_max(x234(g, t), tg_keep(tg_axes_all())))
+MAKE(max_ones, tg_max(tg_input(g, t, tg_shape2(3, 1)), tg_axis(1)))
+MAKE(identity, tg_identity(x23(g, t)))
+MAKE(detach, tg_detach(tg_exp(x23(g, t))))
+MAKE(cast, tg_cast(x23(g, t), t == TG_F32 ? TG_F64 : TG_F32))
+MAKE(cast_same, tg_cast(x23(g, t), t))
+MAKE(cast_i32, tg_cast(tg_mul(x23(g, t), tg_scalar(g, t, 7)), TG_I32))
+MAKE(cast_label, tg_cast(labels(g, tg_shape1(4)), t))
+MAKE(reshape, tg_reshape(x234(g, t), tg_shape2(-1, 2)))
+MAKE(reshape_ones, tg_reshape(x23(g, t), tg_shape4(1, 2, 1, 3)))
+MAKE(reshape_scalar, tg_reshape(tg_input(g, t, tg_shape2(1, 1)), tg_shape0()))
+MAKE(reshape_sum, tg_exp(tg_reshape(tg_neg(x23(g, t)), tg_shape1(6))))
+MAKE(transpose, tg_transpose(x234(g, t), tg_axes3(2, 0, 1)))
+MAKE(transpose_ones, tg_transpose(tg_input(g, t, tg_shape3(2, 1, 4)), tg_axes_all()))
+MAKE(expand, tg_expand(tg_input(g, t, tg_shape2(3, 1)), tg_shape3(2, 3, 4)))
+MAKE(expand_axes, tg_expand_axes(tg_neg(tg_input(g, t, tg_shape1(3))), tg_shape2(3, 3), tg_axis(1)))
+MAKE(expand_scalar, tg_expand(tg_input(g, t, tg_shape0()), tg_shape2(3, 3)))
+MAKE(matmul, tg_matmul(x23(g, t), tg_input(g, t, tg_shape2(3, 5))))
+MAKE(matmul_thin, tg_matmul(tg_input(g, t, tg_shape2(4, 1)), tg_input(g, t, tg_shape2(1, 4))))
+MAKE(matmul_empty,
+     tg_add(tg_matmul(tg_input(g, t, tg_shape2(4, 0)), tg_input(g, t, tg_shape2(0, 3))), tg_input(g, t, tg_shape1(3))))
+MAKE(matmul_dot, tg_matmul(tg_input(g, t, tg_shape2(1, 4)), tg_neg(tg_input(g, t, tg_shape2(4, 1)))))
+MAKE(gather, tg_gather(tg_input(g, t, tg_shape3(2, 4, 3)), labels(g, tg_shape2(2, 4))))
+MAKE(gather_one, tg_gather(tg_input(g, t, tg_shape1(3)), tg_scalar(g, TG_I32, 2)))
+MAKE(gather_seen, tg_gather(tg_input(g, t, tg_shape2(4, 3)), tg_reshape(labels(g, tg_shape2(2, 2)), tg_shape1(4))))
+MAKE(gather_spread, tg_gather(tg_input(g, t, tg_shape2(4, 3)), tg_expand(labels(g, tg_shape1(1)), tg_shape1(4))))
+MAKE(scatter, tg_scatter(tg_input(g, t, tg_shape1(5)), labels(g, tg_shape1(5)), 3))
+MAKE(scatter_scalar, tg_scatter(tg_input(g, t, tg_shape0()), labels(g, tg_shape0()), 4))
+
+static const struct {
+    const char *op;
+    tg_node (*make)(tg_graph *g, tg_dtype t);
+} made[] = {{"sum", m_sum},
+            {"sum", m_sum_first},
+            {"sum", m_sum_none},
+            {"sum", m_sum_empty},
+            {"sum", m_sum_ones},
+            {"max", m_max},
+            {"max", m_max_all},
+            {"max", m_max_ones},
+            {"identity", m_identity},
+            {"detach", m_detach},
+            {"cast", m_cast},
+            {"cast", m_cast_same},
+            {"cast", m_cast_i32},
+            {"cast", m_cast_label},
+            {"reshape", m_reshape},
+            {"reshape", m_reshape_ones},
+            {"reshape", m_reshape_scalar},
+            {"reshape", m_reshape_sum},
+            {"transpose", m_transpose},
+            {"transpose", m_transpose_ones},
+            {"expand", m_expand},
+            {"expand", m_expand_axes},
+            {"expand", m_expand_scalar},
+            {"matmul", m_matmul},
+            {"matmul", m_matmul_thin},
+            {"matmul", m_matmul_empty},
+            {"matmul", m_matmul_dot},
+            {"gather", m_gather},
+            {"gather", m_gather_one},
+            {"gather", m_gather_seen},
+            {"gather", m_gather_spread},
+            {"scatter", m_scatter},
+            {"scatter", m_scatter_scalar}};
+
+static size_t add_made(const struct tg_op *op, tg_dtype t) {
+    size_t known = 0;
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        if (strcmp(made[i].op, op->name) != 0) continue;
+        add_swept(made[i].make(tg_graph_new(), t));
+        known++;
+    }
+    return known;
+}
+
+Test(emit, every_row) {
+    begin();
+    tg_graph *g = tg_graph_new();
+    for (const struct tg_op *const *op = g->calculus.operators; *op; op++)
+        for (tg_dtype t = TG_F32; t <= TG_F64; t = t == TG_F32 ? TG_F64 : TG_I32) {
+            if ((*op)->code)
+                add_elementwise(*op, t);
+            else
+                cr_expect(add_made(*op, t) > 0, "%s: this test does not make one", (*op)->name);
+        }
+    tg_graph_free(g);
+    check_all(false);
+}
+
+/* --------------------------------------------------------------------------------------------- the order of sums */
+
+Test(emit, sums_of_every_length) {
+    static const int64_t lengths[] = {1, 2, 3, 15, 16, 17, 33, 100, 255, 256, 257, 1000};
+    begin();
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (int way = 0; way < 6; way++) {
+            const int64_t n = lengths[i];
+            const tg_shape shape = way == 0   ? tg_shape1(n)
+                                   : way == 1 ? tg_shape2(n, 3)
+                                   : way == 2 ? tg_shape2(3, n)
+                                   : way == 3 ? tg_shape4(n, 2, 3, 1)
+                                   : way == 4 ? tg_shape3(2, 3, n)
+                                              : tg_shape4(3, n, 1, 2);
+            static const int axes[][3] = {{0}, {0}, {1}, {0, 2, 3}, {0, 2}, {0, 1, 2}};
+            static const int counts[] = {1, 1, 1, 3, 2, 3};
+            tg_graph *g = tg_graph_new();
+            tg_node x = tg_input(g, way % 2 ? TG_F32 : TG_F64, shape);
+            add_swept(tg_sum(x, tg_axes_n(counts[way], axes[way])));
+        }
+    check_all(false);
+}
