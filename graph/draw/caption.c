@@ -13,7 +13,7 @@ static int advance(const char *s, size_t length) {
     if (length == 2) return 66;
     if (strchr("iljtf.,:;'|!()[]/ ", *s)) return 36;
     if (strchr("mwMW@%", *s)) return 92;
-    return *s >= 'A' && *s <= 'Z' ? 72 : 59;
+    return *s >= 'A' && *s <= 'Z' ? 72 : 63;
 }
 
 int tg__text_width(const char *text, int size) {
@@ -50,8 +50,7 @@ const char *tg__caption_gate(const struct tg__circuit *c, uint32_t node, char *t
     if (n->operands > 0 && number_of(c, node, 0, number)) used = (size_t)snprintf(text, TG__CAPTION, "%s ", number);
     used += (size_t)snprintf(text + used, TG__CAPTION - used, "%s", n->op->symbol ? n->op->symbol : n->op->name);
     for (int i = 1; i < n->operands; i++)
-        if (number_of(c, node, i, number))
-            used += (size_t)snprintf(text + used, TG__CAPTION - used, " %s", number);
+        if (number_of(c, node, i, number)) used += (size_t)snprintf(text + used, TG__CAPTION - used, " %s", number);
     return text;
 }
 
@@ -94,6 +93,8 @@ static const char *range(tg_node a, char *text) {
         number_text(tg_item(a, 0), 4, text);
     else if (s.nonfinite)
         snprintf(text, TG__CAPTION, "%zu not finite", s.nonfinite);
+    else if (s.min == s.max)
+        number_text(s.min, 4, text);
     else
         snprintf(text, TG__CAPTION, "%s … %s", number_text(s.min, 3, low), number_text(s.max, 3, high));
     return text;
@@ -161,14 +162,28 @@ const char *tg__caption_title(const struct tg__circuit *c, uint32_t cluster, cha
     return text;
 }
 
+/* Inside a scope's box its name need not be said again. */
+static void drop(char *text, const char *prefix) {
+    const size_t n = strlen(prefix);
+    char *to = text;
+    for (const char *s = text; *s;) {
+        if (n && strncmp(s, prefix, n) == 0)
+            s += n;
+        else
+            *to++ = *s++;
+    }
+    *to = 0;
+}
+
 const char *tg__caption_formula(const struct tg__circuit *c, uint32_t cluster, char *text) {
-    char formula[FORMULA];
+    char formula[TG__CAPTION], prefix[TG__CAPTION];
     const uint32_t node = tg__stage_node(c, cluster);
     text[0] = 0;
     if (!node) return text;
     const size_t length = tg_formula(tg__handle(c->graph, node), formula, sizeof formula);
-    tg__clean(formula, text, TG__CAPTION - 4);
-    return length >= sizeof formula ? strcat(text, "…") : text;
+    drop(formula, tg__clean(tg__place(c->graph, tg__cluster_at(c, cluster)->key).scope, prefix, sizeof prefix));
+    if (length >= sizeof formula) strcpy(formula + sizeof formula - 8, "...");
+    return tg__clean(formula, text, FORMULA);
 }
 
 /* --------------------------------------------------------------------------------------------------------- room */
@@ -176,7 +191,7 @@ const char *tg__caption_formula(const struct tg__circuit *c, uint32_t cluster, c
 static int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
 
 static void measure_item(struct tg__circuit *c, struct tg__item *item) {
-    enum { ROUND = 22, PAD = 24, AIR = 12 };
+    enum { ROUND = 22, PAD = 24, AIR = 14 };
     char text[TG__CAPTION];
     const bool port = item->kind == TG__IN || item->kind == TG__OUT;
     if (port) item->height = TG__PORT_HEIGHT;
@@ -204,7 +219,8 @@ static void measure_cluster(struct tg__circuit *c, uint32_t id) {
         snprintf(text, sizeof text, "%d", tg__caption_step(c, id));
         title += tg__text_width(text, NAME_SIZE) + AIR;
     }
-    if (tg__stage_node(c, id)) title += tg__text_width(tg__caption_shape(c, tg__stage_node(c, id), text), SMALL_SIZE) + AIR;
+    if (tg__stage_node(c, id))
+        title += tg__text_width(tg__caption_shape(c, tg__stage_node(c, id), text), SMALL_SIZE) + AIR;
     if (k->sort != TG__STAGE) title += SIGN + AIR;
     k->least = larger(title, tg__text_width(tg__caption_formula(c, id, text), LABEL_SIZE)) + PAD;
 }

@@ -225,7 +225,7 @@ static bool build(struct tg__circuit *c, const struct tg__sweep *s) {
     return tg__cluster_add(c, 0, TG__ROOT, 0) == 0 && add_gates(c) && tg__circuit_groups(c) && add_leaves(c);
 }
 
-bool tg__circuit_new(struct tg__circuit *c, tg_graph *g, tg_grads d, const tg_draw_options *options, bool layout) {
+bool tg__circuit_new(struct tg__circuit *c, tg_graph *g, tg_grads d, const tg_draw_options *options) {
     const struct tg__sweep *s = d.graph == g ? tg__sweep_get(d) : NULL;
     *c = (struct tg__circuit){.graph = g, .sweep = s ? d : (tg_grads){.graph = g}};
     if (options) c->options = *options;
@@ -237,13 +237,13 @@ bool tg__circuit_new(struct tg__circuit *c, tg_graph *g, tg_grads d, const tg_dr
     c->lines.size = sizeof(struct tg__line);
     bool built = build(c, s);
     if (built) fold(c);
-    if (built && layout) {
-        built = tg__circuit_route(c);
-        if (built) tg__measure(c);
-        built = built && tg__circuit_layers(c) && tg__circuit_grid(c);
-        if (built) tg__circuit_place(c);
-    }
-    if (!built) tg__circuit_free(c);
+    built = built && tg__circuit_route(c);
+    if (built) tg__measure(c);
+    built = built && tg__circuit_layers(c) && tg__circuit_grid(c);
+    if (built)
+        tg__circuit_place(c);
+    else
+        tg__circuit_free(c);
     return built;
 }
 
@@ -251,4 +251,18 @@ void tg__circuit_free(struct tg__circuit *c) {
     struct tg__table *t[] = {&c->items, &c->clusters, &c->wires, &c->columns, &c->lines};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) tg__table_free(c->graph, t[i]);
     tg__blocks_free(c->graph, &c->blocks);
+}
+
+tg_status tg__write_circuit(tg_graph *g, tg_grads d, const char *path, const tg_draw_options *options,
+                            bool (*write)(struct tg__sheet *s, void *circuit)) {
+    struct tg__circuit c;
+    if (!g) return TG_HANDLE;
+    tg__clear_run(g);
+    g->busy = true; /* out of memory here is cured by a second try */
+    const bool built = tg__circuit_new(&c, g, d, options);
+    g->busy = false;
+    if (!built) return tg_error(g);
+    const tg_status status = tg__write_sheet(g, path, write, &c);
+    tg__circuit_free(&c);
+    return status;
 }

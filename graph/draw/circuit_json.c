@@ -7,8 +7,9 @@ static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32
     char text[TG__CAPTION];
     tg__putf(s, "%s\n{\"sort\":\"%s\",\"label\":\"", id ? "," : "", sorts[k->sort]);
     tg__put_json(s, tg__caption_title(c, id, text), 0);
-    tg__putf(s, "\",\"parent\":%u,\"item\":%u,\"open\":%s,\"first\":%u,\"items\":%u,\"least\":%d,\"rows\":%u,\"spine\":%u,",
-             k->parent, k->item, k->open ? "true" : "false", k->first, k->items, k->least, k->rows, k->spine);
+    tg__putf(
+        s, "\",\"parent\":%u,\"item\":%u,\"open\":%s,\"first\":%u,\"items\":%u,\"least\":%d,\"rows\":%u,\"spine\":%u,",
+        k->parent, k->item, k->open ? "true" : "false", k->first, k->items, k->least, k->rows, k->spine);
     tg__put(s, "\"gaps\":[");
     for (uint32_t x = 0; x < k->columns; x++)
         tg__putf(s, "%s%d", x ? "," : "", tg__track_at(c, k->first_column + x)->gap);
@@ -16,8 +17,10 @@ static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32
 }
 
 void tg__circuit_json(struct tg__sheet *s, const struct tg__circuit *c) {
-    tg__putf(s, "{\"head\":%d,\"foot\":%d,\"line\":%d,\"margin\":%d,\"legend\":%d,\"clusters\":[", TG__HEAD, TG__FOOT,
-             TG__LINE_GAP, TG__MARGIN, TG__LEGEND);
+    tg__putf(s, "{\"head\":%d,\"foot\":%d,\"line\":%d,\"margin\":%d,\"legend\":%d,", TG__HEAD, TG__FOOT, TG__LINE_GAP,
+             TG__MARGIN, TG__LEGEND);
+    tg__putf(s, "\"port\":%d,\"wide\":[%d,%d],\"most\":%d,\"turn\":%d,\"inset\":%d,\"clusters\":[", TG__PORT_HEIGHT,
+             TG__WIDE, TG__WIDE_INNER, TG__BANDS, TG__TURN, TG__INSET);
     for (uint32_t id = 0; id < c->clusters.length; id++) put_cluster(s, c, id);
     tg__put(s, "],\n\"items\":[");
     for (uint32_t i = 0; i < c->items.length; i++) {

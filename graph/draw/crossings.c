@@ -39,8 +39,8 @@ static void arrange(struct tg__drawing *d, uint32_t column, bool backwards) {
     if (fixed(d, column)) return;
     for (uint32_t n = d->start[column]; n < d->start[column + 1]; n++) {
         const uint32_t i = d->order[n];
-        d->weight[i] = backwards ? mean(d, i, d->after, d->out[i], d->out[i + 1])
-                                 : mean(d, i, d->before, d->in[i], d->in[i + 1]);
+        d->weight[i] =
+            backwards ? mean(d, i, d->after, d->out[i], d->out[i + 1]) : mean(d, i, d->before, d->in[i], d->in[i + 1]);
     }
     sort(d, d->start[column], d->start[column + 1]);
     number(d, column);

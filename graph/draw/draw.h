@@ -17,9 +17,11 @@
 enum tg__kind { TG__IN, TG__LEAF, TG__GATE, TG__BOX, TG__OUT, TG__BEND };
 enum tg__sort { TG__ROOT, TG__SWEEP, TG__SCOPE, TG__STAGE, TG__GROUP };
 enum { TG__MANY = 150, TG__NESTED = 32 };
-/* Pixels. head: of a box, over its content; line gap: between two rows; legend: under the whole. */
+/* Pixels. head: of a box, over its content; line gap: between two items; legend: under the whole. */
 enum { TG__GATE_HEIGHT = 34, TG__PORT_HEIGHT = 14, TG__HEAD = 42, TG__FOOT = 10, TG__LINE_GAP = 10, TG__MARGIN = 24,
        TG__LEGEND = 34 };
+/* Wide: of the whole and of a box in it, before it is continued below. Turn: from one wire to the next, where they are on the way there. */
+enum { TG__WIDE = 1800, TG__WIDE_INNER = 1200, TG__BANDS = 8, TG__TURN = 9, TG__INSET = 40 };
 
 struct tg__item {
     uint32_t ref;     /* gate, leaf: the node; box: the cluster; port, bend: the node whose value passes, 0: several */
@@ -28,6 +30,7 @@ struct tg__item {
     int32_t width, height; /* of a gate or leaf, with the room for what is written on its wire */
     int32_t body;          /* of a gate or leaf, without it */
     int32_t x, y;          /* the upper left corner; of ports and bends: the point */
+    int32_t turn;          /* what leaves here for the next band is the turn-th to do so, from above */
     uint8_t kind;
     bool main; /* a port that the straightest wire goes through */
 };
@@ -49,6 +52,7 @@ struct tg__cluster {
     uint32_t first_column, first_row; /* in the circuit's table of edges and lines */
     int32_t least;                    /* what its label needs */
     int32_t width, height, anchor, x, y; /* anchor: the y of its spine */
+    uint32_t bands;                   /* too wide a box is continued below, like a line of text */
     uint8_t sort;
     bool open, visible; /* visible: all around it are open */
 };
@@ -56,10 +60,13 @@ struct tg__cluster {
 struct tg__track { /* of a cluster */
     int32_t gap; /* in front of it */
     int32_t left, right;
+    int32_t floor; /* of what has been put into it */
+    uint32_t band;
 };
 
-struct tg__line { /* a row of a cluster */
-    int32_t above, below, y;
+struct tg__line { /* a row of a cluster, in one band */
+    int32_t y;
+    int32_t floor, turns; /* of the band: where it ends, how many wires go on in the next */
 };
 
 struct tg__circuit {
@@ -70,6 +77,7 @@ struct tg__circuit {
     unsigned char *shown;    /* by node */
     uint32_t *region;        /* by node: the sweep that it is of; 0: forward */
     uint32_t *item_of;       /* by node */
+    uint32_t *by_row;        /* a cluster's items in the order of its rows, from its first on */
     struct tg__table items, clusters, wires, columns, lines;
     struct tg__block *blocks; /* arrays that live as long as the circuit */
     int32_t width, height;
@@ -93,9 +101,10 @@ static inline uint32_t tg__within(const struct tg__circuit *c, uint32_t i, uint3
 
 /* ---------------------------------------------------------------------------------------------------- circuit.c */
 
-/* Everything but the pixels' sums: tg__circuit_place comes next. */
-bool tg__circuit_new(struct tg__circuit *c, tg_graph *g, tg_grads d, const tg_draw_options *options, bool layout);
+bool tg__circuit_new(struct tg__circuit *c, tg_graph *g, tg_grads d, const tg_draw_options *options);
 void tg__circuit_free(struct tg__circuit *c);
+tg_status tg__write_circuit(tg_graph *g, tg_grads d, const char *path, const tg_draw_options *options,
+                            bool (*write)(struct tg__sheet *s, void *circuit));
 void *tg__circuit_room(struct tg__circuit *c, size_t count, size_t size); /* zeros, until the circuit is freed */
 uint32_t tg__cluster_add(struct tg__circuit *c, uint32_t parent, enum tg__sort sort, uint32_t key);
 uint32_t tg__item_add(struct tg__circuit *c, enum tg__kind kind, uint32_t ref, uint32_t cluster);

@@ -20,8 +20,8 @@ static void split(struct tg__drawing *d) {
             d->segment[d->segments++] =
                 (struct tg__segment){b ? wire->first + b - 1 - d->first : from, wire->first + b - d->first};
         if (wire->bends > drawn) drawn = wire->bends;
-        d->segment[d->segments++] = (struct tg__segment){
-            wire->bends ? wire->first + wire->bends - 1 - d->first : from, local(d, wire->to)};
+        d->segment[d->segments++] =
+            (struct tg__segment){wire->bends ? wire->first + wire->bends - 1 - d->first : from, local(d, wire->to)};
     }
 }
 
@@ -88,7 +88,7 @@ static bool space(struct tg__drawing *d) {
         if (!column) return false;
         *column = (struct tg__track){0};
     }
-    for (uint32_t y = 0; y < k->rows; y++)
+    for (uint32_t y = 0; y < k->rows * (k->sort == TG__STAGE ? 1 : TG__BANDS); y++)
         if (!tg__push(c->graph, &c->lines)) return false;
     for (uint32_t s = 0; s < d->segments; s++) {
         const struct tg__item *from = tg__item_at(c, d->first + d->segment[s].from);
@@ -117,6 +117,17 @@ static void find_spine(struct tg__drawing *d) {
     }
 }
 
+/* The cluster's items by row: a counting sort. */
+static void list_rows(struct tg__drawing *d) {
+    const struct tg__circuit *c = d->circuit;
+    uint32_t *start = d->scratch;
+    memset(start, 0, (d->count + 2) * sizeof *start);
+    for (uint32_t i = 0; i < d->count; i++) start[tg__item_at(c, d->first + i)->row + 1]++;
+    for (uint32_t y = 1; y <= d->count; y++) start[y] += start[y - 1];
+    for (uint32_t i = 0; i < d->count; i++)
+        c->by_row[d->first + start[tg__item_at(c, d->first + i)->row]++] = d->first + i;
+}
+
 static bool layout(struct tg__drawing *d, uint32_t id) {
     struct tg__cluster *k = tg__cluster_at(d->circuit, id);
     d->cluster = id;
@@ -132,6 +143,7 @@ static bool layout(struct tg__drawing *d, uint32_t id) {
         if (tg__item_at(d->circuit, d->first + i)->row >= k->rows)
             k->rows = tg__item_at(d->circuit, d->first + i)->row + 1;
     find_spine(d);
+    list_rows(d);
     tell_ports(d);
     return space(d);
 }
@@ -143,8 +155,11 @@ bool tg__circuit_grid(struct tg__circuit *c) {
         const struct tg__cluster *k = tg__cluster_at(c, id);
         if (k->items > items) items = k->items;
         if (k->columns > columns) columns = k->columns;
-        if (k->items + k->wires > segments) segments = k->items + k->wires; /* a step into each bend, a last one a wire */
+        if (k->items + k->wires > segments)
+            segments = k->items + k->wires; /* a step into each bend, a last one a wire */
     }
+    c->by_row = tg__circuit_room(c, c->items.length, sizeof *c->by_row);
+    if (!c->by_row) return false;
     uint32_t **by_item[] = {&d.order, &d.place, &d.in, &d.out, &d.scratch, &d.best, &d.leader, &d.next};
     for (size_t i = 0; i < sizeof by_item / sizeof *by_item; i++)
         if (!(*by_item[i] = tg__circuit_room(c, (size_t)items + 3, sizeof **by_item[i]))) return false;

@@ -15,12 +15,13 @@ const Circuit = {
     this.paths = [...svg.querySelectorAll('.wire')];
     this.holder = new Map(this.items.filter(i => i.kind === this.LEAF || i.kind === this.GATE).map(i => [i.ref, i.cluster]));
     this.clusters.forEach((k, id) => Object.assign(k, { id, content: this.items.slice(k.first, k.first + k.items) }));
+    for (const k of this.clusters) k.content.sort((a, b) => a.row - b.row);
     this.draw();
   },
 
   fold(id) { this.set([id], false); },
   unfold(id) { this.set([id], true); },
-  foldAll() { this.set(this.clusters.filter(k => k.sort === 'scope' || k.sort === 'group').map(k => k.id), false); },
+  foldAll() { this.set(this.clusters.filter(k => k.id > 0 && k.sort !== 'stage').map(k => k.id), false); },
   unfoldAll() { this.set(this.clusters.map(k => k.id), true); },
   toggle(id) { this.set([id], !this.clusters[id].open); },
   set(ids, open) {
@@ -44,36 +45,90 @@ const Circuit = {
     return this.boxes.get(id) || null;
   },
 
+  divide(a, b) { return Math.floor(a / b); },
   shows(id) { return this.clusters[id].visible && this.clusters[id].open; },
   anchor(item) { return item.kind === this.BOX ? this.clusters[item.ref].anchor : item.height >> 1; },
   within(i, id) { return this.items[i].cluster === id ? this.items[i] : this.items[this.clusters[this.items[i].cluster].item]; },
 
+  widths(k) {
+    const last = k.gaps.length - 1, ports = k.id > 0, columns = k.columns = k.gaps.map(gap => ({ gap, left: 0, right: 0, band: 0 }));
+    for (const item of k.content) columns[item.column].right = Math.max(columns[item.column].right, item.width);
+    const all = columns.reduce((sum, c) => sum + c.gap + c.right, 0), widest = columns.reduce((w, c) => Math.max(w, c.right), 0);
+    const wide = this.wide[ports ? 1 : 0], bands = k.sort === 'stage' ? 1 : Math.max(1, this.divide(all + (wide >> 1), wide));
+    const even = Math.max(this.divide(all, bands), widest), limit = bands > 1 ? even + (even >> 4) : all;
+    let at = 0, width = 0;
+    k.bands = 1;
+    columns.forEach((c, x) => {
+      const turns = at > 0 && at + c.gap + c.right > limit && k.bands < this.most && !(ports && x === last);
+      c.left = turns ? 0 : at + c.gap;
+      c.band = turns ? k.bands++ : k.bands - 1;
+      at = c.right += c.left;
+      width = Math.max(width, at);
+    });
+    const inset = k.bands > 1 ? this.inset : 0, extra = Math.max(k.least - width - 2 * inset, 0);
+    k.width = width + extra + 2 * inset;
+    columns.forEach((c, x) => {
+      const by = !ports || (x > 0 && x < last) ? inset + (extra >> 1) : x ? k.width - c.right : 0;
+      c.left += by; c.right += by;
+    });
+  },
+
+  lineOf(k, column, row) { return k.lines[k.columns[column].band * k.rows + row]; },
+
+  countTurns(k, band) {
+    let turns = 0;
+    for (const item of k.content) {
+      const next = k.columns[item.column + 1];
+      if (k.columns[item.column].band !== band || !next || next.band === band) continue;
+      const box = item.kind === this.BOX ? this.clusters[item.ref] : null;
+      if (!box || !box.open) item.turn = ++turns;
+      for (const port of box ? box.content : [])
+        if (port.kind === this.OUT) port.turn = box.open ? ++turns : turns;
+    }
+    return turns;
+  },
+
+  stack(k, band, top) {
+    let floor = top, y = top;
+    const floors = k.columns.map(() => top - this.line);
+    for (let i = 0, next = 0, row = 0; row < k.rows; row++, i = next) {
+      for (; next < k.content.length && k.content[next].row === row; next++) {
+        const item = k.content[next];
+        if (k.columns[item.column].band === band) y = Math.max(y, floors[item.column] + this.line + this.anchor(item));
+      }
+      k.lines[band * k.rows + row].y = y;
+      for (; i < next; i++) {
+        const item = k.content[i];
+        if (k.columns[item.column].band === band)
+          floors[item.column] = y - this.anchor(item) + item.height, floor = Math.max(floor, floors[item.column]);
+      }
+      y += floor > top ? this.port : 0;
+    }
+    return floor;
+  },
+
+  heights(k) {
+    let y = k.id ? this.head : 0;
+    k.lines = Array.from({ length: k.rows * k.bands }, () => ({ y: 0, floor: 0, turns: 0 }));
+    for (let b = 0; b < k.bands; b++) {
+      const turns = this.countTurns(k, b), floor = y = this.stack(k, b, y);
+      for (const line of k.lines.slice(b * k.rows, (b + 1) * k.rows)) Object.assign(line, { turns, floor });
+      if (b + 1 < k.bands) y += (turns + 3) * this.turn;
+    }
+    Object.assign(k, { height: y + this.foot, anchor: k.rows ? k.lines[k.spine].y : 0 });
+  },
+
   measure(k) {
     if (!k.open) return Object.assign(k, { width: k.least, height: this.head + this.foot, anchor: (this.head + this.foot) >> 1 });
-    k.columns = k.gaps.map(() => ({ left: 0, right: 0 }));
-    k.lines = Array.from({ length: k.rows }, () => ({ above: 0, below: 0, y: 0 }));
-    for (const item of k.content) {
-      const column = k.columns[item.column], line = k.lines[item.row], anchor = this.anchor(item);
-      column.right = Math.max(column.right, item.width);
-      line.above = Math.max(line.above, anchor);
-      line.below = Math.max(line.below, item.height - anchor);
-    }
-    let width = 0, y = k.sort === 'root' ? 0 : this.head;
-    k.columns.forEach((column, i) => { column.left = width + k.gaps[i]; width = column.right += column.left; });
-    const extra = Math.max(k.least - width, 0);
-    k.columns.forEach((column, i) => {
-      const by = i === 0 ? 0 : i + 1 < k.columns.length ? extra >> 1 : extra;
-      column.left += by; column.right += by;
-    });
-    k.lines.forEach((line, i) => { line.y = y + line.above; y += line.above + line.below + (i + 1 < k.rows ? this.line : 0); });
-    return Object.assign(k, { width: width + extra, height: y + this.foot, anchor: k.rows ? k.lines[k.spine].y : 0 });
+    this.widths(k);
+    return this.heights(k);
   },
 
   position(k) {
     for (const item of k.content) {
       const column = k.columns[item.column], room = column.right - column.left - item.width;
       item.x = k.x + column.left + (item.kind === this.LEAF ? room : room >> 1);
-      item.y = k.y + k.lines[item.row].y - this.anchor(item);
+      item.y = k.y + this.lineOf(k, item.column, item.row).y - this.anchor(item);
       if (item.kind === this.IN || item.kind === this.OUT || item.kind === this.BEND) item.y += item.height >> 1;
       if (item.kind === this.BOX) Object.assign(this.clusters[item.ref], { x: item.x, y: item.y });
     }
@@ -99,16 +154,26 @@ const Circuit = {
     return item;
   },
 
+  turnPath(k, band, turn, at, to) {
+    const line = k.lines[band * k.rows], outside = line.turns - turn;
+    const right = k.x + k.width - this.inset, left = k.x + this.inset, y = k.y + line.floor + (outside + 2) * this.turn;
+    const wide = Math.min(16 + outside * this.turn, 52), narrow = Math.min(16 + (turn - 1) * this.turn, 52);
+    return `H${right}C${right + wide} ${at.y} ${right + wide} ${y} ${right} ${y}` +
+      `H${left}C${left - narrow} ${y} ${left - narrow} ${to.y} ${left} ${to.y}`;
+  },
+
   path(wire) {
     const k = this.clusters[wire.cluster];
-    let at = this.end(wire.from, wire, false), i = this.within(wire.from, wire.cluster).column;
-    let d = `M${at.x} ${at.y}H${k.x + k.columns[i].right}`;
-    for (let b = 0; b <= wire.bends; b++) {
-      const last = b === wire.bends, to = this.end(last ? wire.to : wire.first + b, wire, true);
-      const right = k.x + k.columns[i].right, left = k.x + k.columns[++i].left, middle = (right + left) >> 1;
-      if (to.y !== at.y) d += `C${middle} ${at.y} ${middle} ${to.y} ${left} ${to.y}`;
-      d += `H${last ? to.x : k.x + k.columns[i].right}`;
+    let i = wire.from, at = this.end(i, wire, false), x = this.within(i, wire.cluster).column;
+    let d = `M${at.x} ${at.y}H${k.x + k.columns[x].right}`;
+    for (let b = 0; b <= wire.bends; b++, x++) {
+      const last = b === wire.bends, next = last ? wire.to : wire.first + b, to = this.end(next, wire, true);
+      const t = k.columns[x], n = k.columns[x + 1], right = k.x + t.right, left = k.x + n.left, middle = (right + left) >> 1;
+      if (n.band !== t.band) d += this.turnPath(k, t.band, this.items[i].turn, at, to);
+      else if (to.y !== at.y) d += `C${middle} ${at.y} ${middle} ${to.y} ${left} ${to.y}`;
+      d += `H${last ? to.x : k.x + n.right}`;
       at = to;
+      i = next;
     }
     return d;
   },
@@ -121,7 +186,8 @@ const Circuit = {
 
   draw() {
     this.place();
-    const [root] = this.clusters, width = root.width + 2 * this.margin, height = root.height + 2 * this.margin + this.legend;
+    const [root] = this.clusters, width = root.width + 2 * this.margin,
+      height = root.height + 2 * this.margin + this.legend;
     for (const [id, box] of this.boxes) {
       const k = this.clusters[id], sign = box.querySelector('.sign');
       this.show(box, k.visible, { transform: `translate(${k.x},${k.y})` });

@@ -6,7 +6,7 @@
 
 enum { CABLE = 24 }; /* so many wires through a border stay wires */
 
-struct side { /* the ports on one side of each cluster */
+struct side {                /* the ports on one side of each cluster */
     uint32_t *port, *source; /* by cluster: the newest port, and for whom it was made; 0: none */
     uint32_t *count;
     bool *cable;
@@ -161,8 +161,8 @@ static int by_wire(const void *a, const void *b) {
     return x->source < y->source ? -1 : x->source > y->source;
 }
 
-/* Wires of a cluster one behind the other, in the order of the items they come from (kept in `first`, which has no bends
- * yet); what lies in one cable, once. */
+/* Wires of a cluster one behind the other, in the order of the items they come from (kept in `first`, which has no
+ * bends yet); what lies in one cable, once. */
 static bool sort_wires(struct tg__circuit *c) {
     const uint32_t n = c->wires.length;
     struct tg__wire *wires = tg__circuit_room(c, n, sizeof *wires), *last = NULL;

@@ -27,6 +27,7 @@ static const char style[] =
     ".circuit .value,.circuit .gradient{font-size:11px;text-anchor:middle}\n"
     ".circuit .value{fill:var(--value)}\n"
     ".circuit .gradient{fill:var(--gradient);font-style:italic}\n"
+    ".circuit .adjoint .value{fill:var(--gradient)}\n"
     ".circuit .legend .value,.circuit .legend .gradient{text-anchor:start}\n"
     ".circuit .box{fill:var(--box);stroke:var(--line)}\n"
     ".circuit .scope>.box,.circuit .group>.box{fill:none;stroke-dasharray:6 4}\n"
@@ -64,7 +65,8 @@ static void put_names(struct tg__sheet *s, const struct tg__circuit *c, uint32_t
     tg_formula(a, formula, sizeof formula);
     tg__put(s, " = ");
     tg__put_html(s, formula, 0);
-    tg__putf(s, "  %s %s", tg__caption_shape(c, node, text), tg__dtype_name((tg_dtype)tg__node_of(c->graph, node)->dtype));
+    tg__putf(s, "  %s %s", tg__caption_shape(c, node, text),
+             tg__dtype_name((tg_dtype)tg__node_of(c->graph, node)->dtype));
 }
 
 /* --------------------------------------------------------------------------------------------------------- boxes */
@@ -81,7 +83,7 @@ static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32
     char text[TG__CAPTION];
     const uint32_t node = tg__stage_node(c, id);
     tg__putf(s, "<g class=\"cluster %s%s\" data-cluster=\"%u\" transform=\"translate(%d,%d)\"%s><title>",
-             class[k->sort], k->open ? "" : " folded", id, k->x, k->y, k->visible ? "" : " display=\"none\"");
+             class[k->sort], k -> open ? "" : " folded", id, k->x, k->y, k->visible ? "" : " display=\"none\"");
     if (node)
         put_names(s, c, node);
     else
@@ -104,7 +106,8 @@ static void put_node(struct tg__sheet *s, const struct tg__circuit *c, const str
     char text[TG__CAPTION];
     const bool leaf = item->kind == TG__LEAF, adjoint = c->region[item->ref];
     const bool constant = leaf && !(tg__node_of(c->graph, item->ref)->flags & TG__DIFFERENTIABLE);
-    tg__putf(s, "<g class=\"node %s%s%s\" data-node=\"%u\" data-cluster=\"%u\" transform=\"translate(%d,%d)\"%s><title>",
+    tg__putf(s,
+             "<g class=\"node %s%s%s\" data-node=\"%u\" data-cluster=\"%u\" transform=\"translate(%d,%d)\"%s><title>",
              leaf ? "leaf" : "gate", constant ? " constant" : "", adjoint ? " adjoint" : "", item->ref, item->cluster,
              item->x, item->y, hidden(c, item->cluster) ? " display=\"none\"" : "");
     put_names(s, c, item->ref);
@@ -190,14 +193,5 @@ bool tg__circuit_svg(struct tg__sheet *s, const struct tg__circuit *c, bool all)
 static bool write_svg(struct tg__sheet *s, void *user) { return tg__circuit_svg(s, user, false); }
 
 tg_status tg_write_svg(tg_graph *g, tg_grads d, const char *path, const tg_draw_options *options) {
-    struct tg__circuit c;
-    if (!g) return TG_HANDLE;
-    tg__clear_run(g);
-    g->busy = true;
-    const bool built = tg__circuit_new(&c, g, d, options, true);
-    g->busy = false;
-    if (!built) return tg_error(g);
-    const tg_status status = tg__write_sheet(g, path, write_svg, &c);
-    tg__circuit_free(&c);
-    return status;
+    return tg__write_circuit(g, d, path, options, write_svg);
 }
