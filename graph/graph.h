@@ -373,6 +373,7 @@ void tg__sweeps_cut(tg_graph *g, uint32_t length);
 bool tg__name_adjoint(tg_graph *g, uint32_t sweep, uint32_t node, const struct tg__adjoint *adjoint);
 const char *tg__why_constant(const tg_graph *g, uint32_t id, char *text, size_t room);
 struct tg__event *tg__log(tg_graph *g, tg_moment_kind kind, uint32_t node, uint32_t term); /* log.c */
+uint32_t tg__event_at(const tg_graph *g, size_t k); /* the event that is moment k; 0: a node was appended */
 
 /* --------------------------------------------------------------------------------------------- value.c run.c */
 

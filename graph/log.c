@@ -32,12 +32,17 @@ static uint32_t event_before(const tg_graph *g, size_t k) {
     return low;
 }
 
+uint32_t tg__event_at(const tg_graph *g, size_t k) {
+    const uint32_t e = event_before(g, k);
+    return e && moment_of(g, e) == k ? e : 0;
+}
+
 tg_moment tg_moment_at(tg_graph *g, size_t k) {
     tg_moment m = {.node = tg_nil(g), .term = tg_nil(g), .sender = tg_nil(g)};
     if (k >= tg_moments(g)) return m;
-    uint32_t e = event_before(g, k);
-    if (!e || moment_of(g, e) != k) {
-        m.node = tg__handle(g, (uint32_t)(k - e) + 1);
+    const uint32_t e = tg__event_at(g, k);
+    if (!e) {
+        m.node = tg__handle(g, (uint32_t)(k - event_before(g, k)) + 1);
         m.stage = tg_stage(m.node);
         return m;
     }

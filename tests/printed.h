@@ -86,22 +86,30 @@ static inline const char *line_of(const char *text, const char *start) {
 
 /* ------------------------------------------------------------------------------------------- what it must look like */
 
-/* Well-formed UTF-8 without control characters; no line longer than the rule under the head. */
+/* Length of the character at s: well-formed UTF-8, and nothing that a terminal obeys. */
+static inline size_t clean_char(const unsigned char *s) {
+    const size_t n = *s < 0x80 ? 1 : *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : 2;
+    cr_assert((*s >= 0x20 || *s == '\n') && *s != 0x7f && (*s < 0x80 || (*s >= 0xc2 && *s < 0xf5)), "byte %02x", *s);
+    for (size_t i = 1; i < n; i++) cr_assert_eq(s[i] & 0xc0, 0x80, "broken UTF-8: %s", (const char *)s);
+    cr_assert(*s != 0xc2 || s[1] >= 0xa0, "a C1 control");
+    cr_assert(n != 3 || memcmp(s, "\u202e", 3) != 0, "a line is turned around");
+    return n;
+}
+
+static inline void is_clean(const char *text) {
+    for (const unsigned char *s = (const unsigned char *)text; *s;) s += clean_char(s);
+}
+
+/* The same of a table: no line longer than the rule under the head. */
 static inline void is_tame(const char *text) {
     size_t width = 0, widest = 0, rule = 0;
     for (const unsigned char *s = (const unsigned char *)text; *s; width++) {
+        const size_t n = clean_char(s);
+        rule += memcmp(s, "─", n) == 0;
         if (*s == '\n') {
             widest = width > widest ? width : widest;
             width = SIZE_MAX;
-            s++;
-            continue;
         }
-        const size_t n = *s < 0x80 ? 1 : *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : 2;
-        cr_assert(*s >= 0x20 && *s != 0x7f && (*s < 0x80 || (*s >= 0xc2 && *s < 0xf5)), "byte %02x", *s);
-        for (size_t i = 1; i < n; i++) cr_assert_eq(s[i] & 0xc0, 0x80, "broken UTF-8: %s", (const char *)s);
-        cr_assert(*s != 0xc2 || s[1] >= 0xa0, "a C1 control");
-        cr_assert(memcmp(s, "\u202e", 3) != 0, "a line is turned around");
-        rule += memcmp(s, "─", n) == 0;
         s += n;
     }
     cr_assert(rule == 0 || widest <= rule, "a row is %zu wide, the rule %zu:\n%s", widest, rule, text);

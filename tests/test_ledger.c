@@ -40,6 +40,18 @@ Test(ledger, paths_that_just_fit) {
         }
 }
 
+/* A fork of few ways tells where they lead, and with which shares. */
+Test(ledger, forks) {
+    TG_LET(x, scalar());
+    TG_LET(a, tg_neg(x));
+    TG_LET(b, tg_mul(a, tg_scalar(g, TG_F64, 3)));
+    TG_LET(z, tg_add(tg_mul(b, tg_scalar(g, TG_F64, 2)), tg_neg(a)));
+    const tg_grads d = tg_backward(z, tg_nil(g));
+    has(ledger(d, x), "x ← a ← (z, b)  ");
+    cr_assert(!tg_set(x, &(double){1}) && !tg_run(g));
+    has(ledger(d, x), "x ← a ← (14.3 % z, 85.7 % b)  100.0 %");
+}
+
 Test(ledger, many_terms) {
     TG_LET(x, scalar());
     tg_node z = x;
@@ -51,7 +63,8 @@ Test(ledger, many_terms) {
     const char *text = ledger(d, x);
     is_tame(text);
     cr_assert_eq(lines(text), 2 + 1001);
-    cr_assert_eq(count_of(text, " 0.1 %"), 1000);
+    cr_assert_eq(count_of(text, " 0.1 %"), 1001);
+    cr_assert_eq(count_of(text, "< 0.1 %"), 1, "x itself: 1 of 3001");
     has(text, "dx1001");
 }
 

@@ -2,7 +2,27 @@
  * is. */
 #include "printed.h"
 
+#include <ctype.h>
+
 TestSuite(print, .init = setup, .fini = teardown, .timeout = 60);
+
+/* Lines that begin with a node's number. */
+static size_t rows(const char *text) {
+    size_t n = 0;
+    for (const char *s = text; *s; s += strcspn(s, "\n"), s += *s == '\n')
+        n += isdigit((unsigned char)s[strspn(s, " ")]) != 0;
+    return n;
+}
+
+/* What stands in a line, whatever blanks there are between. */
+static void fields(const char *line, const char *expected) {
+    char text[400];
+    size_t used = 0;
+    for (const char *s = line + strspn(line, " "); *s; s++)
+        if (*s != ' ' || (s[1] && s[1] != ' ')) text[used++] = *s;
+    text[used] = 0;
+    cr_expect_str_eq(text, expected);
+}
 
 /* ------------------------------------------------------------------------------------------------------- the tape */
 
@@ -12,8 +32,11 @@ Test(print, nothing_has_run) {
     tg_grads d = tg_backward(y, tg_nil(g));
     const char *text = part(1, UINT32_MAX);
     is_tame(text);
-    cr_assert_eq(lines(text), 2 + tg_count(g));
-    cr_assert_str_eq(line_of(text, "sum(exp(x), axis=0)"), "3  1      y     sum(exp(x), axis=0)     []     –      1");
+    cr_assert_eq(rows(text), tg_count(g));
+    cr_assert_str_eq(line_of(text, "sum(exp(x), axis=0)"), "3         y     sum(exp(x), axis=0)     []             –");
+    cr_assert_str_eq(line_of(text, "  exp(x)  "),
+                     "2      1        exp(x)                  [3]      –     –    –     –");
+    cr_assert_eq(count_of(text, " 0 "), 2, "the stages of x and dy");
     text = steps(d, NULL);
     is_tame(strstr(text, "\nbackward\n") + 10);
     has(line_of(text, "exp(x)"), "–     –    –");
@@ -43,10 +66,12 @@ Test(print, values) {
     cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
     const char *text = part(1, 100);
     is_tame(text);
-    has(line_of(text, " none "), "[0, 3]  empty");
-    has(line_of(text, " some "), "-2 … 1, 2 not finite");
-    has(line_of(text, " all "), "not finite");
-    has(line_of(text, " label "), "-2.147e+09 … 7");
+    fields(line_of(text, " none "), "1 0 none input [0, 3] empty");
+    fields(line_of(text, " one "), "2 one input [] 0");
+    fields(line_of(text, " some "), "3 some input [4] -2 -0.5 1 2.236 2 not finite");
+    fields(line_of(text, " all "), "4 all input [2] not finite");
+    fields(line_of(text, " big "), "5 big input [2] -1.5e+308 0 1.5e+308 inf");
+    fields(line_of(text, " label "), "6 label input [3] -2.147e+09 -7.158e+08 7");
     lacks(line_of(text, "-one"), "-0");
 
     tg_grads d = tg_backward(empty, tg_neg(empty));
@@ -60,13 +85,51 @@ Test(print, values) {
     has(line_of(steps(d, NULL), " sum "), "1 not finite");
 }
 
+Test(print, norms_of_what_squares_cannot_hold) {
+    TG_LET(big, row(2));
+    TG_LET(small, row(2));
+    TG_LET(zero, row(2));
+    TG_LET(mixed, row(3));
+    cr_assert(!tg_set(big, (double[]){3e200, 4e200}) && !tg_set(small, (double[]){3e-200, 4e-200}));
+    cr_assert(!tg_set(zero, (double[]){0, 0}) && !tg_set(mixed, (double[]){-3, NAN, 4}));
+    const char *text = part(1, 100);
+    fields(line_of(text, " big "), "1 0 big input [2] 3e+200 3.5e+200 4e+200 5e+200");
+    fields(line_of(text, " small "), "2 small input [2] 3e-200 3.5e-200 4e-200 5e-200");
+    fields(line_of(text, " zero "), "3 zero input [2] 0 0 0 0");
+    fields(line_of(text, " mixed "), "4 mixed input [3] -3 0.5 4 5 1 not finite");
+}
+
+/* A gradient stands below its value, a rule where a sweep or a scope begins, a stage where it begins. */
+Test(print, gradients_and_sections) {
+    TG_LET(x, row(2));
+    tg_scope_open(g, "in");
+    TG_LET(y, tg_square(x));
+    TG_LET(z, tg_sum(tg_exp(y), tg_axis(0)));
+    tg_scope_close(g);
+    TG_LET(out, tg_neg(z));
+    cr_assert(!tg_set(x, (double[]){1, 2}));
+    (void)tg_backward(out, tg_nil(g));
+    cr_assert_eq(tg_run(g), TG_OK);
+    const char *text = part(1, UINT32_MAX);
+    is_tame(text);
+    fields(line_of(text, "  in/dy  "), "in/dy expand(in/dz, [2])*exp(in/y) -54.6 -28.66 -2.718 54.67");
+    has(text, "── in/ ──");
+    has(text, "── backward from out ──");
+    cr_assert_lt(strstr(text, "── in/ ──"), strstr(text, "square(x)"));
+    cr_assert_lt(strstr(text, "-in/z"), strstr(text, "── backward"));
+    fields(line_of(text, "sum(exp(in/y), axis=0)"), "4 in/z sum(exp(in/y), axis=0) [] 57.32");
+    fields(line_of(text, "  exp(in/y)"), "3 2 exp(in/y) [2] 2.718 28.66 54.6 54.67");
+}
+
 Test(print, parts) {
     for (int i = 0; i < 5; i++) (void)scalar();
     const struct {
         uint32_t first, count;
         size_t rows;
-    } cases[] = {{0, 0, 0}, {1, 0, 0}, {0, 1, 1}, {1, 5, 5}, {1, 6, 5}, {5, 1, 1}, {5, UINT32_MAX, 1}, {6, 1, 0},
-                 {UINT32_MAX, UINT32_MAX, 0}, {3, 2, 2}, {3, 5, 3}, {0, UINT32_MAX, 5}};
+    } cases[] = {{0, 0, 0},          {1, 0, 0}, {0, 1, 1},
+                 {1, 5, 5},          {1, 6, 5}, {5, 1, 1},
+                 {5, UINT32_MAX, 1}, {6, 1, 0}, {UINT32_MAX, UINT32_MAX, 0},
+                 {3, 2, 2},          {3, 5, 3}, {0, UINT32_MAX, 5}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         cr_expect_eq(lines(part(cases[i].first, cases[i].count)), 2 + cases[i].rows, "case %zu", i);
     FILE *file = sheet();
@@ -109,9 +172,23 @@ Test(print, steps_of_a_scope) {
 Test(print, hostile_names) {
     static char huge[1 << 20];
     memset(huge, 0xe2, sizeof huge - 1);
-    const char *const names[] = {"\033[2J\033]0;owned\a", huge, "\xff\xfe\xc0\x80", "two\nlines\r\t", "'quo\"te`",
-                                 "/", "bn1/", "\u202eover\u2028\u200b", "\xc2\x9b" "31m", "\x7f", "über", "–",
-                                 "%s%n%s%n", "a|b", "\xe2\x80", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80"};
+    const char *const names[] = {"\033[2J\033]0;owned\a",
+                                 huge,
+                                 "\xff\xfe\xc0\x80",
+                                 "two\nlines\r\t",
+                                 "'quo\"te`",
+                                 "/",
+                                 "bn1/",
+                                 "\u202eover\u2028\u200b",
+                                 "\xc2\x9b"
+                                 "31m",
+                                 "\x7f",
+                                 "über",
+                                 "–",
+                                 "%s%n%s%n",
+                                 "a|b",
+                                 "\xe2\x80",
+                                 "\xf0\x9f\x98\x80\xf0\x9f\x98\x80"};
     enum { COUNT = sizeof names / sizeof *names };
     tg_node last = tg_nil(g);
     for (size_t i = 0; i < COUNT; i++) {
@@ -126,7 +203,7 @@ Test(print, hostile_names) {
     cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
     for (int run = 0; run < 2; run++) {
         is_tame(part(1, UINT32_MAX));
-        cr_assert_eq(lines(printed), 2 + tg_count(g));
+        cr_assert_eq(rows(printed), tg_count(g));
         const char *text = steps(d, NULL);
         *strstr(strstr(text, "forward\n"), "\n\nbackward") = 0;
         is_tame(text);

@@ -7,13 +7,22 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *coloured(bool good, const char *word) {
-    static const char *const code[] = {"\033[31m", "\033[32m"};
+/* Padded first, so that the codes do not count. */
+static const char *coloured(bool good, const char *word, int width) {
     static char text[32];
-    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    if (!isatty(STDOUT_FILENO) || (no && *no) || !terminal || strcmp(terminal, "dumb") == 0) return word;
-    snprintf(text, sizeof text, "%s%s\033[0m", code[good], word);
+    const bool colour = tg_has_colour(stdout);
+    snprintf(text, sizeof text, "%s%-*s%s",
+             !colour ? ""
+             : good  ? "\033[32m"
+                     : "\033[31m",
+             width, word, colour ? "\033[0m" : "");
     return text;
+}
+
+static void head(const char *names) {
+    printf("%s\n", names);
+    for (size_t i = 0; i < strlen(names); i++) fputs(tg_has_unicode() ? "─" : "-", stdout);
+    printf("\n");
 }
 
 void report_steps(const struct model *m) {
@@ -40,23 +49,23 @@ void tell_rows(const struct model *m, const tg_difference *rows, size_t count, d
     size_t first = 0;
     while (first < count && !rows[first].parts) first++;
     size_t worst = 0;
-    if (!quiet) printf("name      error / scale\n───────────────────────\n");
+    if (!quiet) head("name      error / scale");
     for (size_t i = 0; i < count; i++) {
         if (rows[i].error > rows[worst].error) worst = i;
         if (!quiet)
             printf("%-9s %13.2g%s%s\n", rows[i].name, rows[i].error, rows[i].parts ? "  " : "",
-                   rows[i].parts ? coloured(false, "parts") : "");
+                   rows[i].parts ? coloured(false, "parts", 0) : "");
     }
     if (first == count) {
         if (!quiet)
             printf("%s: none of %zu parts. The worst is %s, off by %.2g of its scale (allowed %g).\n\n",
-                   coloured(true, "PASS"), count, rows[worst].name, rows[worst].error, tolerance);
+                   coloured(true, "PASS", 0), count, rows[worst].name, rows[worst].error, tolerance);
         return;
     }
     const tg_difference *r = &rows[first];
     printf(
         "%s: the first that parts is %s, step %d, off by %.2g of its scale (allowed %.2g):\n  ours %.17g, theirs %.17g",
-        coloured(false, "FAIL"), r->name, r->stage, r->error, tolerance, r->ours, r->theirs);
+        coloured(false, "FAIL", 0), r->name, r->stage, r->error, tolerance, r->ours, r->theirs);
     tell_column(m, r);
     printf("\n\n");
 }
@@ -127,7 +136,7 @@ bool report_check(const struct model *m, bool quiet, bool *agrees, bool *proved)
     if (!quiet) {
         printf("Gradient check of %s: fourth-order differences in f64, random cotangent, tolerance %g\n", tg_name(out),
                tolerance);
-        printf("leaf      verdict     error\n───────────────────────────\n");
+        head("leaf      verdict     error");
     }
     *agrees = true;
     for (size_t i = 0; i < count && i < LEAVES; i++) {
@@ -136,7 +145,7 @@ bool report_check(const struct model *m, bool quiet, bool *agrees, bool *proved)
         *agrees &= checks[i].verdict != TG_FAIL;
         *proved &= passed;
         if (quiet && passed) continue;
-        printf("%-9s %-7s %9.2g", tg_name(checks[i].leaf), coloured(passed, tg_verdict_name(checks[i].verdict)),
+        printf("%-9s %s %9.2g", tg_name(checks[i].leaf), coloured(passed, tg_verdict_name(checks[i].verdict), 7),
                checks[i].error);
         if (checks[i].checked < tg_size(checks[i].leaf))
             printf("  %zu of %zu elements", checks[i].checked, tg_size(checks[i].leaf));

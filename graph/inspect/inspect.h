@@ -4,34 +4,128 @@
 
 #include "graph.h"
 
+#include <locale.h>
+
+enum tg__style { TG__PLAIN, TG__NAME, TG__VALUE, TG__GRADIENT, TG__ALARM, TG__FAINT };
+
 /* ---------------------------------------------------------------------------------------------------- summary.c */
 
 struct tg__summary {
     size_t count, nonfinite; /* the others are over the finite elements */
     double min, mean, max, l1;
+    double norm; /* the Euclidean one */
 };
 bool tg__summarize(tg_node a, struct tg__summary *s); /* false: nothing valid to read */
 
-/* ------------------------------------------------------------------------------------------------------- grid.c
- * A table of text: every row is measured, then every row is written. Widths count code points. */
+/* "–", "empty", all numbers where they are few ("1 2 | 3 4"), else "-3.679 … 4.371". */
+const char *tg__value_text(tg_node a, char *text, size_t room);
+enum tg__style tg__value_style(tg_node a, enum tg__style style); /* the same, or TG__ALARM where not all is finite */
 
-enum { TG__COLUMNS = 9, TG__CELL = 96 };
+/* ------------------------------------------------------------------------------------------------------ style.c
+ * A pen writes for one reader, to one file: colour where there is some, ASCII where there is no more, and while it is
+ * open numbers have a point, whatever the locale of the program. */
+
+struct tg__pen {
+    FILE *file;
+    bool colour, unicode;
+    locale_t plain, own;
+};
+void tg__pen_open(struct tg__pen *pen, FILE *file);
+void tg__pen_close(struct tg__pen *pen);
+void tg__say(const struct tg__pen *pen, enum tg__style style, const char *format, ...) TG_FORMAT_(3, 4);
+void tg__say_padded(const struct tg__pen *pen, enum tg__style style, const char *text, size_t width); /* blanks behind */
+size_t tg__width(const struct tg__pen *pen, const char *text); /* how many columns it takes up there */
+const char *tg__in_ascii(const char *s, size_t length);        /* what stands for the character at s */
+
+/* ------------------------------------------------------------------------------------------------------ width.c */
+
+int tg__char_width(const char *s, size_t length); /* columns of one character: 0 combining, 2 wide, else 1 */
+
+/* ------------------------------------------------------------------------------------------------------- grid.c
+ * A table of text: every row is measured, then every row is written. Columns in which nothing stands are left out. */
+
+enum { TG__COLUMNS = 10, TG__CELL = 128 };
 
 struct tg__grid {
-    FILE *file;
+    const struct tg__pen *pen;
     int columns;
     unsigned right; /* bit i: column i is flush right */
     size_t width[TG__COLUMNS];
-    bool writing; /* false: measuring */
+    enum tg__style style[TG__COLUMNS]; /* of the rows to come */
+    bool writing;                      /* false: measuring */
 };
 typedef char tg__cells[TG__COLUMNS][TG__CELL];
 void tg__grid_row(struct tg__grid *grid, tg__cells cells);
-void tg__grid_rule(const struct tg__grid *grid);
+void tg__grid_head(struct tg__grid *grid, tg__cells cells);            /* a row with a rule below */
+void tg__grid_title(const struct tg__grid *grid, const char *title);   /* a rule with words in it */
 void tg__number_cell(char *cell, double v);
+
+/* ------------------------------------------------------------------------------------------------------ label.c
+ * What readers call a node. */
+
+const char *tg__label(const tg_graph *g, uint32_t id, char *text, size_t room); /* name, number, formula, or "#12" */
+/* The name that sweep d gave to `term` as the adjoint of `node` or as a term of it; 0: none. */
+uint32_t tg__term_name(tg_grads d, uint32_t node, uint32_t term);
+const char *tg__term_label(tg_grads d, uint32_t node, uint32_t term, char *text, size_t room); /* that, or its label */
+/* What it is equal to: its formula, or where that name is an alias the name that it has already. */
+const char *tg__term_formula(tg_grads d, uint32_t node, uint32_t term, char *text, size_t room);
+const char *tg__adjoint_label(tg_grads d, uint32_t node, char *text, size_t room); /* "dxhat", or "d(exp(x))" */
+const char *tg__step_label(tg_place at, char *text, size_t room);                  /* "bn1/ step 7" */
+
+/* ------------------------------------------------------------------------------------------------- derivative.c */
+
+/* What a node sends to its operand `slot`, for g = its gradient, in its own names: "g*ivar". */
+const char *tg__derivative(const tg_graph *g, uint32_t id, int slot, char *text, size_t room);
+/* ", summed over axis 0" where broadcasting is undone, else "". */
+const char *tg__unbroadcast_text(const tg_graph *g, uint32_t id, int slot, char *text, size_t room);
+
+/* ----------------------------------------------------------------------------------------------------- ledger.c */
+
+double tg__weigh_terms(tg_grads d, uint32_t node);  /* Σ|term| over all terms; NaN: one of them has not run */
+void tg__share_cell(char *cell, tg_node term, double all); /* "61.0 %" */
+
+/* ------------------------------------------------------------------------------------------------------- path.c */
+
+/* All paths by which a gradient came to node, as a tree of a few dozen lines. first: what stands in the margin. */
+void tg__paths(const struct tg__pen *pen, tg_grads d, uint32_t node, const char *first, size_t margin);
+
+/* ------------------------------------------------------------------------------------------------------- fold.c */
+
+/* Outermost scopes as one line each: for every node which outermost scope it folds into, and what goes in and out. */
+struct tg__fold {
+    tg_graph *graph;
+    uint32_t *scope;       /* by node: the row of the scope that it is folded into, 0 for none */
+    unsigned char *use;    /* by node: who uses it */
+    size_t bytes;
+};
+bool tg__fold_new(struct tg__fold *f, tg_graph *g, const char *open);
+void tg__fold_free(struct tg__fold *f);
+uint32_t tg__fold_end(const struct tg__fold *f, uint32_t first); /* behind the nodes in a row that fold with `first` */
+const char *tg__fold_text(const struct tg__fold *f, uint32_t first, uint32_t end, char *text, size_t room);
+uint32_t tg__fold_out(const struct tg__fold *f, uint32_t first, uint32_t end); /* what goes out; 0: not exactly one */
+uint32_t tg__sweep_begin(const tg_graph *g, uint32_t sweep); /* its first node on the tape; UINT32_MAX: no such sweep */
 
 /* ------------------------------------------------------------------------------------------------------ steps.c */
 
 int tg__step_of(const tg_graph *g, uint32_t row); /* the stage that a name is shown at */
+
+/* ----------------------------------------------------------------------------------------------------- moment.c
+ * What a moment of the log is to one sweep: where steppers and sliders stop. */
+
+enum tg__stop_kind {
+    TG__PASSED,   /* nothing of this sweep */
+    TG__COMPUTED, /* an operator node was appended that the sweep's output depends on */
+    TG__ARRIVED   /* a term of this sweep was delivered */
+};
+struct tg__stop {
+    enum tg__stop_kind kind;
+    uint32_t node;             /* what was computed, or where it arrived */
+    uint32_t term, sender;     /* ARRIVED; sender 0: the seed */
+    uint32_t arrived, awaited; /* ARRIVED: terms at node with this one, of how many there will be */
+    int slot;                  /* ARRIVED: node's place among the sender's operands */
+};
+/* Needs no memory. Costs as much as the node has terms; for one that no adjoint arrived at, a look along the tape. */
+struct tg__stop tg__stop_at(tg_grads d, size_t k);
 
 /* ------------------------------------------------------------------------------------------------------ scale.c */
 

@@ -6,40 +6,14 @@
 
 enum column { TERM, SENDER, PATH, SHARE, COLUMNS };
 enum { STEPS = 64 }; /* a path is followed for so many senders */
+enum { WAYS = 3 };   /* so many ways at a fork are named */
+enum { PATH_ROOM = 104 };
 
-static const char *label(tg_node a, char *text, size_t room) {
-    return tg_name(a)[0] ? tg__clean(tg_name(a), text, room) : tg__quote(a.graph, a.id, text, room);
-}
+/* ------------------------------------------------------------------------------------------------------- shares */
 
-/* From the node back to the output, as far as there is one way only. Unnamed nodes are passed over. */
-static void path_cell(char *cell, tg_grads d, tg_node a, tg_node sender) {
-    char name[40];
-    tg_term terms[1];
-    const size_t room = TG__CELL - sizeof " ← …"; /* how the path ends always fits */
-    size_t used = (size_t)snprintf(cell, TG__CELL, "%s", label(a, name, sizeof name));
-    for (int i = 0; i < STEPS && !tg_is_nil(sender); i++) {
-        if (tg_name(sender)[0]) {
-            tg__clean(tg_name(sender), name, sizeof name);
-            if (used + strlen(" ← ") + strlen(name) > room) break;
-            used += (size_t)snprintf(cell + used, TG__CELL - used, " ← %s", name);
-        }
-        const size_t ways = tg_grad_terms(d, sender, terms, 1);
-        const int length = snprintf(name, sizeof name, " (%zu paths)", ways);
-        if (ways != 1 && used + (size_t)length >= TG__CELL) break;
-        if (ways != 1) {
-            strcpy(cell + used, name);
-            return;
-        }
-        sender = terms[0].sender;
-    }
-    if (!tg_is_nil(sender)) snprintf(cell + used, TG__CELL - used, " ← …");
-}
-
-/* NaN: a term has not run, and no share is known. */
-static double weigh_all(tg_grads d, tg_node a) {
+double tg__weigh_terms(tg_grads d, uint32_t node) {
     double all = 0;
-    const struct tg__sweep *sweep = tg__sweep_get(d);
-    for (uint32_t e = tg__adjoint_of(sweep, a.id)->first; e; e = tg__event_of(d.graph, e)->next) {
+    for (uint32_t e = tg__adjoint_of(tg__sweep_get(d), node)->first; e; e = tg__event_of(d.graph, e)->next) {
         struct tg__summary s;
         if (!tg__summarize(tg__handle(d.graph, tg__event_of(d.graph, e)->term), &s)) return NAN;
         all += s.l1;
@@ -48,24 +22,82 @@ static double weigh_all(tg_grads d, tg_node a) {
 }
 
 /* A share of what is finite; never a 0 that nothing has computed. */
-static void share_cell(char *cell, tg_node term, double all) {
+void tg__share_cell(char *cell, tg_node term, double all) {
     struct tg__summary s;
+    cell[0] = 0;
     if (!tg__summarize(term, &s) || isnan(all))
         strcpy(cell, "–");
     else if (s.nonfinite)
         snprintf(cell, TG__CELL, "%zu not finite", s.nonfinite);
     else if (all > 0 && isfinite(all))
-        snprintf(cell, TG__CELL, "%5.1f %%", 100 * (s.l1 / all));
+        snprintf(cell, TG__CELL, s.l1 > 0 && s.l1 / all < 0.0005 ? "< 0.1 %%" : "%.1f %%", 100 * (s.l1 / all));
 }
+
+/* -------------------------------------------------------------------------------------------------------- paths */
+
+/* The next that has a name on the way from a to the output, or where that way forks; nil: the seed. */
+static tg_node next_named(tg_grads d, tg_node a) {
+    tg_term terms[1];
+    for (int i = 0; i < STEPS && !tg_is_nil(a) && !tg_name(a)[0]; i++) {
+        if (tg_grad_terms(d, a, terms, 1) != 1) break;
+        a = terms[0].sender;
+    }
+    return a;
+}
+
+/* " ← (61.0 % xhat, 39.0 % sq)": what a fork opens into. tg_explain follows each of them. */
+static bool put_ways(char *text, size_t room, tg_grads d, tg_node a) {
+    const double all = tg__weigh_terms(d, a.id);
+    tg_term terms[WAYS];
+    const size_t ways = tg_grad_terms(d, a, terms, WAYS);
+    size_t used = 0;
+    for (size_t i = 0; i < ways && used < room; i++) {
+        char name[40] = "seed", share[TG__CELL];
+        const tg_node sender = next_named(d, terms[i].sender);
+        if (!tg_is_nil(sender)) tg__label(d.graph, sender.id, name, sizeof name);
+        tg__share_cell(share, terms[i].term, all);
+        const bool known = share[0] && strcmp(share, "–") != 0;
+        used += (size_t)snprintf(text + used, room - used, "%s%s%s%s%s", i ? ", " : " ← (", known ? share : "",
+                                 known ? " " : "", name, i + 1 == ways ? ")" : "");
+    }
+    return used < room;
+}
+
+static void put_fork(char *text, size_t room, tg_grads d, tg_node a) {
+    const size_t ways = tg_grad_terms(d, a, NULL, 0);
+    if (ways <= WAYS && put_ways(text, room, d, a)) return;
+    snprintf(text, TG__CELL - PATH_ROOM + room, " (%zu paths)", ways);
+}
+
+/* From the node back to the output, as far as there is one way only. Unnamed nodes are passed over. */
+static void path_cell(char *cell, tg_grads d, tg_node a, tg_node sender) {
+    char name[40];
+    tg_term terms[1];
+    const size_t room = PATH_ROOM - sizeof " (1 paths)"; /* how the path ends always fits */
+    size_t used = strlen(tg__label(d.graph, a.id, cell, 40));
+    for (int i = 0; i < STEPS && !tg_is_nil(sender); i++) {
+        if (tg_name(sender)[0]) {
+            tg__clean(tg_name(sender), name, sizeof name);
+            if (used + strlen(" ← ") + strlen(name) > room) break;
+            used += (size_t)snprintf(cell + used, TG__CELL - used, " ← %s", name);
+        }
+        if (tg_grad_terms(d, sender, terms, 1) != 1) {
+            put_fork(cell + used, PATH_ROOM - used, d, sender);
+            return;
+        }
+        sender = terms[0].sender;
+    }
+    if (!tg_is_nil(sender)) snprintf(cell + used, TG__CELL - used, " ← …");
+}
+
+/* -------------------------------------------------------------------------------------------------------- lines */
 
 static void fill(tg__cells cells, tg_grads d, tg_node a, const struct tg__event *e, double all) {
     tg_graph *g = d.graph;
     char formula[160];
     tg_node term = tg__handle(g, e->term), sender = e->sender ? tg__handle(g, e->sender) : tg_nil(g);
-    uint32_t named = 0;
+    const uint32_t named = tg__term_name(d, a.id, e->term);
     memset(cells, 0, sizeof(tg__cells));
-    for (uint32_t row = tg__fact_of(g, e->term)->name; row; row = tg__name_next(g, row))
-        if (tg__name_of(g, row) == a.id || !named) named = row;
     if (named)
         tg__clean(tg__name_text(g, named), cells[TERM], 40);
     else
@@ -73,24 +105,28 @@ static void fill(tg__cells cells, tg_grads d, tg_node a, const struct tg__event 
     tg_formula(sender, formula, sizeof formula);
     tg__clean(e->sender ? formula : "the seed", cells[SENDER], 44);
     path_cell(cells[PATH], d, a, sender);
-    share_cell(cells[SHARE], term, all);
+    tg__share_cell(cells[SHARE], term, all);
 }
 
 void tg_print_ledger(tg_grads d, tg_node a, FILE *file) {
     if (!tg_has_grad(d, a)) return;
     tg_graph *g = d.graph;
     const struct tg__adjoint *adjoint = tg__adjoint_of(tg__sweep_get(d), a.id);
-    const double all = weigh_all(d, a);
-    struct tg__grid grid = {.file = file, .columns = COLUMNS, .right = 1u << SHARE};
+    struct tg__pen pen;
+    tg__pen_open(&pen, file);
+    const double all = tg__weigh_terms(d, a.id);
+    struct tg__grid grid = {.pen = &pen, .columns = COLUMNS, .right = 1u << SHARE};
+    grid.style[TERM] = TG__NAME;
     for (int pass = 0; pass < 2; pass++) {
         grid.writing = pass == 1;
         tg__cells head = {"term", "sent by", "path", "share"};
-        tg__grid_row(&grid, head);
-        if (grid.writing) tg__grid_rule(&grid);
+        tg__grid_head(&grid, head);
         for (uint32_t e = adjoint->first; e; e = tg__event_of(g, e)->next) {
             tg__cells cells;
             fill(cells, d, a, tg__event_of(g, e), all);
+            grid.style[SHARE] = tg__value_style(tg__handle(g, tg__event_of(g, e)->term), TG__GRADIENT);
             tg__grid_row(&grid, cells);
         }
     }
+    tg__pen_close(&pen);
 }

@@ -30,19 +30,22 @@ static void fill(tg__cells cells, const tg_graph *g, uint32_t row, int stage, bo
 
 static void put(struct tg__grid *grid, const tg_graph *g, uint32_t row, int stage) {
     tg__cells cells;
-    bool alias = tg__fact_of(g, tg__name_owner(g, row))->name != row;
+    const bool alias = tg__fact_of(g, tg__name_owner(g, row))->name != row;
+    const enum tg__style style = grid->style[MIN];
     fill(cells, g, row, stage, alias);
+    grid->style[MIN] = tg__value_style(tg__handle(g, tg__name_owner(g, row)), style);
     tg__grid_row(grid, cells);
+    grid->style[MIN] = style;
 }
 
-static void head(struct tg__grid *grid) {
+static void head(struct tg__grid *grid, enum tg__style style) {
     tg__cells cells = {"step", "name", "formula", "shape", "min", "mean", "max"};
-    tg__grid_row(grid, cells);
-    if (grid->writing) tg__grid_rule(grid);
+    tg__grid_head(grid, cells);
+    grid->style[NAME] = TG__NAME;
+    grid->style[MIN] = grid->style[MEAN] = grid->style[MAX] = style;
 }
 
-/* ---------------------------------------------------------------------------------------------- which and in what
- * order */
+/* --------------------------------------------------------------------------------------- which and in what order */
 
 static const struct tg__site *site_of(const tg_graph *g, uint32_t node) {
     return tg__site_of(g, tg__fact_of(g, node)->site);
@@ -97,14 +100,17 @@ static void backward(struct tg__grid *grid, const tg_graph *g, const struct tg__
 void tg_print_steps(tg_grads d, const char *scope, FILE *file) {
     const struct tg__sweep *s = tg__sweep_get(d);
     if (!s) return;
-    struct tg__grid grid = {.file = file, .columns = COLUMNS, .right = 1u << STEP | 1u << MIN | 1u << MEAN | 1u << MAX};
+    struct tg__pen pen;
+    tg__pen_open(&pen, file);
+    struct tg__grid grid = {.pen = &pen, .columns = COLUMNS, .right = 1u << STEP | 1u << MIN | 1u << MEAN | 1u << MAX};
     for (int pass = 0; pass < 2; pass++) {
         grid.writing = pass == 1;
-        if (grid.writing) fputs("forward\n", file);
-        head(&grid);
+        if (grid.writing) tg__say(&pen, TG__PLAIN, "forward\n");
+        head(&grid, TG__VALUE);
         forward(&grid, d.graph, s, scope);
-        if (grid.writing) fputs("\nbackward\n", file);
-        head(&grid);
+        if (grid.writing) tg__say(&pen, TG__PLAIN, "\nbackward\n");
+        head(&grid, TG__GRADIENT);
         backward(&grid, d.graph, s, scope);
     }
+    tg__pen_close(&pen);
 }
