@@ -172,7 +172,7 @@ static bool write_page(struct tg__sheet *s, void *user) {
     const uint32_t length = p->graph->nodes.length;
     const size_t bytes = length * (sizeof *p->weights + sizeof *p->labels);
     void *room = tg__alloc(p->graph, bytes);
-    bool written = room && know(p, room, length) && tg__circuit_new(&circuit, p->graph, p->sweep, NULL, true);
+    bool written = room && know(p, room, length) && tg__circuit_new(&circuit, p->graph, p->sweep, NULL);
     if (written) {
         p->circuit = &circuit;
         written = put_page(s, p) && !p->graph->error.running; /* a formula may have run out of memory */
