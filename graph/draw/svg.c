@@ -179,7 +179,7 @@ static void put_legend(struct tg__sheet *s, const struct tg__circuit *c) {
 
 bool tg__circuit_svg(struct tg__sheet *s, const struct tg__circuit *c, bool all) {
     put_head(s, c);
-    tg__put(s, style);
+    if (!all) tg__put(s, style); /* the page has its own */
     tg__putf(s, "<rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n", c->width, c->height);
     for (uint32_t id = 1; id < c->clusters.length; id++)
         if (all || tg__cluster_at(c, id)->visible) put_cluster(s, c, id, all);

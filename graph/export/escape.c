@@ -81,6 +81,10 @@ void tg__put_json_number(struct tg__sheet *s, double v) {
         tg__put(s, isnan(v) ? "\"nan\"" : v > 0 ? "\"inf\"" : "\"-inf\"");
         return;
     }
+    if (v == 0 && signbit(v)) { /* "-0" would be an integer to some, and theirs has no sign */
+        tg__put(s, "-0.0");
+        return;
+    }
     for (int digits = 6; digits <= 17; digits += digits == 6 ? 9 : 1) {
         snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v) break;

@@ -1,0 +1,106 @@
+"use strict";
+
+/* One array: as a table of numbers on colours, as a thumbnail, as a histogram. The colour runs from blue (negative)
+ * through nothing (0) to orange, with the root of |v| over the largest |v|, so that small columns beside large ones are
+ * not all white. What is not finite is hatched. */
+const ArrayView = (() => {
+  function paint(e, text, top) {
+    const v = Number(text.replace("inf", "Infinity"));
+    if (!Number.isFinite(v)) {
+      e.classList.add("bad");
+      return;
+    }
+    e.classList.add(v < 0 ? "neg" : "pos");
+    e.style.setProperty("--v", top > 0 ? Math.sqrt(Math.abs(v) / top).toFixed(3) : "0");
+  }
+
+  const shown = (v, i) => v.whole[i] || v.text[i];
+
+  function size(v) {
+    if (v.count === 0) return "empty";
+    if (v.rows === 1) return v.columns === 1 ? "" : `${v.columns} numbers`;
+    return `${v.rows} × ${v.columns}`;
+  }
+
+  /* In one line. Null: it has not been computed, which is not 0. */
+  function range(v) {
+    if (!v) return "– (not run)";
+    if (v.count === 0) return "empty";
+    if (v.count === 1) return v.text[0];
+    const bad = v.bad ? `${v.bad} of ${v.count} not finite` : "";
+    return v.min === undefined ? bad : `${v.min} … ${v.max}${bad ? ", " + bad : ""}`;
+  }
+
+  function thumbnail(v, label) {
+    if (!v || v.high * v.wide === 0) return h("span", { class: "nothing" }, v ? "empty" : "–");
+    const w = Math.max(4, Math.min(12, 96 / v.wide)), t = Math.max(4, Math.min(w, 72 / v.high));
+    const svg = h("svg", { viewBox: `0 0 ${v.wide * w} ${v.high * t}`, width: v.wide * w, height: v.high * t,
+                           role: "img", "aria-label": `${label}: ${range(v)}`, class: "thumbnail" });
+    for (let i = 0; i < v.high * v.wide; i++) {
+      const cell = h("rect", { x: (i % v.wide) * w, y: Math.floor(i / v.wide) * t, width: w, height: t });
+      paint(cell, shown(v, i), v.top);
+      svg.append(cell);
+    }
+    return svg;
+  }
+
+  function table(v, labels, caption) {
+    const body = h("tbody");
+    const named = labels && labels.length >= v.wide;
+    for (let r = 0; r < v.high; r++) {
+      const row = h("tr", null, v.rows > 1 ? h("th", { scope: "row" }, String(r)) : null);
+      for (let c = 0; c < v.wide; c++) {
+        const i = r * v.wide + c;
+        const cell = h("td", { title: shown(v, i) }, v.text[i]);
+        paint(cell, shown(v, i), v.top);
+        row.append(cell);
+      }
+      body.append(row);
+    }
+    const head = h("tr", null, v.rows > 1 ? h("td") : null);
+    for (let c = 0; c < v.wide; c++) {
+      head.append(h("th", { scope: "col", title: named ? labels[c] : null }, named ? labels[c] : String(c)));
+    }
+    const all = v.high === v.rows && v.wide === v.columns;
+    const text = all ? caption : `${caption}: rows 0 to ${v.high - 1} of ${v.rows}` +
+      (v.wide < v.columns ? `, columns 0 to ${v.wide - 1} of ${v.columns}` : "");
+    const scale = v.max === undefined ? "" : `; full colour at ±${Math.abs(Number(v.max)) >= Math.abs(Number(v.min)) ? v.max.replace("-", "") : v.min.replace("-", "")}`;
+    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+             h("table", { class: "heat" }, h("caption", null, text + scale), v.columns > 1 ? h("thead", null, head) : null, body));
+  }
+
+  function histogram(v) {
+    const most = Math.max(...v.bins), w = 8, t = 44;
+    const svg = h("svg", { viewBox: `0 0 ${v.bins.length * w} ${t}`, width: v.bins.length * w, height: t, role: "img",
+                           class: "histogram",
+                           "aria-label": `Histogram from ${v.min} to ${v.max}: ${v.bins.join(", ")}` });
+    v.bins.forEach((n, i) => {
+      const height = n ? Math.max(1, (n / most) * t) : 0;
+      svg.append(h("rect", { x: i * w, y: t - height, width: w - 1, height }));
+    });
+    return h("figure", { class: "spread" }, svg,
+             h("figcaption", null, h("span", null, v.min), h("span", null, v.max)));
+  }
+
+  function statistics(v) {
+    const list = h("dl", { class: "statistics" });
+    const put = (term, text) => list.append(h("div", null, h("dt", null, term), h("dd", null, text)));
+    if (v.min !== undefined && v.count > 1) {
+      for (const key of ["min", "mean", "max", "std"]) put(key, v[key]);
+    }
+    if (v.bad) put("not finite", `${v.bad} of ${v.count}`);
+    return list;
+  }
+
+  /* All that is known of it. */
+  function full(v, labels, caption) {
+    if (!v) return [h("p", { class: "nothing" }, "– not run")];
+    if (v.count === 0) return [h("p", { class: "nothing" }, "empty")];
+    if (v.count === 1) return [h("p", { class: "single", title: shown(v, 0) }, v.text[0])];
+    const parts = [h("div", { class: "facts" }, statistics(v), v.count > 7 && v.bins ? histogram(v) : null)];
+    if (v.high * v.wide) parts.push(table(v, labels, caption));
+    return parts;
+  }
+
+  return { range, size, thumbnail, full };
+})();

@@ -1,0 +1,103 @@
+"use strict";
+
+/* One moment in words and as a calculation: forward, operands and result; backward, upstream gradient, local derivative
+ * and contribution, what it is added to, and what has yet to arrive. */
+const Moment = (() => {
+  const sentence = document.getElementById("sentence"), calculation = document.getElementById("calculation");
+
+  const step = (m) => (m.stage >= 0 ? `step ${m.stage}` : "unnamed step") + (m.scope && ` of ${m.scope.replace(/\/$/, "")}`);
+  const list = (ids) => ids.map((id) => (id ? Tape.label(id) : "the seed")).join(", ");
+
+  function tell(m) {
+    const n = Tape.nodes.get(m.node);
+    if (!m.backward) return `Forward, ${step(m)}: ${Tape.name(m.node)} = ${n.formula} is computed.`;
+    const gradient = Tape.gradientName(m.node);
+    if (!m.sender) return `Backward begins: ${gradient} is the seed.`;
+    const arrives = m.of === 1 ? `${gradient} is complete`
+      : m.pending.length ? `term ${m.nth + 1} of ${m.of}; still pending: ${list(m.pending)}`
+      : `term ${m.nth + 1} of ${m.of}; ${gradient} is complete`;
+    return `Backward, ${step(m)}: ${Tape.label(m.sender)} sends its gradient on to ${Tape.label(m.node)}: ${arrives}.`;
+  }
+
+  /* dxmu += ..., the right side as the library has typeset it. */
+  function equation(m) {
+    if (!m.backward) return Panel.formula(m.node);
+    const sign = m.of > 1 ? "+=" : "=";
+    const symbol = Tape.symbol(m.node);
+    const gradient = symbol ? h("mrow", { class: "gradient" }, h("mi", { mathvariant: "normal" }, "d"), ...symbol)
+                            : h("mtext", { class: "gradient" }, Tape.gradientName(m.node));
+    const left = [gradient, h("mo", null, sign)];
+    const right = m.sender ? Tape.delivery(m.row) : null;
+    if (right) return h("math", { displaystyle: "true" }, h("mrow", null, ...left, ...right.childNodes));
+    const text = Tape.nodes.get(m.term).formula;
+    return m.sender ? h("code", null, `${Tape.gradientName(m.node)} ${sign} ${text}`)
+                    : h("math", null, h("mrow", null, ...left, h("mtext", null, text === "const" ? "1" : text)));
+  }
+
+  /* The forward values that a term is made of besides the upstream gradient: what the local derivative reads. */
+  function reads(m) {
+    const upstream = Tape.nodes.get(m.sender).grad, found = new Set(), seen = new Set();
+    const open = [m.term];
+    while (open.length && seen.size < 100) {
+      const id = open.pop();
+      if (id === upstream || seen.has(id)) continue;
+      seen.add(id);
+      const n = Tape.nodes.get(id);
+      if (id <= Tape.out) {
+        if (!(n.leaf && !n.name)) found.add(id);
+      } else {
+        open.push(...n.in);
+      }
+    }
+    return [...found];
+  }
+
+  function figure(id, role, kind) {
+    const n = Tape.nodes.get(id);
+    return h("figure", { class: `array ${kind}` }, role ? h("p", { class: "role" }, role) : null,
+             ArrayView.thumbnail(n.value, Tape.label(id)),
+             h("figcaption", null, Panel.chip(id), h("span", null, n.shape), h("span", null, ArrayView.range(n.value))));
+  }
+
+  const sign = (text) => h("span", { class: "sign", "aria-hidden": "true" }, text);
+
+  function forward(m) {
+    const named = Tape.nodes.get(m.node).in.filter((id, i, all) => all.indexOf(id) === i);
+    return [...named.map((id, i) => figure(id, i === 0 ? (named.length > 1 ? "operands" : "operand") : "\u00a0", "value")),
+            sign("→"), figure(m.node, "result", "value")];
+  }
+
+  function backward(m) {
+    const upstream = Tape.nodes.get(m.sender).grad, local = reads(m);
+    const parts = [figure(upstream, "upstream gradient", "gradient"), sign("×")];
+    if (local.length) {
+      parts.push(...local.map((id, i) => figure(id, i === 0 ? "local derivative, from" : "\u00a0", "value")));
+    } else {
+      parts.push(h("figure", { class: "array" }, h("p", { class: "role" }, "local derivative"),
+                   h("span", { class: "constant" }, "constant")));
+    }
+    parts.push(sign("→"), figure(m.term, m.of > 1 ? `contribution, ${m.share}` : "contribution", "gradient"));
+    return parts;
+  }
+
+  /* A box for each term: arrived, arriving, pending. */
+  function arrivals(m) {
+    if (m.of === 1) return null;
+    const boxes = Tape.received.get(m.node).map((t, i) => {
+      const state = i < m.nth ? "arrived" : i === m.nth ? "arriving" : "pending";
+      return h("li", { class: state }, h("b", null, `from ${t.sender ? Tape.label(t.sender) : "the seed"}`),
+               h("span", null, state === "pending" ? "pending" : t.share));
+    });
+    return h("ol", { class: "arrivals", "aria-label": `Terms of ${Tape.gradientName(m.node)}` }, ...boxes);
+  }
+
+  function show(m) {
+    sentence.textContent = tell(m);
+    const arrays = !m.backward ? forward(m) : m.sender ? backward(m) : [figure(m.term, "seed", "gradient")];
+    calculation.className = m.backward ? "backward" : "forward";
+    calculation.replaceChildren(h("p", { class: "equation" }, equation(m)), h("div", { class: "arrays" }, ...arrays),
+                                ...[m.backward ? arrivals(m) : null].filter(Boolean));
+  }
+
+  return { show, step };
+})();

@@ -1,0 +1,100 @@
+"use strict";
+
+/* The tape as the page carries it, and the moments at which the slider stops: each operator forward, in the order of the
+ * tape, then each term that the sweep delivered, in the order of arrival. Names are looked up in Maps only and become
+ * text nodes only. */
+const Tape = (() => {
+  const data = JSON.parse(document.getElementById("tape").textContent);
+  const nodes = new Map(data.nodes.map((n) => [n.id, n]));
+  const labels = new Map(Object.entries(data.labels).map(([id, names]) => [Number(id), names]));
+  const terms = data.terms.map(([row, node, term, sender, slot, share]) => ({ row, node, term, sender, slot, share }));
+  const formulas = document.getElementById("formulas").content;
+
+  const received = new Map(); // node: its terms, in order of arrival
+  const sent = new Map(); // node: the terms it sends
+  const targets = new Map(); // adjoint: the node it is the gradient of
+  for (const t of terms) {
+    for (const [map, key] of [[received, t.node], [sent, t.sender]]) {
+      if (!map.has(key)) map.set(key, []);
+      map.get(key).push(t);
+    }
+  }
+  for (const n of nodes.values()) if (n.grad && !targets.has(n.grad)) targets.set(n.grad, n.id);
+
+  /* What the output depends on; without a sweep, everything. */
+  function needed() {
+    if (!data.out) return new Set(nodes.keys());
+    const set = new Set([data.out]);
+    for (let id = data.out; id > 0; id--) {
+      if (set.has(id)) for (const x of nodes.get(id).in) set.add(x);
+    }
+    return set;
+  }
+
+  function stops() {
+    const forward = [...needed()].sort((a, b) => a - b).map((id) => nodes.get(id)).filter((n) => !n.leaf);
+    const list = forward.map((n) => ({ backward: false, node: n.id, stage: n.stage, scope: n.scope || "" }));
+    for (const t of terms) {
+      const all = received.get(t.node), from = nodes.get(t.sender || t.node);
+      const nth = all.indexOf(t);
+      list.push({ backward: true, ...t, stage: from.stage, scope: from.scope || "", nth, of: all.length,
+                  pending: all.slice(nth + 1).map((later) => later.sender) });
+    }
+    return list;
+  }
+
+  /* Typeset by the library; in a line of ours, but as large as in a display. */
+  function typeset(key) {
+    const math = formulas.getElementById(key)?.firstElementChild?.cloneNode(true);
+    if (!math) return null;
+    math.removeAttribute("display");
+    math.setAttribute("displaystyle", "true");
+    return math;
+  }
+
+  const name = (id) => nodes.get(id).name || `#${id}`;
+
+  /* Short enough for a chip: a nameless number is itself, a nameless result its formula. */
+  function label(id) {
+    const n = nodes.get(id);
+    return n.name || (n.formula.length < 28 && n.formula !== n.op ? n.formula : `#${id}`);
+  }
+
+  return {
+    nodes, terms, labels, received, sent, targets, checks: data.checks, out: data.out, stops: stops(),
+    name,
+    label,
+    /* What the adjoint is called where it belongs to this node. */
+    gradientName: (id) => {
+      const n = nodes.get(id);
+      if (!n.grad) return "";
+      if (!n.name) return label(id).startsWith("#") ? name(n.grad) : `d(${label(id)})`;
+      const own = n.name.replace(/[^/]*$/, (last) => "d" + last);
+      const adjoint = nodes.get(n.grad), all = [adjoint.name, ...(adjoint.aka || [])];
+      return all.find((a) => a === own || a.endsWith("/" + own)) || name(n.grad);
+    },
+    formula: (id) => typeset(`f${id}`),
+    delivery: (row) => typeset(`t${row}`),
+    /* The left side of a formula, of a node that has a name and no scope in front of it. */
+    symbol: (id) => {
+      const parts = [...(typeset(`f${id}`)?.firstElementChild?.childNodes || [])];
+      const equals = parts.findIndex((e) => e.nodeName === "mo" && e.textContent === "=");
+      return equals > 0 && /^[^/]+$/.test(nodes.get(id).name) ? parts.slice(0, equals) : null;
+    },
+  };
+})();
+
+/* An element: h("p", {class: "x"}, "text", child). Attributes only, never handlers or markup. */
+function h(tag, attributes, ...children) {
+  const space = h.spaces.get(tag);
+  const e = space ? document.createElementNS(space, tag) : document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (value !== false && value !== null && value !== undefined) e.setAttribute(key, value === true ? "" : value);
+  }
+  e.append(...children.filter((c) => c !== null && c !== undefined && c !== ""));
+  return e;
+}
+h.spaces = new Map([
+  ...["svg", "rect", "g", "path"].map((tag) => [tag, "http://www.w3.org/2000/svg"]),
+  ...["math", "mrow", "mi", "mo", "mtext"].map((tag) => [tag, "http://www.w3.org/1998/Math/MathML"]),
+]);
