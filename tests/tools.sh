@@ -11,6 +11,7 @@ cmake       cmake             cmake               cmake      cmake         cmake
 ninja       ninja-build       ninja-build         ninja      make          ninja
 pkg-config  pkg-config        pkgconf-pkg-config  pkgconf    pkgconf       pkgconf
 uthash      uthash-dev        uthash-devel        uthash     uthash-dev    uthash
+zlib        zlib1g-dev        zlib-devel          zlib       zlib-dev      zlib
 criterion   libcriterion-dev  -                   criterion  -             criterion
 '
 
@@ -28,6 +29,7 @@ has() {
     cmake) cmake --version | grep -Eq 'version (3\.(2[5-9]|[3-9][0-9])|[4-9])' ;;
     ninja) command -v ninja || command -v make ;;
     uthash) has_header uthash.h ;;
+    zlib) has_header zlib.h ;;
     criterion) pkg-config --exists criterion ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1
@@ -76,8 +78,8 @@ require() {
     name=$(manager)
     list=$(packages_for "$name" $wanted)
     if [ "$name" != apt-get ]; then
-        say "Needed: a C compiler, CMake 3.25 or later, ninja or make, and the headers of uthash; for the tests also a"
-        say "C++ compiler, pkg-config and Criterion (github.com/Snaipe/Criterion)."
+        say "Needed: a C compiler, CMake 3.25 or later, ninja or make, zlib, and the headers of uthash; for the tests"
+        say "also a C++ compiler, pkg-config and Criterion (github.com/Snaipe/Criterion)."
         case $name in apk) verb=add ;; pacman) verb=-S ;; *) verb=install ;; esac
         [ -z "$list" ] || say "$name has: $name $verb $list"
         exit 2
