@@ -2,10 +2,8 @@
 #include "io.h"
 
 static void pour_data(const struct tg__drain *drain, const char *data, size_t item, size_t count) {
-    if (!TG__BIG_HOST) {
-        drain->put(drain->to, data, item * count);
-        return;
-    }
+    if (!TG__BIG_HOST && count > 0) drain->put(drain->to, data, item * count); /* crc32 begins anew at NULL */
+    if (!TG__BIG_HOST) return;
     char swapped[1024];
     for (size_t n, most = sizeof swapped / item; count > 0; count -= n, data += n * item) {
         n = count < most ? count : most;

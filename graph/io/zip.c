@@ -25,11 +25,12 @@ struct end {
     uint64_t count, bytes, offset; /* of the directory */
 };
 
-/* The last mark whose comment is as long as the rest of the file. Gives its place in `tail`. */
+/* The last mark whose comment is as long as the rest of the file. */
 static const unsigned char *find_end(const unsigned char *tail, size_t length) {
-    for (size_t i = length - TG__END_BYTES + 1; i-- > 0;)
-        if (tg__get32(tail + i) == TG__END_MARK && tg__get16(tail + i + 20) == length - i - TG__END_BYTES)
-            return tail + i;
+    for (size_t left = TG__END_BYTES; left <= length; left++) {
+        const unsigned char *mark = tail + (length - left);
+        if (tg__get32(mark) == TG__END_MARK && tg__get16(mark + 20) == left - TG__END_BYTES) return mark;
+    }
     return NULL;
 }
 
