@@ -33,6 +33,10 @@ void tg__number_cell(char *cell, double v);
 
 int tg__step_of(const tg_graph *g, uint32_t row); /* the stage that a name is shown at */
 
+/* ----------------------------------------------------------------------------------------------------- origin.c */
+
+uint32_t tg__made_for(const tg_graph *g, uint32_t id); /* the node whose gradient a sweep made it for; 0: forward */
+
 /* ------------------------------------------------------------------------------------------------------ scale.c */
 
 /* The formula's outermost operation on absolute values, one double an element. false: no value, or no memory. */

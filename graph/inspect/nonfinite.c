@@ -1,13 +1,12 @@
 /* Where a NaN or an infinity came into being. Tape order is time, so the first node that has one made it: all that it
- * was made of is finite. Why it did is not looked up by its operator but tried out, on numbers that are less extreme.
- */
+ * was made of is finite. Why it did is not looked up by its operator but tried out, with numbers less extreme. */
 #include "inspect.h"
 
 #include <ctype.h>
 #include <float.h>
 #include <math.h>
 
-/* -------------------------------------------------------------------------------------------------------- the text */
+/* ---------------------------------------------------------------------------------------------------- the text */
 
 struct text {
     char *at;
@@ -36,46 +35,7 @@ static void trim(char *text) {
     if (n - (start - 1) < length) text[start - 1] = 0;
 }
 
-/* ----------------------------------------------------------------------------------------------- forward or backward
- */
-
-/* Whose gradient the sum is that node id is part of; 0: none. */
-static uint32_t summed_for(const struct tg__sweep *s, const tg_graph *g, uint32_t id) {
-    for (uint32_t node = s->out; node > 0; node--) {
-        const struct tg__adjoint *a = tg__adjoint_of(s, node);
-        if (!a || a->node < id) continue;
-        uint32_t sums = 0;
-        for (uint32_t e = tg__event_of(g, a->first)->next; e; e = tg__event_of(g, e)->next) sums++;
-        if (id > a->node - sums) return node;
-    }
-    return 0;
-}
-
-/* A sweep makes terms, each delivered as soon as it is there, and sums of them. Between the sweeps nothing is
- * delivered: what comes next is the seed of another one, which has no sender. */
-static uint32_t gradient_of(const tg_graph *g, uint32_t id) {
-    uint32_t low = 0, high = g->log.length; /* the first event behind id is in (low, high] */
-    while (high - low > 1) {
-        const uint32_t middle = low + (high - low) / 2;
-        if (tg__event_of(g, middle)->length <= id)
-            low = middle;
-        else
-            high = middle;
-    }
-    const struct tg__event *e = NULL;
-    for (uint32_t row = high; row < g->log.length && !e; row++)
-        if (tg__event_of(g, row)->kind == TG_DELIVERED) e = tg__event_of(g, row);
-    for (uint32_t sweep = g->sweeps.length; sweep-- > 1;) {
-        const struct tg__sweep *s = tg__row(&g->sweeps, sweep);
-        const struct tg__adjoint *seed = tg__adjoint_of(s, s->out);
-        if (!seed || tg__event_of(g, seed->first)->length > id) continue;
-        const uint32_t summed = summed_for(s, g, id);
-        return summed ? summed : e && e->sender ? e->node : 0;
-    }
-    return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------------ the element */
+/* ------------------------------------------------------------------------------------------------- the element */
 
 struct culprit {
     tg_node node;
@@ -121,7 +81,7 @@ static void add_element(struct text *t, const struct culprit *c) {
     add(t, column ? "], column '%s', " : "] ", tg__clean(column, name, sizeof name));
 }
 
-/* ------------------------------------------------------------------------------------------------------- the reason */
+/* -------------------------------------------------------------------------------------------------- the reason */
 
 static const struct tg__node *row_of(const struct culprit *c) { return tg__node_of(c->node.graph, c->node.id); }
 static bool is_elementwise(const struct culprit *c) { return row_of(c)->op->loop[0] != NULL; }
@@ -201,7 +161,7 @@ static void add_reason(struct text *t, const struct culprit *c) {
         add_overflow(t, c);
 }
 
-/* ---------------------------------------------------------------------------------------------------- all together */
+/* ------------------------------------------------------------------------------------------------ all together */
 
 static void add_place(struct text *t, tg_node a) {
     const tg_place place = tg_where_is(a);
@@ -222,8 +182,9 @@ static void add_operands(struct text *t, const struct culprit *c) {
         double v;
         if (tg__is_scalar_const(x.graph, x.id, &v)) continue;
         add(t, "\n  %s %s", tg__quote(x.graph, x.id, name, sizeof name), tg__shape_text(&dims, shape, sizeof shape));
-        if (tg__summarize(x, &s) && s.count > s.nonfinite) add(t, " from %.6g to %.6g", s.min, s.max);
-        if (is_elementwise(c)) add(t, ", there %g", operand_there(c, i));
+        if (!tg__summarize(x, &s) || s.count == s.nonfinite) continue;
+        add(t, s.min < s.max ? " from %g to %g" : " is %g", s.min, s.max);
+        if (is_elementwise(c) && s.min < s.max) add(t, ", there %g", operand_there(c, i));
     }
 }
 
@@ -231,7 +192,7 @@ static void describe(const struct culprit *c, struct text *t) {
     const tg_node a = c->node;
     tg_graph *g = a.graph;
     char name[80], formula[160];
-    const uint32_t of = tg__is_leaf(row_of(c)) ? 0 : gradient_of(g, a.id);
+    const uint32_t of = tg__is_leaf(row_of(c)) ? 0 : tg__made_for(g, a.id);
     if (of)
         add(t, "backward (gradient of %s): ", tg__quote(g, of, name, sizeof name));
     else

@@ -74,7 +74,7 @@ const char *tg__npz_path(const char *path, const char *name, char text[TG__NPZ_P
     return text;
 }
 
-/* -------------------------------------------------------------------------------------------------------- twins */
+/* ------------------------------------------------------------------------------------------------------- twins */
 
 static int by_name(const void *a, const void *b) {
     return strcmp((*(const tg_array *const *)a)->name, (*(const tg_array *const *)b)->name);

@@ -19,7 +19,7 @@ struct job {
     size_t count;
 };
 
-/* ---------------------------------------------------------------------------------------------------- numbers */
+/* ----------------------------------------------------------------------------------------------------- numbers */
 
 struct record {
     unsigned char bytes[96];
@@ -37,7 +37,7 @@ static void emit(struct job *j, const void *bytes, size_t count) {
     j->at += count;
 }
 
-/* ---------------------------------------------------------------------------------------------------- entries */
+/* ----------------------------------------------------------------------------------------------------- entries */
 
 /* From the version on; `extra`: bytes of the zip64 field. */
 static void put_common(struct record *r, const struct written *w, size_t length, size_t extra) {
@@ -104,7 +104,7 @@ static void write_line(struct job *j, size_t i) {
     emit(j, field.bytes, field.length);
 }
 
-/* ------------------------------------------------------------------------------------------------------ the end */
+/* ----------------------------------------------------------------------------------------------------- the end */
 
 static void write_end(struct job *j, uint64_t offset) {
     const uint64_t bytes = j->at - offset, end = j->at;
@@ -146,7 +146,7 @@ static bool write_all(struct job *j, tg_graph *g, const char *path) {
     return tg__write_commit(&j->file);
 }
 
-/* ------------------------------------------------------------------------------------------------------- arrays */
+/* ------------------------------------------------------------------------------------------------------ arrays */
 
 static bool check(tg_graph *g, const char *path, const tg_array *array, size_t i, struct written *w) {
     char text[TG__NPZ_PATH];

@@ -6,7 +6,7 @@
 
 enum { NUMBER = sizeof "#4294967295", LINE = 480 };
 
-/* ----------------------------------------------------------------------------------------------------- the leaves */
+/* -------------------------------------------------------------------------------------------------- the leaves */
 
 static bool is_kept(const tg_graph *g, uint32_t id) {
     const struct tg_op *op = tg__node_of(g, id)->op;
@@ -45,7 +45,7 @@ static uint32_t node_of_key(tg_graph *g, const char *key) {
     return key[1] == '#' ? tg__name_find(g, key + 1) : node_of_number(g, key + 1);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- saving */
+/* ------------------------------------------------------------------------------------------------------ saving */
 
 static bool has_value(tg_graph *g, uint32_t id) { return is_kept(g, id) && tg__valid(g, id); }
 
@@ -79,7 +79,7 @@ tg_status tg_save_leaves(tg_graph *g, const char *path) {
     return status;
 }
 
-/* --------------------------------------------------------------------------------------------------- what differs */
+/* ------------------------------------------------------------------------------------------------ what differs */
 
 struct differences {
     size_t count, told, used;
@@ -143,7 +143,7 @@ static void compare(struct load *l) {
             differ(&l->differences, "%s has a value here, but is not in the file", tg__quote(g, id, name, sizeof name));
 }
 
-/* --------------------------------------------------------------------------------------------------------- loading */
+/* ----------------------------------------------------------------------------------------------------- loading */
 
 static size_t bytes_of(const tg_graph *g, uint32_t id) {
     const struct tg__node *n = tg__node_of(g, id);

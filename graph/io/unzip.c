@@ -7,7 +7,7 @@ enum { STORED = 0, DEFLATED = 8, AT_ONCE = 1 << 30, HEADER = 16 };
 /* Deflate's best is 258 bytes for 2 bits. */
 enum { RATIO = 1032 };
 
-/* ------------------------------------------------------------------------------------------------ zlib's memory */
+/* ----------------------------------------------------------------------------------------------- zlib's memory */
 
 /* Freeing wants the size back, which zlib does not know. */
 static voidpf take(voidpf user, uInt items, uInt size) {

@@ -18,7 +18,7 @@ static bool read_at(struct tg__reader *r, uint64_t at, void *data, size_t bytes)
     return tg__read(r, data, bytes);
 }
 
-/* ------------------------------------------------------------------------------------------------------ the end */
+/* ----------------------------------------------------------------------------------------------------- the end */
 
 struct end {
     size_t at;                     /* where the directory must have ended */
@@ -36,8 +36,7 @@ static const unsigned char *find_end(const unsigned char *tail, size_t length) {
 
 static bool agrees(uint64_t narrow, uint64_t wide, uint64_t most) { return narrow == most || narrow == wide; }
 
-/* Where numbers are too large for the end, they stand in a record before it, and the locator between them says where.
- */
+/* Numbers too large for the end stand in a record before it, and the locator between the two says where that is. */
 static bool widen_end(struct tg__reader *r, const struct end *narrow, struct end *e) {
     unsigned char locator[TG__LOCATOR_BYTES], wide[TG__END64_BYTES];
     *e = *narrow;
@@ -82,7 +81,7 @@ static bool read_end(struct tg__reader *r, struct end *e) {
     return widen_end(r, &narrow, e);
 }
 
-/* -------------------------------------------------------------------------------------------------- the entries */
+/* ------------------------------------------------------------------------------------------------- the entries */
 
 /* What a line and a local header have in common begins with the flags. */
 static void read_common(const unsigned char *p, struct tg__entry *e) {
@@ -205,7 +204,7 @@ static bool read_entries(struct tg__reader *r, const struct end *end, struct tg_
     return left == 0 ? apart(r, z) : refuse(r, "the directory of the archive is longer than its entries");
 }
 
-/* -------------------------------------------------------------------------------------------------- the archive */
+/* ------------------------------------------------------------------------------------------------- the archive */
 
 bool tg__zip_open(struct tg__zip *z, struct tg__reader *file) {
     struct end end = {0};
