@@ -22,7 +22,7 @@ size_t tg__npy_pour(const struct tg__drain *drain, const tg_array *array, size_t
 }
 
 const struct tg__shape *tg__npy_check(tg_graph *g, const char *path, const tg_array *array) {
-    const struct tg__shape *shape = tg__shape_of(g, &array->shape, "write_npy");
+    const struct tg__shape *shape = tg__shape_of(g, &array->shape, "write");
     if (shape == NULL) return NULL;
     if ((unsigned)array->dtype > TG_I32) {
         tg__fail_file(g, path, "%d is no dtype that can be written", (int)array->dtype);

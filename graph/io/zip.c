@@ -212,7 +212,7 @@ bool tg__zip_open(struct tg__zip *z, struct tg__reader *file) {
     if (!read_end(file, &end)) return false;
     if (end.offset > end.at || end.bytes != end.at - end.offset)
         return refuse(file, "the directory of the archive is not where it is said to be");
-    if (end.count > end.bytes / TG__LINE_BYTES)
+    if (end.count > end.bytes / TG__LINE_BYTES || end.count > PTRDIFF_MAX / 128) /* of which products are made */
         return tg__fail_file(file->graph, file->path, "%llu entries are promised, but the directory has %llu bytes",
                              (unsigned long long)end.count, (unsigned long long)end.bytes) == TG_OK;
     z->count = (size_t)end.count;
