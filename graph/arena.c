@@ -66,9 +66,11 @@ void *tg__keep(tg_graph *g, struct tg__block **list, size_t bytes) {
     return (char *)b + HEADER;
 }
 
-void tg__blocks_free(tg_graph *g, struct tg__block **list) {
-    while (*list) *list = block_drop(g, *list);
+void tg__blocks_cut(tg_graph *g, struct tg__block **list, const struct tg__block *last) {
+    while (*list != last) *list = block_drop(g, *list);
 }
+
+void tg__blocks_free(tg_graph *g, struct tg__block **list) { tg__blocks_cut(g, list, NULL); }
 
 /* ---------------------------------------------------------------------------------------------- values' memory */
 

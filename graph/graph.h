@@ -227,6 +227,7 @@ size_t tg__arena_total(const struct tg__arena *arena);
 void *tg__data_new(tg_graph *g, size_t bytes); /* a value's memory, 64-aligned from 64 bytes on */
 void tg__data_free(tg_graph *g, void *data, size_t bytes);
 void *tg__keep(tg_graph *g, struct tg__block **list, size_t bytes); /* a block of its own, until the list is freed */
+void tg__blocks_cut(tg_graph *g, struct tg__block **list, const struct tg__block *last); /* frees what is newer */
 void tg__blocks_free(tg_graph *g, struct tg__block **list);
 void tg__memory_free(tg_graph *g);
 

@@ -442,13 +442,14 @@ TG_API TG_CHECK tg_status tg_write_npy(tg_graph *g, const char *path, tg_dtype d
 TG_API TG_CHECK tg_status tg_save(tg_node a, const char *path);
 
 /* .npz, several arrays in one file, stored or compressed; what numpy.savez and savez_compressed write, and what
- * numpy.load reads. Expansion is bounded by what the arrays' own headers promise. Names are the keys, without ".npy". */
+ * numpy.load reads. Expansion is bounded by what the arrays' own headers promise. Names are the keys, without ".npy";
+ * what could do harm in the name of a file is written %2A and read back: "../x" has the key "%2E./x". */
 TG_API TG_CHECK tg_status tg_read_npz(tg_graph *g, const char *path, const tg_array **arrays, size_t *count);
 TG_API TG_CHECK tg_status tg_write_npz(tg_graph *g, const char *path, const tg_array *arrays, size_t count);
 
-/* Replay: every input and param leaf that has a value, by name (without one: by number), and back into the leaves of a
- * tape that was built alike. Loading sets nothing unless names, shapes and dtypes all fit; the message lists what does
- * not. */
+/* Replay: every input and param leaf that has a value, by name (without one: by number, "#12"), and back into the
+ * leaves of a tape that was built alike. Loading sets nothing unless names, shapes and dtypes all fit; the message lists
+ * what does not. A leaf that the file lacks must have no value here either, and still has none afterwards. */
 TG_API TG_CHECK tg_status tg_save_leaves(tg_graph *g, const char *path);
 TG_API TG_CHECK tg_status tg_load_leaves(tg_graph *g, const char *path);
 

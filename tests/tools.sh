@@ -4,17 +4,18 @@
 
 # What each package manager calls them; "-": it has none.
 packages='
-tool        apt-get           dnf                 pacman     apk           brew
-cc          gcc,libc6-dev     gcc                 gcc        gcc,musl-dev  gcc
-c++         g++               gcc-c++             gcc        g++           gcc
-cmake       cmake             cmake               cmake      cmake         cmake
-ninja       ninja-build       ninja-build         ninja      make          ninja
-pkg-config  pkg-config        pkgconf-pkg-config  pkgconf    pkgconf       pkgconf
-uthash      uthash-dev        uthash-devel        uthash     uthash-dev    uthash
-criterion   libcriterion-dev  -                   criterion  -             criterion
-numpy       python3-numpy     python3-numpy       python-numpy  py3-numpy  numpy
-dot         graphviz          graphviz            graphviz   graphviz      graphviz
-browser     chromium,chromium-driver  chromium,chromedriver  chromium  chromium,chromium-chromedriver  -
+tool        apt-get                   dnf                    pacman        apk                             brew
+cc          gcc,libc6-dev             gcc                    gcc           gcc,musl-dev                    gcc
+c++         g++                       gcc-c++                gcc           g++                             gcc
+cmake       cmake                     cmake                  cmake         cmake                           cmake
+ninja       ninja-build               ninja-build            ninja         make                            ninja
+pkg-config  pkg-config                pkgconf-pkg-config     pkgconf       pkgconf                         pkgconf
+uthash      uthash-dev                uthash-devel           uthash        uthash-dev                      uthash
+zlib        zlib1g-dev                zlib-devel             zlib          zlib-dev                        zlib
+criterion   libcriterion-dev          -                      criterion     -                               criterion
+numpy       python3-numpy             python3-numpy          python-numpy  py3-numpy                       numpy
+dot         graphviz                  graphviz               graphviz      graphviz                        graphviz
+browser     chromium,chromium-driver  chromium,chromedriver  chromium      chromium,chromium-chromedriver  -
 '
 
 say() {
@@ -31,6 +32,7 @@ has() {
     cmake) cmake --version | grep -Eq 'version (3\.(2[5-9]|[3-9][0-9])|[4-9])' ;;
     ninja) command -v ninja || command -v make ;;
     uthash) has_header uthash.h ;;
+    zlib) has_header zlib.h ;;
     criterion) pkg-config --exists criterion ;;
     numpy) for python in /usr/bin/python3 python3; do "$python" -c 'import numpy' && return; done; false ;;
     browser) command -v chromedriver && { command -v chromium || command -v google-chrome; } ;;
@@ -81,8 +83,8 @@ require() {
     name=$(manager)
     list=$(packages_for "$name" $wanted)
     if [ "$name" != apt-get ]; then
-        say "Needed: a C compiler, CMake 3.25 or later, ninja or make, and the headers of uthash; for the tests also a"
-        say "C++ compiler, pkg-config and Criterion (github.com/Snaipe/Criterion)."
+        say "Needed: a C compiler, CMake 3.25 or later, ninja or make, zlib, and the headers of uthash; for the tests"
+        say "also a C++ compiler, pkg-config and Criterion (github.com/Snaipe/Criterion)."
         case $name in apk) verb=add ;; pacman) verb=-S ;; *) verb=install ;; esac
         [ -z "$list" ] || say "$name has: $name $verb $list"
         exit 2

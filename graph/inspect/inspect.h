@@ -128,6 +128,10 @@ struct tg__stop {
 /* Needs no memory; costs as much as the node has terms, or a look along the tape where no adjoint arrived. */
 struct tg__stop tg__stop_at(tg_grads d, size_t k);
 
+/* ----------------------------------------------------------------------------------------------------- origin.c */
+
+uint32_t tg__made_for(const tg_graph *g, uint32_t id); /* the node whose gradient a sweep made it for; 0: forward */
+
 /* ------------------------------------------------------------------------------------------------------ scale.c */
 
 /* The formula's outermost operation on absolute values, one double an element. false: no value, or no memory. */

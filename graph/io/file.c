@@ -48,9 +48,10 @@ bool tg__read_open(struct tg__reader *r, tg_graph *g, const char *path) {
 }
 
 bool tg__read(struct tg__reader *r, void *data, size_t bytes) {
+    if (r->unpack != NULL) return r->unpack(r, data, bytes);
     char *to = data, text[WHY];
     while (bytes > 0) {
-        ssize_t n = read(r->fd, to, bytes < AT_ONCE ? bytes : AT_ONCE);
+        ssize_t n = pread(r->fd, to, bytes < AT_ONCE ? bytes : AT_ONCE, (off_t)(r->start + r->at));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0)
             return tg__fail_file(r->graph, r->path, "byte %zu: cannot be read: %s", r->at, why(errno, text)) == TG_OK;

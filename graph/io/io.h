@@ -7,11 +7,14 @@
 
 /* ------------------------------------------------------------------------------------------------------ file.c */
 
+/* Of a whole file, or of a part of one: then its bytes may have to be unpacked on their way. */
 struct tg__reader {
     tg_graph *graph;
-    const char *path;
+    const char *path; /* as messages name it */
     int fd;
-    size_t size, at; /* of the file when it was opened; of the next byte */
+    size_t size, at;  /* of the file when it was opened, or of the part; of the next byte in it */
+    size_t start;     /* of the part in the file */
+    bool (*unpack)(struct tg__reader *r, void *data, size_t bytes); /* NULL: the bytes are as the file has them */
 };
 
 bool tg__read_open(struct tg__reader *r, tg_graph *g, const char *path);
@@ -53,5 +56,20 @@ enum { TG__NPY_ROOM = 384, TG__BIG_HOST = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 bool tg__npy_parse(struct tg__reader *r, const char *text, size_t length, struct tg__npy *npy); /* r stands behind it */
 size_t tg__npy_format(char header[TG__NPY_ROOM], tg_dtype dtype, const tg_shape *shape);        /* its length */
 void tg__npy_swap(void *data, size_t item, size_t count);
+
+/* ----------------------------------------------------------------------------------------- npy_read.c npy_write.c */
+
+/* All of r is one .npy file. The data are kept by the graph; the name is the caller's to give. */
+bool tg__npy_read(struct tg__reader *r, tg_array *array);
+
+/* The array's shape, or NULL: it cannot be written, and the message names it as `path`. */
+const struct tg__shape *tg__npy_check(tg_graph *g, const char *path, const tg_array *array);
+
+/* What takes bytes: a file, or a checksum of what will be in one. */
+struct tg__drain {
+    void (*put)(void *to, const void *bytes, size_t count);
+    void *to;
+};
+size_t tg__npy_pour(const struct tg__drain *drain, const tg_array *array, size_t count); /* how many bytes it were */
 
 #endif

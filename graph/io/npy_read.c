@@ -123,14 +123,22 @@ static const char *name_of(tg_graph *g, const char *path) {
     return name;
 }
 
-static bool read_array(struct tg__reader *r, tg_array *array) {
+bool tg__npy_read(struct tg__reader *r, tg_array *array) {
     struct tg__npy npy;
     if (!read_header(r, &npy)) return false;
     const struct tg__shape *shape = match(r, &npy);
     void *data = shape != NULL ? read_data(r, &npy, shape->count) : NULL;
-    const char *name = data != NULL ? name_of(r->graph, r->path) : NULL;
-    if (name == NULL) return false;
-    *array = (tg_array){.name = name, .dtype = npy.dtype, .shape = npy.shape, .data = data};
+    if (data == NULL) return false;
+    *array = (tg_array){.dtype = npy.dtype, .shape = npy.shape, .data = data};
+    return true;
+}
+
+static bool read_file(struct tg__reader *r, tg_array *array) {
+    tg_array read;
+    if (!tg__npy_read(r, &read)) return false;
+    read.name = name_of(r->graph, r->path);
+    if (read.name == NULL) return false;
+    *array = read;
     return true;
 }
 
@@ -140,8 +148,10 @@ tg_status tg_read_npy(tg_graph *g, const char *path, tg_array *array) {
     tg__clear_run(g);
     g->busy = true; /* out of memory here is cured by a second try, not by a rewind */
     struct tg__reader r;
-    bool ok = tg__read_open(&r, g, path) && read_array(&r, array);
+    struct tg__block *before = g->kept;
+    bool ok = tg__read_open(&r, g, path) && read_file(&r, array);
     tg__read_close(&r);
+    if (!ok) tg__blocks_cut(g, &g->kept, before);
     g->busy = false;
     return ok ? TG_OK : tg_error(g);
 }

@@ -1,31 +1,45 @@
 /* Writing a .npy file: version 1.0, C order, little endian. */
 #include "io.h"
 
-static void put_data(struct tg__writer *w, const char *data, size_t item, size_t count) {
-    if (!TG__BIG_HOST) {
-        tg__write(w, data, item * count);
-        return;
-    }
+static void pour_data(const struct tg__drain *drain, const char *data, size_t item, size_t count) {
+    if (!TG__BIG_HOST && count > 0) drain->put(drain->to, data, item * count); /* crc32 begins anew at NULL */
+    if (!TG__BIG_HOST) return;
     char swapped[1024];
     for (size_t n, most = sizeof swapped / item; count > 0; count -= n, data += n * item) {
         n = count < most ? count : most;
         memcpy(swapped, data, n * item);
         tg__npy_swap(swapped, item, n);
-        tg__write(w, swapped, n * item);
+        drain->put(drain->to, swapped, n * item);
     }
 }
 
-static bool write_array(tg_graph *g, const char *path, tg_dtype dtype, const tg_shape *dims, const void *data) {
-    const struct tg__shape *shape = tg__shape_of(g, dims, "write_npy");
-    if (shape == NULL) return false;
-    if ((unsigned)dtype > TG_I32)
-        return tg__fail_file(g, path, "%d is no dtype that can be written", (int)dtype) == TG_OK;
-    if (data == NULL && shape->count > 0) return tg__fail_file(g, path, "no data to write") == TG_OK;
-    struct tg__writer w;
-    if (!tg__write_open(&w, g, path)) return false;
+size_t tg__npy_pour(const struct tg__drain *drain, const tg_array *array, size_t count) {
     char header[TG__NPY_ROOM];
-    tg__write(&w, header, tg__npy_format(header, dtype, &shape->dims));
-    put_data(&w, data, tg__item_size(dtype), shape->count);
+    const size_t length = tg__npy_format(header, array->dtype, &array->shape), item = tg__item_size(array->dtype);
+    drain->put(drain->to, header, length);
+    pour_data(drain, array->data, item, count);
+    return length + item * count;
+}
+
+const struct tg__shape *tg__npy_check(tg_graph *g, const char *path, const tg_array *array) {
+    const struct tg__shape *shape = tg__shape_of(g, &array->shape, "write");
+    if (shape == NULL) return NULL;
+    if ((unsigned)array->dtype > TG_I32) {
+        tg__fail_file(g, path, "%d is no dtype that can be written", (int)array->dtype);
+        return NULL;
+    }
+    if (array->data != NULL || shape->count == 0) return shape;
+    tg__fail_file(g, path, "no data to write");
+    return NULL;
+}
+
+static void put(void *to, const void *bytes, size_t count) { tg__write(to, bytes, count); }
+
+static bool write_array(tg_graph *g, const char *path, const tg_array *array) {
+    const struct tg__shape *shape = tg__npy_check(g, path, array);
+    struct tg__writer w;
+    if (shape == NULL || !tg__write_open(&w, g, path)) return false;
+    tg__npy_pour(&(struct tg__drain){put, &w}, array, shape->count);
     return tg__write_commit(&w);
 }
 
@@ -33,7 +47,7 @@ tg_status tg_write_npy(tg_graph *g, const char *path, tg_dtype dtype, tg_shape s
     if (g == NULL) return TG_HANDLE;
     tg__clear_run(g);
     g->busy = true; /* out of memory here is cured by a second try, not by a rewind */
-    bool ok = write_array(g, path, dtype, &shape, data);
+    bool ok = write_array(g, path, &(tg_array){.dtype = dtype, .shape = shape, .data = data});
     g->busy = false;
     return ok ? TG_OK : tg_error(g);
 }
