@@ -118,6 +118,14 @@ Test(npz_read, zip64) {
     memset(a.bytes + a.end + 8, 0xff, 12);
     number_at(a.bytes + a.end - 12, end64 - 1, 8);
     npz_refused(a.bytes, a.length, "the zip64 end of the archive is not where");
+    number_at(a.bytes + a.end - 12, a.end - 20 - 11, 8);
+    npz_refused(a.bytes, a.length, "the archive points to byte ");
+    add_bytes(&a, "PK\6\6 and so on, a comment", 25);
+    number_at(a.bytes + a.end + 20, 25, 2);
+    number_at(a.bytes + a.end - 12, a.end - 20 - 11, 8);
+    npz_refused(a.bytes, a.length, "the zip64 end of the archive is not where");
+    a.length -= 25;
+    number_at(a.bytes + a.end + 20, 0, 2);
     number_at(a.bytes + a.end - 12, UINT64_MAX - 7, 8);
     npz_refused(a.bytes, a.length, "the archive points to byte 18446744073709551608");
     number_at(a.bytes + a.end - 12, end64, 8);

@@ -168,7 +168,7 @@ static void add_place(struct text *t, tg_node a) {
     char file[120], scope[80], name[80];
     if (!place.file) return;
     add(t, "\n  at %s:%d", tg__clean(tg__base(place.file), file, sizeof file), place.line);
-    if (place.stage > 0)
+    if (place.stage > 0 && place.name[0])
         add(t, " in stage '%s%s'", tg__clean(place.scope, scope, sizeof scope),
             tg__clean(place.name, name, sizeof name));
 }

@@ -48,7 +48,8 @@ static bool widen_end(struct tg__reader *r, const struct end *narrow, struct end
     if (tg__get32(locator + 4) != 0 || tg__get32(locator + 16) > 1)
         return refuse(r, "is one disk of an archive of several");
     if (!read_at(r, start, wide, sizeof wide)) return false;
-    if (tg__get32(wide) != TG__END64_MARK || at - start < 12 || tg__get64(wide + 4) != at - start - 12)
+    const uint64_t bytes = start + 12 <= at ? at - start - 12 : 0; /* what its own length says */
+    if (tg__get32(wide) != TG__END64_MARK || bytes == 0 || tg__get64(wide + 4) != bytes)
         return refuse(r, "the zip64 end of the archive is not where it is said to be");
     *e = (struct end){(size_t)start, tg__get64(wide + 32), tg__get64(wide + 40), tg__get64(wide + 48)};
     if (tg__get32(wide + 16) != 0 || tg__get32(wide + 20) != 0 || tg__get64(wide + 24) != e->count)
