@@ -134,8 +134,10 @@ struct tg_op {
                               for the attributes of a node */
     const char *gradient;  /* the vjp as text, for tables */
     const char *symbol;    /* in a drawing: "×", "Σ", "√" */
-    const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)" */
-    const char *tex;       /* the same typeset, in the LaTeX that export/mathml.c reads: "\\sqrt{x}" */
+    const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero: 0 of the node's
+                              dtype. A second form, behind ";", is for axes dropped behind one that stays: dropped */
+    const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot beside
+                              a single number, else \\odot. A second form is for a number as the last operand */
     const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
     const char *code;      /* the kernel's own C expression in a b c; NULL: not elementwise */
     int operands;
@@ -323,6 +325,7 @@ void tg__scalars_cut(tg_graph *g, uint32_t nodes);
 void tg__scalars_free(tg_graph *g);
 void tg__touch_bound(tg_graph *g); /* borrowed data may have changed */
 bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v); /* a constant of one element */
+bool tg__is_shared_scalar(const tg_graph *g, uint32_t id);           /* whoever asks tg_scalar for the number gets it */
 static inline bool tg__is_dtype(tg_dtype t) { return t == TG_F32 || t == TG_F64 || t == TG_I32; }
 static inline bool tg__fits_i32(double v) { return v > -2147483649.0 && v < 2147483648.0; } /* cut towards zero */
 double tg__load(tg_dtype dtype, const void *data, size_t i);

@@ -121,6 +121,13 @@ bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v) {
     return true;
 }
 
+bool tg__is_shared_scalar(const tg_graph *g, uint32_t id) {
+    if (tg__node_of(g, id)->op != &tg__op_const || tg__node_of(g, id)->shape->dims.rank > 0) return false;
+    for (uint32_t i = 0; i < g->scalars.length; i++)
+        if (((const struct tg__scalar *)tg__row(&g->scalars, i))->node == id) return true;
+    return false;
+}
+
 /* ------------------------------------------------------------------------------------------------- their values */
 
 static const struct tg__node *settable(tg_node a, const void *data, const char *who) {

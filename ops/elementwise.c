@@ -67,10 +67,12 @@ enum { LANES = 16 };
 #define SUM(op) .magnitude = &tg__op_##op
 #define SCALES  .through = true
 
-#define ROW(id, n, forward, back, lo, hi, rounding, text, gradient_text)                                               \
-    const struct tg_op tg__op_##id = {.name = #id, .formula = text, .gradient = gradient_text, .code = #forward,       \
-                                      .operands = n, .shape = tg__rule_broadcast, .run = tg__run_elementwise,          \
-                                      .loop = {id##_f32, id##_f64}, .vjp = back, .low = lo, .high = hi, rounding};
+#define ROW(id, n, forward, back, lo, hi, rounding, text, gradient_text, sign, in_numpy, in_tex, back_in_tex)          \
+    const struct tg_op tg__op_##id = {.name = #id, .formula = text, .gradient = gradient_text, .symbol = sign,         \
+                                      .numpy = in_numpy, .tex = in_tex, .tex_back = back_in_tex,                       \
+                                      .code = #forward, .operands = n, .shape = tg__rule_broadcast,                    \
+                                      .run = tg__run_elementwise, .loop = {id##_f32, id##_f64}, .vjp = back,           \
+                                      .low = lo, .high = hi, rounding};
 
 #define VJP(id, to_x, to_y, to_w)                                                                                      \
     static tg_node id##_vjp(tg_node z, tg_node g, int slot) {                                                          \

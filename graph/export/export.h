@@ -42,11 +42,12 @@ void tg__put_json_number(struct tg__sheet *s, double v); /* shortest that comes 
 
 enum tg__role {
     TG__ABSENT,
-    TG__ARGUMENT,  /* a leaf that forward is given; scalar constants are FORWARD */
+    TG__ARGUMENT,  /* a leaf that forward is given, a large constant too; a small constant is FORWARD */
     TG__FORWARD,   /* computed, or a constant, in forward */
-    TG__COTANGENT, /* the adjoint of out, which backward is given */
-    TG__EXTRA,     /* what backward needs besides and is given */
-    TG__BACKWARD   /* computed in backward */
+    TG__COTANGENT, /* the adjoint of out, which backward is given; none where it is a value of forward or a number that
+                      others share */
+    TG__EXTRA,     /* what backward needs besides and is given: terms that reach a leaf on a way around out */
+    TG__BACKWARD   /* computed, or a constant, in backward */
 };
 
 struct tg__part {
@@ -55,18 +56,26 @@ struct tg__part {
     uint32_t out, last;    /* last: roles and identifiers go up to here */
     unsigned char *role;   /* by node */
     uint32_t *ident;       /* by node: where its identifier begins in text */
+    uint32_t *alias;       /* by name row: the same for a name that is not its node's first */
     char *text;
     const char *function;  /* an identifier */
-    size_t bytes, text_bytes, function_bytes;
+    size_t bytes, aliases, text_bytes, function_bytes; /* bytes: of role, one a node */
 };
 
-bool tg__part_new(struct tg__part *p, tg_grads d, tg_node out, const char *function, const char *who);
+bool tg__part_new(struct tg__part *p, tg_grads d, tg_node out, const char *function, const char *who); /* a run error */
 void tg__part_free(struct tg__part *p);
 
-/* Valid in C and in Python, reserved in neither, no two alike: head/xw is head_xw, a nameless #12 is t12. */
-const char *tg__ident(const struct tg__part *p, uint32_t id);
-/* The gradient node of an argument; 0 where the sweep did not reach it. */
+/* The gradient node of an argument; 0 where nothing comes from out. */
 uint32_t tg__part_gradient(const struct tg__part *p, uint32_t argument);
+
+/* ----------------------------------------------------------------------------------------------------- ident.c
+ * Valid in C and in Python, reserved in neither, no two alike: head/xw is head_xw, a nameless #12 is t12. None begins
+ * or ends with an underscore, so a variable of the writer's own that does meets none of them. */
+
+const char *tg__ident(const struct tg__part *p, uint32_t id);
+const char *tg__ident_alias(const struct tg__part *p, uint32_t row); /* of a further name: dgammax, which is dout */
+bool tg__idents_new(struct tg__part *p, const char *function);
+void tg__idents_free(struct tg__part *p);
 
 /* --------------------------------------------------------------------------- numpy.c latex.c mathml.c json.c emit.c */
 

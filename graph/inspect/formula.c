@@ -1,65 +1,14 @@
-/* A node's formula in the user's names: operands that have none are written out in place. */
-#include "inspect.h"
+/* A node's formula, written out from its operator's row: operands by name, those that have none in place, parentheses
+ * where a formula would otherwise be read differently. How names, numbers and attributes look is the dialect's. */
+#include "formula.h"
 
 #include <ctype.h>
-#include <math.h>
-#include <stdlib.h>
 
 enum { DEPTH = 6 }; /* formulas deeper than this name the rest by number */
 
-struct out {
-    char *text;
-    size_t room, used;
-    size_t whole; /* where the last character begins that begins within room: a cut goes there, not through one */
-};
-
-static void put(struct out *o, const char *s) {
-    for (; *s && o->used < o->room; s++, o->used++) {
-        if (((unsigned char)*s & 0xc0) != 0x80) o->whole = o->used;
-        if (o->used + 1 < o->room) o->text[o->used] = *s;
-    }
-    o->used += strlen(s);
-}
-
-static const char *right_side(const struct tg__node *n) {
-    const char *equals = strstr(n->op->formula, "z = ");
-    return equals ? equals + 4 : n->op->formula;
-}
-
-/* How tightly the outermost operation of a formula binds. A matrix product is no factor: c*(a @ b) is not (c*a) @ b. */
-enum { ANY, TERM, MATRIX, FACTOR, CLOSED };
-
-static int binding(const char *formula) {
-    int depth = 0, weakest = CLOSED;
-    for (const char *s = formula; *s; s++) {
-        depth += (*s == '(' || *s == '[') - (*s == ')' || *s == ']');
-        if (depth) continue;
-        if (*s == '+' || *s == '-') return TERM;
-        if (*s == '@') weakest = MATRIX;
-        if (strchr("*/", *s) && weakest > FACTOR) weakest = FACTOR;
-    }
-    return weakest;
-}
-
-/* How tightly an operand must bind to stand where it stands without parentheses; around: how tightly the whole formula
- * must, for one that is nothing but its operand. */
-static int needed(const char *formula, const char *at, int around) {
-    const char *before = at, *after = at + 1;
-    while (before > formula && before[-1] == ' ') before--;
-    while (*after == ' ') after++;
-    const char left = before > formula ? before[-1] : 0, right = *after;
-    if (!left && !right) return around;
-    if (left == '/' || left == '@' || right == '[') return CLOSED;
-    if (left == '*' || right == '*' || right == '/') return FACTOR;
-    if (left == '-' || right == '@') return MATRIX;
-    return left == '+' || right == '+' || right == '-' ? TERM : ANY;
-}
-
-/* ---------------------------------------------------------------------------------------------- parts of a formula */
-
 /* The name under which a consumer knows an operand: an adjoint that goes by several is called what the stage that is
  * being differentiated calls it. */
-static uint32_t name_for(const tg_graph *g, uint32_t operand, uint32_t consumer) {
+uint32_t tg__name_for(const tg_graph *g, uint32_t operand, uint32_t consumer) {
     uint32_t first = tg__fact_of(g, operand)->name, site = tg__fact_of(g, consumer)->site;
     for (uint32_t row = first; row; row = tg__name_next(g, row)) {
         uint32_t of = tg__name_of(g, row);
@@ -68,141 +17,156 @@ static uint32_t name_for(const tg_graph *g, uint32_t operand, uint32_t consumer)
     return first;
 }
 
-static bool same(tg_dtype dtype, double a, double v) { return (dtype == TG_F32 ? (double)(float)a : a) == v; }
-
-/* 1/178 where the number is the nearest one to that and no short decimal. Returns how tightly it binds. */
-static int number_text(tg_dtype dtype, double v, char *text, size_t room) {
-    double n = v != 0 ? round(1 / v) : 0;
-    snprintf(text, room, "%.6g", v);
-    bool fraction = n > 1 && n < 1e9 && same(dtype, 1 / n, v) && !same(dtype, strtod(text, NULL), v);
-    if (fraction) snprintf(text, room, "1/%.0f", n);
-    return fraction ? FACTOR : text[0] == '-' ? TERM : CLOSED;
-}
-
-static void put_axes(struct out *o, const struct tg__node *x, const struct tg__attr *fates) {
-    char text[24];
-    int count = 0, kept = 0;
-    for (int i = 0; i < x->shape->dims.rank; i++) {
-        count += fates->axis[i] != TG__STAYS;
-        kept += fates->axis[i] == TG__KEPT;
-    }
-    put(o, count == 1 ? "axis=" : "axis=(");
-    for (int i = 0, k = 0; i < x->shape->dims.rank; i++) {
-        if (fates->axis[i] == TG__STAYS) continue;
-        snprintf(text, sizeof text, k++ ? ", %d" : "%d", i);
-        put(o, text);
-    }
-    if (count != 1) put(o, ")");
-    if (kept) put(o, ", keepdims=True");
-}
-
-/* The words that stand for attributes; false if s is none of them. */
-static bool put_attribute(struct out *o, const tg_graph *g, const struct tg__node *n, const char *s, size_t length) {
-    char text[200];
-    if (length == 4 && !memcmp(s, "axes", 4)) {
-        put_axes(o, tg__node_of(g, n->in[0]), n->attr);
-    } else if (length == 5 && !memcmp(s, "shape", 5)) {
-        put(o, tg__shape_text(&n->shape->dims, text, sizeof text));
-    } else if (length == 5 && !memcmp(s, "dtype", 5)) {
-        put(o, tg__dtype_name((tg_dtype)n->dtype));
-    } else if (length == 5 && !memcmp(s, "order", 5)) {
-        for (int i = 0; i < n->shape->dims.rank; i++) {
-            snprintf(text, sizeof text, i ? ", %d" : "%d", n->attr->axis[i]);
-            put(o, text);
-        }
-        if (n->shape->dims.rank == 0) put(o, "()");
-    } else if (length == 6 && !memcmp(s, "number", 6)) {
-        snprintf(text, sizeof text, "%lld", (long long)n->attr->number);
-        put(o, text);
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static int operand_slot(const char *s, size_t length) {
-    const char *letter = length == 1 ? strchr("xyw", *s) : NULL;
-    return letter ? (int)(letter - "xyw") : -1;
-}
-
-/* ------------------------------------------------------------------------------------------------- writing it out */
-
 struct level {
     uint32_t node;
-    const char *formula, *at;
+    struct tg__form form;
+    const char *at;
     int tight;   /* how tightly it must bind where it stands */
     bool closes; /* a parenthesis was opened around it */
 };
 
-/* Writes an operand that needs no level of its own; false if it is to be written out. */
-static bool put_leafish(struct out *o, const tg_graph *g, uint32_t id, uint32_t consumer, int depth, int tight) {
-    char text[128];
-    double v;
-    uint32_t name = name_for(g, id, consumer);
-    if (name) {
-        put(o, tg__clean(tg__name_text(g, name), text, sizeof text));
-    } else if (tg__is_scalar_const(g, id, &v)) {
-        bool closed = number_text((tg_dtype)tg__node_of(g, id)->dtype, v, text, sizeof text) < tight;
-        put(o, closed ? "(" : "");
-        put(o, text);
-        put(o, closed ? ")" : "");
-    } else if (tg__is_leaf(tg__node_of(g, id)) || depth == DEPTH) {
-        snprintf(text, sizeof text, "#%u", id);
-        put(o, text);
-    } else {
-        return false;
-    }
-    return true;
+static struct level level_of(const struct tg__wording *w, uint32_t node, struct tg__form form, int tight) {
+    return (struct level){node, form, form.from, tight, w->dialect->binding(form) < tight};
 }
 
-static struct level level_of(const tg_graph *g, uint32_t node, int tight) {
-    const char *formula = right_side(tg__node_of(g, node));
-    return (struct level){node, formula, formula, tight, binding(formula) < tight};
+/* Which operand a letter stands for; 0: it is no operand. */
+static uint32_t operand_of(const struct tg__wording *w, const struct level *l, const char *s, size_t length) {
+    const struct tg__node *n = tg__node_of(w->graph, l->node);
+    const char *letter = length == 1 ? strchr("xyw", *s) : NULL;
+    if (letter) return letter - "xyw" < n->operands ? n->in[letter - "xyw"] : 0;
+    if (length != 1 || !w->upstream || l->node != w->top) return 0;
+    return *s == 'z' ? w->top : *s == 'g' ? w->upstream : 0;
 }
 
-static void write_out(struct out *o, const tg_graph *g, uint32_t top) {
+static size_t word_at(const char *s) {
+    size_t length = 0;
+    while (isalnum((unsigned char)s[length])) length++;
+    if (*s != '\\') return length ? length : 1;
+    for (length = 1; isalpha((unsigned char)s[length]);) length++;
+    return length > 1 ? length : 2; /* a command of TeX is no word of ours */
+}
+
+void tg__put_form(struct tg__sheet *s, const struct tg__wording *w, struct tg__form form) {
+    const struct tg__dialect *dialect = w->dialect;
     struct level stack[DEPTH];
     int depth = 0;
-    stack[depth++] = level_of(g, top, ANY);
+    stack[depth++] = level_of(w, w->top, form, TG__ANY);
     while (depth > 0) {
         struct level *l = &stack[depth - 1];
-        const char *s = l->at;
-        if (!*s) {
-            if (l->closes) put(o, ")");
+        const char *word = l->at;
+        if (word >= l->form.end) {
+            if (l->closes) tg__put(s, dialect->close);
             depth--;
             continue;
         }
-        size_t length = 0;
-        while (isalnum((unsigned char)s[length])) length++;
-        l->at = s + (length ? length : 1);
-        const struct tg__node *n = tg__node_of(g, l->node);
-        int slot = operand_slot(s, length);
-        if (slot >= 0 && slot < n->operands) {
-            const int tight = needed(l->formula, s, l->tight);
-            if (put_leafish(o, g, n->in[slot], top, depth, tight)) continue;
-            stack[depth] = level_of(g, n->in[slot], tight);
-            if (stack[depth++].closes) put(o, "(");
-        } else if (!length || !put_attribute(o, g, n, s, length)) {
-            char word[40];
-            snprintf(word, sizeof word, "%.*s", (int)(length ? length : 1), s);
-            put(o, word);
+        const size_t length = word_at(word);
+        l->at += length;
+        const uint32_t operand = operand_of(w, l, word, length);
+        if (operand) {
+            const int tight = dialect->needed(l->form, word, l->tight);
+            if (dialect->operand(s, w, l->node, operand, tight, depth == DEPTH)) continue;
+            stack[depth] = level_of(w, operand, dialect->form(w, operand), tight);
+            if (stack[depth++].closes) tg__put(s, dialect->open);
+        } else if (!dialect->word(s, w, l->node, word, length)) {
+            tg__put_n(s, word, length);
         }
     }
 }
 
+void tg__put_formula(struct tg__sheet *s, const struct tg__wording *w) {
+    tg__put_form(s, w, w->dialect->form(w, w->top));
+}
+
+/* ------------------------------------------------------------------------------------------- how tightly it binds */
+
+int tg__binding(struct tg__form f) {
+    int depth = 0, weakest = TG__CLOSED;
+    for (const char *s = f.from; s < f.end; s++) {
+        depth += (*s == '(' || *s == '[') - (*s == ')' || *s == ']');
+        if (depth) continue;
+        if (*s == '+' || *s == '-') return TG__TERM;
+        if (*s == '@') weakest = TG__MATRIX;
+        if ((*s == '*' || *s == '/') && weakest > TG__FACTOR) weakest = TG__FACTOR;
+    }
+    return weakest;
+}
+
+struct tg__sides tg__sides(struct tg__form f, const char *at) {
+    const char *before = at, *after = at + 1;
+    while (before > f.from && before[-1] == ' ') before--;
+    while (after < f.end && *after == ' ') after++;
+    return (struct tg__sides){before > f.from ? before[-1] : 0, after < f.end ? *after : 0};
+}
+
+/* ----------------------------------------------------------------------------------------------------- plain text */
+
+static struct tg__form form(const struct tg__wording *w, uint32_t node) {
+    const char *text = tg__node_of(w->graph, node)->op->formula, *equals = strstr(text, "z = ");
+    if (equals) text = equals + 4;
+    return (struct tg__form){text, text + strlen(text)};
+}
+
+static int needed(struct tg__form f, const char *at, int around) {
+    const struct tg__sides by = tg__sides(f, at);
+    if (!by.left && !by.right) return around;
+    if (by.left == '/' || by.left == '@' || by.right == '[') return TG__CLOSED;
+    if (by.left == '*' || by.right == '*' || by.right == '/') return TG__FACTOR;
+    if (by.left == '-' || by.right == '@') return TG__MATRIX;
+    return by.left == '+' || by.right == '+' || by.right == '-' ? TG__TERM : TG__ANY;
+}
+
+static void put_number(struct tg__sheet *s, tg_dtype dtype, double v, int tight) {
+    const struct tg__number number = tg__number(dtype, v, 6);
+    const bool closed = number.binding < tight;
+    tg__putf(s, "%s%s%s", closed ? "(" : "", number.text, closed ? ")" : "");
+}
+
+/* Writes an operand that needs no level of its own; false if it is to be written out. */
+static bool operand(struct tg__sheet *s, const struct tg__wording *w, uint32_t at, uint32_t id, int tight, bool deep) {
+    (void)at;
+    char text[128];
+    double v;
+    const uint32_t name = tg__name_for(w->graph, id, w->top);
+    if (name)
+        tg__put(s, tg__clean(tg__name_text(w->graph, name), text, sizeof text));
+    else if (tg__is_scalar_const(w->graph, id, &v))
+        put_number(s, (tg_dtype)tg__node_of(w->graph, id)->dtype, v, tight);
+    else if (tg__is_leaf(tg__node_of(w->graph, id)) || deep)
+        tg__putf(s, "#%u", id);
+    else
+        return false;
+    return true;
+}
+
+static const struct tg__dialect plain = {form, operand, tg__put_word, tg__binding, needed, "(", ")"};
+
+/* A room of limited size. */
+struct room {
+    char *text;
+    size_t room, used;
+    size_t whole; /* where the last character begins that begins within room: a cut goes there, not through one */
+};
+
+static void put(struct tg__sheet *s, const char *text, size_t length) {
+    struct room *r = s->to;
+    for (; length > 0 && r->used < r->room; r->used++, text++, length--) {
+        if (((unsigned char)*text & 0xc0) != 0x80) r->whole = r->used;
+        if (r->used + 1 < r->room) r->text[r->used] = *text;
+    }
+    r->used += length;
+}
+
 size_t tg_formula(tg_node a, char *text, size_t room) {
-    struct out o = {.text = text, .room = room};
+    struct room r = {.text = text, .room = room};
+    struct tg__sheet s = {.put = put, .to = &r};
     const struct tg__node *n = tg__get(a);
     double v;
-    char number[40];
-    if (n && tg__is_scalar_const(a.graph, a.id, &v)) {
-        number_text((tg_dtype)n->dtype, v, number, sizeof number);
-        put(&o, number);
-    } else if (n && tg__is_leaf(n)) {
-        put(&o, n->op->name);
-    } else if (n) {
-        write_out(&o, a.graph, a.id);
-    }
-    if (room) text[o.used < room ? o.used : o.whole] = 0;
-    return o.used;
+    if (n && tg__is_scalar_const(a.graph, a.id, &v))
+        put_number(&s, (tg_dtype)n->dtype, v, TG__ANY);
+    else if (n && tg__is_leaf(n))
+        tg__put(&s, n->op->name);
+    else if (n)
+        tg__put_formula(&s, &(struct tg__wording){.dialect = &plain, .graph = a.graph, .top = a.id});
+    if (room) text[r.used < room ? r.used : r.whole] = 0;
+    return r.used;
 }
