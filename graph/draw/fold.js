@@ -56,7 +56,7 @@ const Circuit = {
 
   limitOf(k) {
     const all = k.columns.reduce((sum, c) => sum + c.gap + c.right, 0), wide = this.wide[k.id ? 1 : 0];
-    const bands = k.sort === 'stage' ? 1 : Math.max(1, Math.floor((all + (wide >> 1)) / wide));
+    const bands = k.sort === 'stage' ? 1 : Math.max(1, Math.floor((all + wide - 1) / wide));
     const even = Math.max(Math.floor(all / bands), ...k.columns.map(c => c.right));
     return bands > 1 ? even + (even >> 4) : all;
   },
