@@ -34,6 +34,12 @@ static const char *short_name(const char *full, char *text, size_t room) {
     return tg__clean(slash && slash[1] ? slash + 1 : full, text, room);
 }
 
+bool tg__is_pill(const struct tg__circuit *c, uint32_t node) {
+    const struct tg__fact *fact = tg__fact_of(c->graph, node);
+    const bool operand = tg__site_of(c->graph, fact->site)->stage == 0 && fact->name && !c->region[node];
+    return operand || tg__is_leaf(tg__node_of(c->graph, node));
+}
+
 static bool number_of(const struct tg__circuit *c, uint32_t node, int slot, char *text) {
     const uint32_t x = tg__node_of(c->graph, node)->in[slot];
     double v;
@@ -175,13 +181,16 @@ static void drop(char *text, const char *prefix) {
     *to = 0;
 }
 
+/* Of a stage, its formula; of what can be folded, how much there is in it. */
 const char *tg__caption_formula(const struct tg__circuit *c, uint32_t cluster, char *text) {
     char formula[TG__CAPTION], prefix[TG__CAPTION];
+    const struct tg__cluster *k = tg__cluster_at(c, cluster);
     const uint32_t node = tg__stage_node(c, cluster);
     text[0] = 0;
+    if (k->sort != TG__STAGE) snprintf(text, TG__CAPTION, "%u operator%s", k->gates, k->gates == 1 ? "" : "s");
     if (!node) return text;
     const size_t length = tg_formula(tg__handle(c->graph, node), formula, sizeof formula);
-    drop(formula, tg__clean(tg__place(c->graph, tg__cluster_at(c, cluster)->key).scope, prefix, sizeof prefix));
+    drop(formula, tg__clean(tg__place(c->graph, k->key).scope, prefix, sizeof prefix));
     if (length >= sizeof formula) strcpy(formula + sizeof formula - 8, "...");
     return tg__clean(formula, text, FORMULA);
 }
@@ -197,7 +206,7 @@ static void measure_item(struct tg__circuit *c, struct tg__item *item) {
     if (port) item->height = TG__PORT_HEIGHT;
     if (port || item->kind == TG__BOX) return;
     item->height = TG__GATE_HEIGHT;
-    if (item->kind == TG__LEAF) {
+    if (tg__is_pill(c, item->ref)) {
         const int32_t name = tg__text_width(tg__caption_leaf(c, item->ref, text), NAME_SIZE);
         item->body = larger(name, tg__text_width(tg__caption_shape(c, item->ref, text), SMALL_SIZE)) + PAD;
     } else {

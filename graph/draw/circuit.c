@@ -75,11 +75,6 @@ struct path {
     } at[TG__NESTED + 2];
 };
 
-static uint32_t outer_scope(const tg_graph *g, uint32_t scope) {
-    const uint32_t parent = tg__scope_of(g, scope)->parent;
-    return parent ? tg__scope_of(g, parent)->owner : 0;
-}
-
 /* Scopes deeper than anyone would unfold have no box of their own. */
 static struct path path_of(const struct tg__circuit *c, uint32_t node) {
     const tg_graph *g = c->graph;
@@ -87,10 +82,10 @@ static struct path path_of(const struct tg__circuit *c, uint32_t node) {
     const uint32_t row = tg__fact_of(g, node)->site, region = c->region[node];
     const struct tg__site *site = tg__site_of(g, row);
     int deep = 0;
-    for (uint32_t s = site->scope; s > 1; s = outer_scope(g, s)) deep++;
+    for (uint32_t s = site->scope; s > 1; s = tg__outer_scope(g, s)) deep++;
     if (region) p.at[p.length].sort = TG__SWEEP, p.at[p.length++].key = region;
     const int begin = p.length;
-    for (uint32_t s = site->scope; s > 1; s = outer_scope(g, s)) {
+    for (uint32_t s = site->scope; s > 1; s = tg__outer_scope(g, s)) {
         if (--deep >= TG__NESTED) continue;
         p.at[begin + deep].sort = TG__SCOPE, p.at[begin + deep].key = s;
         p.length++;
@@ -135,50 +130,8 @@ static bool add_gates(struct tg__circuit *c) {
             struct tg__cluster *k = tg__cluster_at(c, stack.cluster[i]);
             if (k->first_node > id) k->first_node = id;
             k->last_node = id;
+            k->gates++;
         }
-    }
-    return true;
-}
-
-/* -------------------------------------------------------------------------------------------------------- leaves */
-
-static bool contains(const struct tg__cluster *k, uint32_t gate) {
-    return k->sort == TG__ROOT || (k->first_node <= gate && gate <= k->last_node);
-}
-
-/* The innermost scope's box that encloses cluster k, and that has the leaf's own scope in it or around it. */
-static uint32_t home(const struct tg__circuit *c, uint32_t leaf, uint32_t k) {
-    const tg_graph *g = c->graph;
-    for (;; k = tg__cluster_at(c, k)->parent) {
-        uint32_t at = k;
-        while (tg__cluster_at(c, at)->sort == TG__GROUP) at = tg__cluster_at(c, at)->parent;
-        const struct tg__cluster *box = tg__cluster_at(c, at);
-        if (box->sort == TG__ROOT) return k;
-        if (box->sort == TG__SWEEP && c->region[leaf]) return k;
-        uint32_t s = box->sort == TG__SCOPE ? tg__site_of(g, tg__fact_of(g, leaf)->site)->scope : 0;
-        while (s && s != box->key) s = outer_scope(g, s);
-        if (s) return k;
-    }
-}
-
-/* A leaf stands in the innermost box that has all its consumers in it, but not deeper than it was written. */
-static bool add_leaves(struct tg__circuit *c) {
-    uint32_t *at = tg__circuit_room(c, c->last + 1, sizeof *at);
-    bool *used = tg__circuit_room(c, c->last + 1, sizeof *used);
-    if (!at || !used) return false;
-    for (uint32_t id = 1; id <= c->last; id++) {
-        const struct tg__node *n = tg__node_of(c->graph, id);
-        for (int i = 0; c->shown[id] && i < n->operands; i++) {
-            const uint32_t x = n->in[i];
-            if (!used[x]) at[x] = tg__item_at(c, c->item_of[id])->cluster;
-            while (!contains(tg__cluster_at(c, at[x]), id)) at[x] = tg__cluster_at(c, at[x])->parent;
-            used[x] = true;
-        }
-    }
-    for (uint32_t id = 1; id <= c->last; id++) {
-        if (!c->shown[id] || !tg__is_leaf(tg__node_of(c->graph, id))) continue;
-        c->item_of[id] = tg__item_add(c, TG__LEAF, id, used[id] ? home(c, id, at[id]) : 0);
-        if (c->item_of[id] == UINT32_MAX) return false;
     }
     return true;
 }
@@ -222,7 +175,7 @@ static bool build(struct tg__circuit *c, const struct tg__sweep *s) {
     if (!c->shown || !c->region || !c->item_of) return false;
     choose(c, s);
     find_regions(c);
-    return tg__cluster_add(c, 0, TG__ROOT, 0) == 0 && add_gates(c) && tg__circuit_groups(c) && add_leaves(c);
+    return tg__cluster_add(c, 0, TG__ROOT, 0) == 0 && add_gates(c) && tg__circuit_groups(c) && tg__circuit_leaves(c);
 }
 
 bool tg__circuit_new(struct tg__circuit *c, tg_graph *g, tg_grads d, const tg_draw_options *options) {

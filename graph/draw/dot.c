@@ -34,8 +34,9 @@ static uint32_t folded_in(const struct tg__circuit *c, uint32_t cluster) {
     return found;
 }
 
-static void put_node(struct tg__sheet *s, const struct tg__circuit *c, uint32_t node, bool leaf) {
+static void put_node(struct tg__sheet *s, const struct tg__circuit *c, uint32_t node) {
     char text[TG__CAPTION];
+    const bool leaf = tg__is_pill(c, node);
     const tg_node a = tg__handle(c->graph, node);
     tg__putf(s, "n%u [shape=%s%s, tooltip=\"", node, leaf ? "box, style=rounded" : "ellipse",
              c->region[node] ? ", color=\"#c2410c\"" : "");
@@ -53,14 +54,14 @@ static void put_title(struct tg__sheet *s, const struct tg__circuit *c, uint32_t
     if (tg__caption_step(c, id)) tg__putf(s, "%d ", tg__caption_step(c, id));
     put_dot(s, tg__caption_title(c, id, text), 0);
     if (!tg__caption_formula(c, id, text)[0]) return;
-    tg__put(s, " = ");
+    tg__put(s, tg__stage_node(c, id) ? " = " : ": ");
     put_dot(s, text, 0);
 }
 
 static void put_items(struct tg__sheet *s, const struct tg__circuit *c, const struct tg__cluster *k) {
     for (uint32_t i = k->first; i < k->first + k->items; i++) {
         const struct tg__item *item = tg__item_at(c, i);
-        if (item->kind == TG__GATE || item->kind == TG__LEAF) put_node(s, c, item->ref, item->kind == TG__LEAF);
+        if (item->kind == TG__GATE || item->kind == TG__LEAF) put_node(s, c, item->ref);
     }
 }
 

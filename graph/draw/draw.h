@@ -19,8 +19,9 @@ enum tg__sort { TG__ROOT, TG__SWEEP, TG__SCOPE, TG__STAGE, TG__GROUP };
 enum { TG__MANY = 150, TG__NESTED = 32 };
 /* Pixels. head: of a box, over its content; line gap: between two items; legend: under the whole. */
 enum { TG__GATE_HEIGHT = 34, TG__PORT_HEIGHT = 14, TG__HEAD = 42, TG__FOOT = 10, TG__LINE_GAP = 10, TG__MARGIN = 24,
-       TG__LEGEND = 34 };
-/* Wide: of the whole and of a box in it, before it is continued below. Turn: from one wire to the next, where they are on the way there. */
+       TG__LEGEND = 24 };
+/* Wide: of the whole and of a box in it, before it is continued below. Turn: from one wire to the next, on their way
+ * there. */
 enum { TG__WIDE = 1800, TG__WIDE_INNER = 1200, TG__BANDS = 8, TG__TURN = 9, TG__INSET = 40 };
 
 struct tg__item {
@@ -46,6 +47,7 @@ struct tg__cluster {
     uint32_t parent, item, depth;     /* item: its box in the parent */
     uint32_t key;                     /* of a sweep, scope or stage: its row in the graph's table */
     uint32_t first_node, last_node;   /* the run of the tape */
+    uint32_t gates;                   /* in it, and in what is in it */
     uint32_t first, items;            /* all it contains: bends come last */
     uint32_t first_wire, wires;
     uint32_t columns, rows, spine;    /* spine: the row that lies in its row of the parent */
@@ -109,13 +111,19 @@ void *tg__circuit_room(struct tg__circuit *c, size_t count, size_t size); /* zer
 uint32_t tg__cluster_add(struct tg__circuit *c, uint32_t parent, enum tg__sort sort, uint32_t key);
 uint32_t tg__item_add(struct tg__circuit *c, enum tg__kind kind, uint32_t ref, uint32_t cluster);
 
-/* ---------------------------------------------------------- groups.c route.c layers.c crossings.c rows.c place.c */
+static inline uint32_t tg__outer_scope(const tg_graph *g, uint32_t scope) { /* the named one around it; 0: none */
+    const uint32_t parent = tg__scope_of(g, scope)->parent;
+    return parent ? tg__scope_of(g, parent)->owner : 0;
+}
+
+/* --------------------------------------- groups.c homes.c route.c layers.c drawing.c crossings.c rows.c place.c */
 
 bool tg__circuit_groups(struct tg__circuit *c);
+bool tg__circuit_leaves(struct tg__circuit *c);
 bool tg__circuit_route(struct tg__circuit *c);
 bool tg__circuit_layers(struct tg__circuit *c);
 bool tg__circuit_grid(struct tg__circuit *c);
-void tg__circuit_place(struct tg__circuit *c);
+void tg__circuit_place(struct tg__circuit *c); /* again whenever a box was opened or closed */
 
 /* One cluster while it is being laid out; indices are local: its first item has 0. */
 struct tg__segment {
@@ -143,13 +151,14 @@ void tg__assign_rows(struct tg__drawing *d);
 enum { TG__CAPTION = 128 };
 
 int tg__text_width(const char *text, int size); /* an estimate in pixels, rather too wide */
+bool tg__is_pill(const struct tg__circuit *c, uint32_t node); /* a leaf, or what a scope calls one of its operands */
 const char *tg__caption_gate(const struct tg__circuit *c, uint32_t node, char *text);  /* "× 1/178" */
 const char *tg__caption_leaf(const struct tg__circuit *c, uint32_t node, char *text);  /* "gamma" */
 const char *tg__caption_value(const struct tg__circuit *c, uint32_t node, char *text); /* "-1.2 … 3"; "" if bare */
 const char *tg__caption_gradient(const struct tg__circuit *c, uint32_t node, char *text);
 const char *tg__caption_shape(const struct tg__circuit *c, uint32_t node, char *text);
 const char *tg__caption_title(const struct tg__circuit *c, uint32_t cluster, char *text);   /* "xhat", "head/" */
-const char *tg__caption_formula(const struct tg__circuit *c, uint32_t cluster, char *text); /* of a stage, or "" */
+const char *tg__caption_formula(const struct tg__circuit *c, uint32_t cluster, char *text); /* under the title */
 int tg__caption_step(const struct tg__circuit *c, uint32_t cluster); /* 0: it has no number */
 uint32_t tg__stage_node(const struct tg__circuit *c, uint32_t cluster); /* that the stage was closed with; 0: none */
 void tg__measure(struct tg__circuit *c); /* what every item and box needs for its text */

@@ -204,6 +204,6 @@ const Circuit = {
     this.show(this.svg, true, { viewBox: `0 0 ${width} ${height}`, width, height });
     this.show(this.svg.querySelector('.paper'), true, { width, height });
     const legend = this.svg.querySelector('.legend');
-    if (legend) this.show(legend, true, { transform: `translate(${this.margin},${height - this.margin - 16})` });
+    if (legend) this.show(legend, true, { transform: `translate(${this.margin},${height - this.margin})` });
   },
 };

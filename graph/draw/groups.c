@@ -24,11 +24,12 @@ static bool next_group(struct tg__circuit *c, struct cut *cut, uint32_t k) {
     return true;
 }
 
-static void widen(struct tg__circuit *c, uint32_t k, uint32_t first, uint32_t last) {
+static void widen(struct tg__circuit *c, uint32_t k, uint32_t first, uint32_t last, uint32_t gates) {
     for (; tg__cluster_at(c, k)->sort == TG__GROUP; k = tg__cluster_at(c, k)->parent) {
         struct tg__cluster *group = tg__cluster_at(c, k);
         if (group->first_node > first) group->first_node = first;
         group->last_node = last;
+        group->gates += gates;
     }
 }
 
@@ -45,13 +46,13 @@ static bool cut_all(struct tg__circuit *c) {
         if (!cut->levels) continue;
         if (!next_group(c, cut, item->cluster)) return false;
         item->cluster = cut->group[0];
-        uint32_t first = item->ref, last = first;
+        uint32_t first = item->ref, last = first, gates = 1;
         if (item->kind == TG__BOX) {
             struct tg__cluster *box = tg__cluster_at(c, item->ref);
             box->parent = item->cluster;
-            first = box->first_node, last = box->last_node;
+            first = box->first_node, last = box->last_node, gates = box->gates;
         }
-        widen(c, item->cluster, first, last);
+        widen(c, item->cluster, first, last, gates);
     }
     return true;
 }

@@ -13,6 +13,8 @@ static const char style[] =
     ".circuit text{fill:var(--ink);font-size:13px}\n"
     ".circuit .paper{fill:var(--paper)}\n"
     ".circuit .wire{fill:none;stroke:var(--wire);stroke-width:1.5}\n"
+    ".circuit .arrow{fill:var(--wire)}\n"
+    ".circuit .arrives{marker-end:url(#tg-arrow)}\n"
     ".circuit .node rect{fill:var(--gate);stroke:var(--wire);stroke-width:1.5}\n"
     ".circuit .leaf rect{fill:var(--leaf);stroke:var(--line)}\n"
     ".circuit .leaf.constant rect{stroke-dasharray:3 3}\n"
@@ -34,7 +36,9 @@ static const char style[] =
     ".circuit .sweep>.box{fill:var(--back);stroke:var(--gradient)}\n"
     ".circuit .folded>.box{fill:var(--leaf);stroke-dasharray:none}\n"
     ".circuit .sign{font-size:15px;text-anchor:end;fill:var(--soft)}\n"
-    "</style>\n";
+    "</style>\n"
+    "<defs><marker id=\"tg-arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"5\" markerHeight=\"5\" "
+    "orient=\"auto\"><path class=\"arrow\" d=\"M0 1L8 4L0 7Z\"/></marker></defs>\n";
 
 /* -------------------------------------------------------------------------------------------------------- words */
 
@@ -94,7 +98,7 @@ static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32
     tg__put_html(s, tg__caption_title(c, id, text), 0);
     tg__put(s, "</text>");
     if (node) put_text(s, "shape end", k->width - LEFT, FIRST, tg__caption_shape(c, node, text));
-    if (node) put_text(s, "formula", LEFT, SECOND, tg__caption_formula(c, id, text));
+    if (tg__caption_formula(c, id, text)[0]) put_text(s, "formula", LEFT, SECOND, text);
     if (k->sort != TG__STAGE && (all || !k->open)) put_text(s, "sign", k->width - LEFT, FIRST, k->open ? "−" : "+");
     tg__put(s, "</g>\n");
 }
@@ -104,7 +108,7 @@ static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32
 static void put_node(struct tg__sheet *s, const struct tg__circuit *c, const struct tg__item *item) {
     enum { MIDDLE = TG__GATE_HEIGHT / 2 };
     char text[TG__CAPTION];
-    const bool leaf = item->kind == TG__LEAF, adjoint = c->region[item->ref];
+    const bool leaf = tg__is_pill(c, item->ref), adjoint = c->region[item->ref];
     const bool constant = leaf && !(tg__node_of(c->graph, item->ref)->flags & TG__DIFFERENTIABLE);
     tg__putf(s,
              "<g class=\"node %s%s%s\" data-node=\"%u\" data-cluster=\"%u\" transform=\"translate(%d,%d)\"%s><title>",
@@ -132,7 +136,7 @@ static void put_end(struct tg__sheet *s, const struct tg__circuit *c, const char
 }
 
 static void put_wire(struct tg__sheet *s, const struct tg__circuit *c, const struct tg__wire *w) {
-    tg__put(s, "<path class=\"wire\"");
+    tg__putf(s, "<path class=\"wire%s\"", tg__item_at(c, w->to)->kind == TG__GATE ? " arrives" : "");
     put_end(s, c, "from", w->from, w->cluster);
     put_end(s, c, "to", w->to, w->cluster);
     if (w->source) tg__putf(s, " data-source=\"%u\"", w->source);
@@ -162,13 +166,14 @@ static void put_head(struct tg__sheet *s, const struct tg__circuit *c) {
 }
 
 static void put_legend(struct tg__sheet *s, const struct tg__circuit *c) {
+    enum { COLUMN = 130 };
     const struct tg__sweep *sweep = tg__sweep_get(c->sweep);
     char text[TG__CAPTION], words[2 * TG__CAPTION];
     if (c->options.bare) return;
-    tg__putf(s, "<g class=\"legend\" transform=\"translate(%d,%d)\">", TG__MARGIN, c->height - TG__MARGIN - 16);
-    put_text(s, "value", 0, 12, "value, above a wire");
-    snprintf(words, sizeof words, "gradient of %s, below it", sweep ? tg__caption_leaf(c, sweep->out, text) : "");
-    if (sweep) put_text(s, "gradient", 0, 28, words);
+    tg__putf(s, "<g class=\"legend\" transform=\"translate(%d,%d)\">", TG__MARGIN, c->height - TG__MARGIN);
+    put_text(s, "value", 0, 0, "above a wire: value");
+    if (sweep) snprintf(words, sizeof words, "below: gradient of %s", tg__caption_leaf(c, sweep->out, text));
+    if (sweep) put_text(s, "gradient", COLUMN, 0, words);
     tg__put(s, "</g>\n");
 }
 
