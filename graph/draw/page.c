@@ -3,8 +3,6 @@
  */
 #include "page.h"
 
-#include <math.h>
-
 enum { WHOLE = 0, NUMBERS = 200000, CORNER = 16 * 16, LEAST = 8 };
 
 /* ------------------------------------------------------------------------------------------------------ digests */
@@ -145,24 +143,15 @@ static bool put_page(struct tg__sheet *s, const struct tg__page *p) {
 
 /* -------------------------------------------------------------------------------------------- what is known first */
 
-static void weigh(struct tg__page *p) {
-    for (uint32_t node = p->passed ? p->passed->out : 0; node > 0; node--) {
-        const struct tg__adjoint *a = tg__adjoint_of(p->passed, node);
-        for (uint32_t e = a ? a->first : 0; e; e = tg__event_of(p->graph, e)->next) {
-            struct tg__summary m;
-            const bool known = tg__summarize(tg__handle(p->graph, tg__event_of(p->graph, e)->term), &m);
-            p->weights[node] += known ? m.l1 : (double)NAN;
-        }
-    }
-}
-
 /* One allocation for both arrays. */
 static bool know(struct tg__page *p, void *room, uint32_t length) {
     p->weights = room;
     p->labels = (uint32_t *)(p->weights + length);
-    for (uint32_t id = 0; id < length; id++) p->weights[id] = p->labels[id] = 0;
+    for (uint32_t id = 0; id < length; id++) {
+        p->labels[id] = 0;
+        p->weights[id] = p->passed && tg__adjoint_of(p->passed, id) ? tg__weigh_terms(p->sweep, id) : 0;
+    }
     tg__page_labels(p);
-    weigh(p);
     return true;
 }
 
