@@ -26,7 +26,9 @@ static bool runs(const char *command) {
 
 static void begin(void) {
     python = runs("python3") ? "python3" : runs("/usr/bin/python3") ? "/usr/bin/python3" : NULL;
-    if (!python) cr_skip_test("skipped: there is no python3 with numpy to run what was written");
+    static const char why[] = "skipped: there is no python3 with numpy to run what was written";
+    if (!python) fprintf(stderr, "test_numpy: %s\n", why);
+    if (!python) cr_skip_test("%s", why);
     cr_assert_not_null(mkdtemp(directory));
 }
 

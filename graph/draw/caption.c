@@ -145,25 +145,21 @@ static void group_title(const struct tg__circuit *c, const struct tg__cluster *k
 
 const char *tg__caption_title(const struct tg__circuit *c, uint32_t cluster, char *text) {
     const struct tg__cluster *k = tg__cluster_at(c, cluster);
-    char name[NAME];
+    char name[TG__CAPTION];
     text[0] = 0;
     if (k->sort == TG__GROUP) {
         group_title(c, k, text);
     } else if (k->sort == TG__SWEEP) {
         const struct tg__sweep *s = tg__row(&c->graph->sweeps, k->key);
-        const tg_node out = tg__handle(c->graph, s->out);
-        tg__caption_leaf(c, s->out, name);
-        snprintf(text, TG__CAPTION, "backward of %s", tg_name(out)[0] ? short_name(tg_name(out), name, NAME) : name);
+        snprintf(text, TG__CAPTION, "backward of %.*s", NAME, tg__caption_leaf(c, s->out, name));
     } else if (k->sort == TG__SCOPE) { /* without the scopes around it */
-        char prefix[TG__CAPTION];
         const char *full = tg__scope_of(c->graph, k->key)->prefix;
         const uint32_t outer = tg__scope_of(c->graph, k->key)->parent;
-        tg__clean(full + strlen(tg__scope_of(c->graph, outer)->prefix), prefix, NAME);
-        snprintf(text, TG__CAPTION, "%s", prefix);
+        tg__clean(full + strlen(tg__scope_of(c->graph, outer)->prefix), text, NAME);
     } else if (k->sort == TG__STAGE) {
         const bool back = c->region[k->first_node] != 0;
-        short_name(tg__place(c->graph, k->key).name, name, sizeof name);
-        snprintf(text, TG__CAPTION, back ? "back through %s" : "%s", name);
+        short_name(tg__place(c->graph, k->key).name, name, NAME);
+        snprintf(text, TG__CAPTION, "%s%.*s", back ? "back through " : "", NAME, name);
     }
     return text;
 }

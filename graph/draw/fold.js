@@ -9,11 +9,13 @@ const Circuit = {
     Object.assign(this, data, { svg });
     this.items = data.items.map(([kind, ref, cluster, column, row, width, height, body]) =>
       ({ kind, ref, cluster, column, row, width, height, body, x: 0, y: 0 }));
-    this.wires = data.wires.map(([source, cluster, from, to, first, bends]) => ({ source, cluster, from, to, first, bends }));
+    this.wires = data.wires.map(([source, cluster, from, to, first, bends]) =>
+      ({ source, cluster, from, to, first, bends }));
     this.boxes = new Map([...svg.querySelectorAll('.cluster')].map(e => [Number(e.dataset.cluster), e]));
     this.nodes = new Map([...svg.querySelectorAll('.node')].map(e => [Number(e.dataset.node), e]));
     this.paths = [...svg.querySelectorAll('.wire')];
-    this.holder = new Map(this.items.filter(i => i.kind === this.LEAF || i.kind === this.GATE).map(i => [i.ref, i.cluster]));
+    this.solid = this.items.filter(item => item.kind === this.LEAF || item.kind === this.GATE);
+    this.holder = new Map(this.solid.map(item => [item.ref, item.cluster]));
     this.clusters.forEach((k, id) => Object.assign(k, { id, content: this.items.slice(k.first, k.first + k.items) }));
     for (const k of this.clusters) k.content.sort((a, b) => a.row - b.row);
     this.draw();
@@ -45,17 +47,25 @@ const Circuit = {
     return this.boxes.get(id) || null;
   },
 
-  divide(a, b) { return Math.floor(a / b); },
   shows(id) { return this.clusters[id].visible && this.clusters[id].open; },
   anchor(item) { return item.kind === this.BOX ? this.clusters[item.ref].anchor : item.height >> 1; },
-  within(i, id) { return this.items[i].cluster === id ? this.items[i] : this.items[this.clusters[this.items[i].cluster].item]; },
+  within(i, id) {
+    const item = this.items[i];
+    return item.cluster === id ? item : this.items[this.clusters[item.cluster].item];
+  },
+
+  limitOf(k) {
+    const all = k.columns.reduce((sum, c) => sum + c.gap + c.right, 0), wide = this.wide[k.id ? 1 : 0];
+    const bands = k.sort === 'stage' ? 1 : Math.max(1, Math.floor((all + wide - 1) / wide));
+    const even = Math.max(Math.floor(all / bands), ...k.columns.map(c => c.right));
+    return bands > 1 ? even + (even >> 4) : all;
+  },
 
   widths(k) {
-    const last = k.gaps.length - 1, ports = k.id > 0, columns = k.columns = k.gaps.map(gap => ({ gap, left: 0, right: 0, band: 0 }));
+    const last = k.gaps.length - 1, ports = k.id > 0;
+    const columns = k.columns = k.gaps.map(gap => ({ gap, left: 0, right: 0, band: 0 }));
     for (const item of k.content) columns[item.column].right = Math.max(columns[item.column].right, item.width);
-    const all = columns.reduce((sum, c) => sum + c.gap + c.right, 0), widest = columns.reduce((w, c) => Math.max(w, c.right), 0);
-    const wide = this.wide[ports ? 1 : 0], bands = k.sort === 'stage' ? 1 : Math.max(1, this.divide(all + (wide >> 1), wide));
-    const even = Math.max(this.divide(all, bands), widest), limit = bands > 1 ? even + (even >> 4) : all;
+    const limit = this.limitOf(k);
     let at = 0, width = 0;
     k.bands = 1;
     columns.forEach((c, x) => {
@@ -119,9 +129,10 @@ const Circuit = {
   },
 
   measure(k) {
-    if (!k.open) return Object.assign(k, { width: k.least, height: this.head + this.foot, anchor: (this.head + this.foot) >> 1 });
+    const height = this.head + this.foot;
+    if (!k.open) return Object.assign(k, { width: k.least, height, anchor: height >> 1 });
     this.widths(k);
-    return this.heights(k);
+    this.heights(k);
   },
 
   position(k) {
@@ -168,7 +179,8 @@ const Circuit = {
     let d = `M${at.x} ${at.y}H${k.x + k.columns[x].right}`;
     for (let b = 0; b <= wire.bends; b++, x++) {
       const last = b === wire.bends, next = last ? wire.to : wire.first + b, to = this.end(next, wire, true);
-      const t = k.columns[x], n = k.columns[x + 1], right = k.x + t.right, left = k.x + n.left, middle = (right + left) >> 1;
+      const t = k.columns[x], n = k.columns[x + 1];
+      const right = k.x + t.right, left = k.x + n.left, middle = (right + left) >> 1;
       if (n.band !== t.band) d += this.turnPath(k, t.band, this.items[i].turn, at, to);
       else if (to.y !== at.y) d += `C${middle} ${at.y} ${middle} ${to.y} ${left} ${to.y}`;
       d += `H${last ? to.x : k.x + n.right}`;
@@ -186,8 +198,8 @@ const Circuit = {
 
   draw() {
     this.place();
-    const [root] = this.clusters, width = root.width + 2 * this.margin,
-      height = root.height + 2 * this.margin + this.legend;
+    const [root] = this.clusters, width = root.width + 2 * this.margin;
+    const height = root.height + 2 * this.margin + this.legend;
     for (const [id, box] of this.boxes) {
       const k = this.clusters[id], sign = box.querySelector('.sign');
       this.show(box, k.visible, { transform: `translate(${k.x},${k.y})` });
@@ -197,10 +209,12 @@ const Circuit = {
       for (const text of box.querySelectorAll('.end')) text.setAttribute('x', k.width - 12);
       if (sign) this.show(sign, true, { x: k.width - 12 }), sign.textContent = k.open ? '−' : '+';
     }
-    for (const item of this.items)
-      if (item.kind === this.GATE || item.kind === this.LEAF)
-        this.show(this.nodes.get(item.ref), this.shows(item.cluster), { transform: `translate(${item.x},${item.y})` });
-    this.wires.forEach((wire, i) => this.show(this.paths[i], this.shows(wire.cluster), { d: this.shows(wire.cluster) ? this.path(wire) : '' }));
+    for (const item of this.solid)
+      this.show(this.nodes.get(item.ref), this.shows(item.cluster), { transform: `translate(${item.x},${item.y})` });
+    this.wires.forEach((wire, i) => {
+      const visible = this.shows(wire.cluster);
+      this.show(this.paths[i], visible, visible && { d: this.path(wire) });
+    });
     this.show(this.svg, true, { viewBox: `0 0 ${width} ${height}`, width, height });
     this.show(this.svg.querySelector('.paper'), true, { width, height });
     const legend = this.svg.querySelector('.legend');

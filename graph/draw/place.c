@@ -32,7 +32,7 @@ static int32_t limit_of(const struct tg__circuit *c, const struct tg__cluster *k
         widest = most(widest, t->right);
     }
     const int32_t wide = k->sort == TG__ROOT ? TG__WIDE : TG__WIDE_INNER;
-    const int32_t bands = k->sort == TG__STAGE ? 1 : most(1, (all + wide / 2) / wide);
+    const int32_t bands = k->sort == TG__STAGE ? 1 : most(1, (all + wide - 1) / wide);
     const int32_t even = most(all / bands, widest);
     return bands > 1 ? even + even / 16 : all;
 }

@@ -1,4 +1,4 @@
-/* TeX for formulas and names, in the small subset that mathml.c reads. */
+/* TeX for formulas and names, in the small subset that mathml_reader.c reads. */
 #ifndef TG_TEX_H
 #define TG_TEX_H
 
@@ -18,7 +18,7 @@ void tg__put_tex_dims(struct tg__sheet *s, const tg_shape *dims);
 const char *tg__greek(const char *word, size_t length);
 /* row 0: t_{12} */
 void tg__put_tex_name(struct tg__sheet *s, const struct tg__wording *w, uint32_t node, uint32_t row);
-void tg__put_tex_text(struct tg__sheet *s, const char *text, size_t length, bool ascii); /* inside \\mathrm{} */
+void tg__put_tex_text(struct tg__sheet *s, const char *text, size_t length, bool ascii); /* inside \mathrm{} */
 
 /* --------------------------------------------------------------------------------------------- mathml_reader.c */
 
