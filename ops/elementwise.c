@@ -68,8 +68,8 @@ enum { LANES = 16 };
 #define SUM(op) .magnitude = &tg__op_##op
 #define SCALES  .through = true
 
-#define ROW(id, n, tokens, back, lo, hi, rounding, text, gradient_text, sign, in_numpy, in_tex, back_in_tex)            \
-    const struct tg_op tg__op_##id = {.name = #id, .formula = text, .gradient = gradient_text, .symbol = sign,          \
+#define ROW(id, n, tokens, back, lo, hi, rounding, text, gradient_text, sign, in_numpy, in_tex, back_in_tex)           \
+    const struct tg_op tg__op_##id = {.name = #id, .formula = text, .gradient = gradient_text, .symbol = sign,         \
                                       .numpy = in_numpy, .tex = in_tex, .tex_back = back_in_tex,                       \
                                       .code = tokens, .operands = n, .shape = tg__rule_broadcast,                      \
                                       .run = tg__run_elementwise, .loop = {id##_f32, id##_f64}, .vjp = back,           \

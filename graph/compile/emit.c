@@ -2,7 +2,7 @@
  * statement for each step. */
 #include "emit.h"
 
-enum { FORMULA = 240, NAME = 60 }; /* bytes in a comment */
+enum { FORMULA = 96, NAME = 60 }; /* bytes in a comment */
 
 struct body {
     const struct tg__c *c;

@@ -60,6 +60,8 @@ enum tg__placement {
     TG__VIEW
 };
 
+enum { TG__HEAVIEST = 8 }; /* operations in one expression */
+
 struct tg__spot {
     uint8_t place, uses, weight, calls; /* weight: of the expression; calls: a function of the library is in it */
     uint32_t inner;                     /* the reduction in the expression, 0 for none */

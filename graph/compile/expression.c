@@ -2,10 +2,6 @@
  * that have no place of their own. Those are few (placement.c), and wait on a small stack. */
 #include "emit.h"
 
-#include <ctype.h>
-
-enum { DEPTH = 12 };
-
 struct level {
     struct tg__emit kernel;
     uint32_t id;
@@ -196,7 +192,7 @@ static bool put_operand(const struct tg__c *c, struct level *l, const char *s, c
 }
 
 void tg__put_piece(const struct tg__c *c, uint32_t id, const char *piece, const int8_t *index, uint32_t label) {
-    struct level stack[DEPTH];
+    struct level stack[TG__HEAVIEST + 1];
     struct place top = {.id = id}, statement = {.id = label};
     memcpy(top.index, index, sizeof top.index);
     memcpy(statement.index, index, sizeof statement.index);

@@ -4,8 +4,8 @@
 #include <ctype.h>
 #include <math.h>
 
-enum { MANY = 2, WANTED = 3 };    /* readers, or one in the other function; somebody looks for it in the struct */
-enum { HEAVIEST = 8, CHEAP = 2 }; /* operations in one expression; and in one that is computed again and again */
+enum { MANY = 2, WANTED = 3 }; /* readers, or one in the other function; somebody looks for it in the struct */
+enum { CHEAP = 2 };            /* operations in an expression that is computed again and again */
 
 bool tg__is_computed(const struct tg__part *p, uint32_t id) {
     return (p->role[id] == TG__FORWARD || p->role[id] == TG__BACKWARD) && !tg__is_leaf(tg__node_of(p->graph, id));
@@ -69,7 +69,7 @@ static bool may_inline(const struct tg__places *q, const struct tg__part *p, uin
     struct tg__emit own;
     if (from->place != TG__MEMBER || from->uses >= MANY || !tg__is_computed(p, x) || tg__fact_of(p->graph, x)->name)
         return false;
-    if (e->copy || reads(e, slot) != 1 || to->weight + from->weight > HEAVIEST) return false;
+    if (e->copy || reads(e, slot) != 1 || to->weight + from->weight > TG__HEAVIEST) return false;
     if (!tg__kernel(p->graph, x, &own) || own.copy || own.guard || !is_plain(own.code)) return false;
     if (from->inner) return !tg__reduces(e) && !e->guard && !to->inner && lies_alike(e, slot);
     return turns(e) <= (double)e->in[slot]->shape->count || (!from->calls && from->weight <= CHEAP);
@@ -78,7 +78,7 @@ static bool may_inline(const struct tg__places *q, const struct tg__part *p, uin
 static bool may_be_view(const struct tg__places *q, const struct tg__emit *e, const struct tg__spot *to) {
     const struct tg__spot *from = &q->spot[e->node->in[0]];
     return e->node->op->view && !e->copy && to->uses < WANTED && from->place != TG__INLINE &&
-           to->weight + from->weight <= HEAVIEST;
+           to->weight + from->weight <= TG__HEAVIEST;
 }
 
 /* ------------------------------------------------------------------------------------------------------ all of it */
