@@ -1,5 +1,5 @@
 /* tg_write_numpy: Python runs what was written, and it gives what the tape gives (tests/numpy_check). */
-#define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
+#define _XOPEN_SOURCE 700 /* mkdtemp, nftw, M_PI */
 #include "export.h"
 #include "support.h"
 
@@ -359,6 +359,8 @@ Test(numpy, constants) {
     tg_node one = tg_const(g, TG_F64, tg_shape3(1, 1, 1), &(double){1 / 7.0});
     tg_node empty = tg_const(g, TG_F64, tg_shape2(0, 3), NULL), limit = tg_scalar(g, TG_F64, (double)INFINITY);
     put_twice(tg_add(tg_mul(k, x), one), &state, "array");
+    tg_node exact = tg_scalar(g, TG_F64, 0.12345678901234567), pi = tg_const(g, TG_F64, tg_shape1(1), &(double){M_PI});
+    put_twice(tg_add(tg_mul(exact, x), pi), &state, "exact");
     put_twice(tg_where(tg_gt(limit, x), tg_mul(x, tg_div(tg_scalar(g, TG_F64, 1), tg_scalar(g, TG_F64, 0))), x), &state,
               "numbers");
     put_twice(tg_add(tg_sum(tg_mul(empty, tg_reshape(tg_sum(x, tg_axis(0)), tg_shape2(1, 3))), tg_axis(0)), x), &state,
@@ -370,6 +372,27 @@ Test(numpy, constants) {
     TG_LET(y, tg_sum(tg_sqrt(tg_add(tg_square(x), eps)), tg_axes_all()));
     put(tg_backward(y, seed), tg_nil(g), "shared");
     put(tg_backward(tg_mul(y, y), y), tg_nil(g), "itself");
+    put(tg_backward(tg_identity(x), x), tg_nil(g), "itself");
+    TG_LET(z, tg_add(x, eps));
+    put(tg_backward(z, x), tg_nil(g), "itself");
+    TG_LET(nowhere, tg_where(x, eps, eps));
+    put(tg_backward(nowhere, x), tg_nil(g), "itself"); /* dnowhere = x, and that is all */
+    tg_graph_free(g);
+    end();
+}
+
+/* When p's term is made, the adjoint of a has not been delivered: it is dm then, and da only behind it. */
+Test(numpy, an_alias_is_not_used_before_it_is_there) {
+    uint64_t state = 8;
+    begin();
+    tg_graph *g = tg_graph_new();
+    TG_LET(x, leaf(g, TG_F64, tg_shape2(2, 3), &state, -1, 1));
+    TG_LET(p, leaf(g, TG_F64, tg_shape1(3), &state, -1, 1));
+    tg_node early = tg_exp(x), z = tg_add(p, early);
+    TG_LET(a, early);
+    TG_LET(m, tg_add(z, tg_scalar(g, TG_F64, 1)));
+    TG_LET(dm, leaf(g, TG_F64, tg_shape2(2, 3), &state, -1, 1));
+    put(tg_backward(m, dm), tg_nil(g), "alias");
     tg_graph_free(g);
     end();
 }
