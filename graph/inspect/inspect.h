@@ -33,7 +33,8 @@ struct tg__pen {
 void tg__pen_open(struct tg__pen *pen, FILE *file);
 void tg__pen_close(struct tg__pen *pen);
 void tg__say(const struct tg__pen *pen, enum tg__style style, const char *format, ...) TG_FORMAT_(3, 4);
-void tg__say_padded(const struct tg__pen *pen, enum tg__style style, const char *text, size_t width); /* blanks behind */
+/* With blanks behind it. */
+void tg__say_padded(const struct tg__pen *pen, enum tg__style style, const char *text, size_t width);
 size_t tg__width(const struct tg__pen *pen, const char *text); /* how many columns it takes up there */
 const char *tg__in_ascii(const char *s, size_t length);        /* what stands for the character at s */
 
@@ -124,7 +125,7 @@ struct tg__stop {
     uint32_t arrived, awaited; /* ARRIVED: terms at node with this one, of how many there will be */
     int slot;                  /* ARRIVED: node's place among the sender's operands */
 };
-/* Needs no memory. Costs as much as the node has terms; for one that no adjoint arrived at, a look along the tape. */
+/* Needs no memory; costs as much as the node has terms, or a look along the tape where no adjoint arrived. */
 struct tg__stop tg__stop_at(tg_grads d, size_t k);
 
 /* ------------------------------------------------------------------------------------------------------ scale.c */
