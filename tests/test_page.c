@@ -333,15 +333,16 @@ static double seconds(void) {
 }
 
 Test(page, ten_thousand_nodes_in_two_seconds) {
-    const tg_grads d = tg_backward(tg_sum(chain(4000), tg_axes_all()), tg_nil(g));
-    cr_assert_gt(tg_count(g), 9999);
+    const uint32_t length = SANITIZED ? 400 : 4000;
+    const tg_grads d = tg_backward(tg_sum(chain(length), tg_axes_all()), tg_nil(g));
+    cr_assert_geq(tg_count(g), 5 * length / 2);
     cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
     const double start = seconds();
     write_page(d, NULL);
     const double taken = seconds() - start;
     cr_assert_eq(count_of("<tr id=\"n"), tg_count(g));
     if (!SANITIZED) cr_assert_lt(taken, 2, "%g s", taken);
-    cr_assert_lt(strlen(page), 12 << 20);
+    cr_assert_lt(strlen(page), 14 << 20);
 }
 
 Test(page, one_node_too_many) {

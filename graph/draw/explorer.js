@@ -128,6 +128,11 @@
     open(0);
   }
 
+  function flash(e, text, then) {
+    e.textContent = text;
+    setTimeout(() => (e.textContent = then), 1600);
+  }
+
   async function copy(button, code) {
     let done = true;
     try {
@@ -136,8 +141,12 @@
       getSelection().selectAllChildren(code);
       done = document.execCommand("copy");
     }
-    button.textContent = done ? "Copied" : "Press Ctrl+C";
-    setTimeout(() => (button.textContent = "Copy"), 1600);
+    flash(button, done ? "Copied" : "Press Ctrl+C", "Copy");
+  }
+
+  /* The address is right in any case. */
+  function share() {
+    navigator.clipboard?.writeText($("link").href).then(() => flash($("link"), "Copied", "Link"), () => {});
   }
 
   function copies() {
@@ -209,6 +218,7 @@
     $("back").addEventListener("click", () => (pause(), go(at - 1)));
     $("on").addEventListener("click", () => (pause(), go(at + 1)));
     $("play").addEventListener("click", play);
+    $("link").addEventListener("click", share);
     $("speed").addEventListener("change", () => timer && (pause(), play()));
     $("slider").addEventListener("input", () => (pause(), go(Number($("slider").value))));
     addEventListener("hashchange", () => fromAddress(true));

@@ -30,11 +30,11 @@ const Overview = (() => {
   /* The strip is of no use where everything can be seen. */
   function scroll() {
     const box = svg.viewBox.baseVal, k = box.width / svg.clientWidth;
-    strip.hidden = frame.scrollWidth <= frame.clientWidth + 1;
-    strip.toggleAttribute("hidden", strip.hidden);
+    strip.toggleAttribute("hidden", frame.scrollWidth <= frame.clientWidth + 1);
     view.setAttribute("x", frame.scrollLeft * k);
+    view.setAttribute("y", frame.scrollTop * k);
     view.setAttribute("width", frame.clientWidth * k);
-    view.setAttribute("height", box.height);
+    view.setAttribute("height", frame.clientHeight * k);
   }
 
   function mark(elements, kind) {
@@ -47,6 +47,7 @@ const Overview = (() => {
     if (event.buttons !== 1) return;
     const rect = strip.getBoundingClientRect();
     frame.scrollLeft = ((event.clientX - rect.left) / rect.width) * frame.scrollWidth - frame.clientWidth / 2;
+    frame.scrollTop = ((event.clientY - rect.top) / rect.height) * frame.scrollHeight - frame.clientHeight / 2;
   }
 
   frame.after(strip);

@@ -3,8 +3,6 @@
  */
 #include "page.h"
 
-#include <math.h>
-
 enum { WHOLE = 0, NUMBERS = 200000, CORNER = 16 * 16, LEAST = 8 };
 
 /* ------------------------------------------------------------------------------------------------------ digests */
@@ -75,19 +73,21 @@ static void put_banner(struct tg__sheet *s, const struct tg__page *p) {
 /* Filled by the script; without one, the tables below are the page. */
 static void put_stage(struct tg__sheet *s) {
     tg__put(s, "<div id=\"keys\" role=\"region\" aria-label=\"Keys\" hidden></div>\n");
-    tg__put(s, "<section id=\"moment\" aria-label=\"Moment by moment\" hidden>\n"
-               "<div id=\"controls\" role=\"group\" aria-label=\"Moments\">"
-               "<button id=\"back\" type=\"button\" aria-label=\"One moment back\">←</button>"
-               "<button id=\"play\" type=\"button\">Play</button>"
-               "<button id=\"on\" type=\"button\" aria-label=\"One moment on\">→</button>"
-               "<span id=\"rail\"><input id=\"slider\" type=\"range\" min=\"1\" value=\"1\" aria-label=\"Moment\">"
-               "<span id=\"ticks\" aria-hidden=\"true\"></span></span>"
-               "<label id=\"pace\">Speed <select id=\"speed\"><option value=\"2600\">½</option>"
-               "<option value=\"1300\" selected>1</option><option value=\"650\">2</option>"
-               "<option value=\"260\">5</option></select></label>"
-               "<span id=\"count\"></span><a id=\"link\" href=\"#step=1\">Link</a></div>\n"
-               "<p id=\"sentence\" aria-live=\"polite\"></p>\n<div id=\"calculation\"></div>\n</section>\n"
-               "<section id=\"panel\" aria-label=\"Chosen node\" hidden></section>\n");
+    tg__put(
+        s,
+        "<section id=\"moment\" aria-label=\"Moment by moment\" hidden>\n"
+        "<div id=\"controls\" role=\"group\" aria-label=\"Moments\">"
+        "<button id=\"back\" type=\"button\" aria-label=\"One moment back\">←</button>"
+        "<button id=\"play\" type=\"button\">Play</button>"
+        "<button id=\"on\" type=\"button\" aria-label=\"One moment on\">→</button>"
+        "<span id=\"rail\"><input id=\"slider\" type=\"range\" min=\"1\" value=\"1\" aria-label=\"Moment\">"
+        "<span id=\"ticks\" aria-hidden=\"true\"></span></span>"
+        "<label id=\"pace\">Speed <select id=\"speed\"><option value=\"2600\">½</option>"
+        "<option value=\"1300\" selected>1</option><option value=\"650\">2</option>"
+        "<option value=\"260\">5</option></select></label>"
+        "<span id=\"count\"></span><a id=\"link\" href=\"#step=1\" aria-label=\"Link to this moment\">Link</a></div>\n"
+        "<p id=\"sentence\" aria-live=\"polite\"></p>\n<div id=\"calculation\"></div>\n</section>\n"
+        "<section id=\"panel\" aria-label=\"Chosen node\" hidden></section>\n");
 }
 
 static void open_tab(struct tg__sheet *s, const char *id, const char *title, const char *heading) {
@@ -98,6 +98,11 @@ static bool put_tabs(struct tg__sheet *s, const struct tg__page *p) {
     tg__put(s, "<div id=\"tabs\" tabindex=\"-1\">\n");
     open_tab(s, "tape", "Tape", "The tape");
     tg__page_tape(s, p);
+    if (!p->typeset)
+        tg__putf(s,
+                 "<p>Above %d nodes a page has no typeset formulas and no programs: see tg_write_numpy, tg_write_latex "
+                 "and tg_write_c.</p>\n",
+                 TG__PAGE_TYPESET);
     tg__put(s, "</section>\n");
     if (p->options->difference_count) {
         open_tab(s, "fused", "Staged against fused", "Staged against fused");
@@ -145,24 +150,15 @@ static bool put_page(struct tg__sheet *s, const struct tg__page *p) {
 
 /* -------------------------------------------------------------------------------------------- what is known first */
 
-static void weigh(struct tg__page *p) {
-    for (uint32_t node = p->passed ? p->passed->out : 0; node > 0; node--) {
-        const struct tg__adjoint *a = tg__adjoint_of(p->passed, node);
-        for (uint32_t e = a ? a->first : 0; e; e = tg__event_of(p->graph, e)->next) {
-            struct tg__summary m;
-            const bool known = tg__summarize(tg__handle(p->graph, tg__event_of(p->graph, e)->term), &m);
-            p->weights[node] += known ? m.l1 : (double)NAN;
-        }
-    }
-}
-
 /* One allocation for both arrays. */
 static bool know(struct tg__page *p, void *room, uint32_t length) {
     p->weights = room;
     p->labels = (uint32_t *)(p->weights + length);
-    for (uint32_t id = 0; id < length; id++) p->weights[id] = p->labels[id] = 0;
+    for (uint32_t id = 0; id < length; id++) {
+        p->labels[id] = 0;
+        p->weights[id] = p->passed && tg__adjoint_of(p->passed, id) ? tg__weigh_terms(p->sweep, id) : 0;
+    }
     tg__page_labels(p);
-    weigh(p);
     return true;
 }
 

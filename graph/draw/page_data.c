@@ -1,8 +1,6 @@
 /* What the explorer's script knows: the nodes, what was delivered where, and the verdicts. */
 #include "page.h"
 
-#include <math.h>
-
 enum { WHOLE = 0, FORMULA = 400 };
 
 const char *tg__page_name(tg_node a, char *text, size_t room) {
@@ -77,15 +75,11 @@ static void put_node(struct tg__sheet *s, const struct tg__page *p, uint32_t id)
 /* --------------------------------------------------------------------------------------------------- the sweep */
 
 static void put_share(struct tg__sheet *s, tg_node term, double all) {
-    struct tg__summary m;
-    if (!tg__summarize(term, &m) || isnan(all))
-        tg__put(s, ",\"–\"");
-    else if (m.nonfinite)
-        tg__putf(s, ",\"%zu not finite\"", m.nonfinite);
-    else if (all > 0 && isfinite(all))
-        tg__putf(s, ",\"%.1f %%\"", 100 * (m.l1 / all));
-    else
-        tg__put(s, ",\"\"");
+    char share[TG__CELL];
+    tg__share_cell(share, term, all);
+    tg__put(s, ",\"");
+    tg__put_json(s, share, WHOLE);
+    tg__put(s, "\"");
 }
 
 /* In the order of the log, which is that of arrival: row, node, term, sender, slot, share. */

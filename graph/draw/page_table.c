@@ -53,7 +53,7 @@ static void put_row(struct tg__sheet *s, const struct tg__page *p, uint32_t id) 
     const tg_place at = tg_where_is(a);
     const struct tg__adjoint *adjoint = p->passed ? tg__adjoint_of(p->passed, id) : NULL;
     char text[FORMULA];
-    tg__putf(s, "<tr id=\"n%u\"><td class=\"r\">%u</td>", id, id);
+    tg__putf(s, "<tr id=\"n%u\"><td class=\"r\"><a href=\"#node=%u\">%u</a></td>", id, id, id);
     if (at.stage >= 0)
         tg__putf(s, "<td class=\"r\">%d</td>", at.stage);
     else

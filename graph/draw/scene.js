@@ -105,7 +105,8 @@ const Scene = (() => {
       flows.replaceChildren(...(m.sender ? draw(chain(m.node, m.sender), "flow") : []));
       mark(standIn(m.sender), "sending");
       mark(standIn(m.node), "receiving");
-      if (gates.get(m.node)) mark(gates.get(m.node), m.pending.length ? "partial" : "arrived");
+      m.pending.forEach((id) => mark(standIn(id), "pending"));
+      if (m.pending.length === 0) mark(gates.get(m.node), "arrived");
     } else {
       flows.replaceChildren(...operands.flatMap((x) => draw(chain(x, m.node), "reading")));
       mark(standIn(m.node), "now");
