@@ -113,12 +113,16 @@ static void put_edges(struct tg__sheet *s, const struct tg__circuit *c) {
     }
 }
 
+/* Beyond that, dot would search minutes long for a slightly shorter drawing. */
+enum { PATIENCE = 200 };
+
 static bool write_dot(struct tg__sheet *s, void *user) {
     const struct tg__circuit *c = user;
     tg__put(s, "strict digraph circuit {\n"
                "graph [rankdir=LR, fontname=\"Helvetica\", labeljust=l, style=rounded, color=\"#94a3b8\"];\n"
                "node [fontname=\"Helvetica\", fontsize=11];\n"
                "edge [color=\"#475569\"];\n");
+    if (tg_count(c->graph) > PATIENCE) tg__put(s, "graph [nslimit=0.5, nslimit1=0.5, mclimit=0.3];\n");
     put_clusters(s, c);
     put_edges(s, c);
     tg__put(s, "}\n");
