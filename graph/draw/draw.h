@@ -22,7 +22,7 @@ enum { TG__GATE_HEIGHT = 34, TG__PORT_HEIGHT = 14, TG__HEAD = 42, TG__FOOT = 10,
        TG__LEGEND = 24 };
 /* Wide: of the whole and of a box in it, before it is continued below. Turn: from one wire to the next, on their way
  * there. */
-enum { TG__WIDE = 2000, TG__WIDE_INNER = 1300, TG__BANDS = 8, TG__TURN = 9, TG__INSET = 40 };
+enum { TG__WIDE = 1500, TG__WIDE_INNER = 1200, TG__BANDS = 8, TG__TURN = 9, TG__INSET = 40 };
 
 struct tg__item {
     uint32_t ref;     /* gate, leaf: the node; box: the cluster; port, bend: the node whose value passes, 0: several */
