@@ -200,7 +200,7 @@ const Scene = (() => {
 
   /* All of it where that can still be read; otherwise as high as there is room, and the rest by scrolling. */
   function fit() {
-    const box = svg.viewBox.baseVal, whole = Math.min(frame.clientWidth / box.width, (innerHeight * .6) / box.height);
+    const box = svg.viewBox.baseVal, whole = Math.min(frame.clientWidth / box.width, (innerHeight * .53) / box.height);
     scale(Math.min(1.1, whole >= .7 ? whole : Math.max(.8, (innerHeight * .5) / box.height)));
   }
 
