@@ -95,8 +95,8 @@ const Moment = (() => {
     sentence.textContent = tell(m);
     const arrays = !m.backward ? forward(m) : m.sender ? backward(m) : [figure(m.term, "seed", "gradient")];
     calculation.className = m.backward ? "backward" : "forward";
-    calculation.replaceChildren(h("p", { class: "equation" }, equation(m)), h("div", { class: "arrays" }, ...arrays),
-                                ...[m.backward ? arrivals(m) : null].filter(Boolean));
+    calculation.replaceChildren(h("div", null, h("p", { class: "equation" }, equation(m)),
+                                  h("div", { class: "arrays" }, ...arrays), m.backward ? arrivals(m) : null));
   }
 
   return { show, step };
