@@ -86,7 +86,8 @@ Test(svg, names) {
                                         "\xff\xfe\xc3",
                                         "\xe2\x80\xae"
                                         "desrever",
-                                        "?" "?/",
+                                        "?"
+                                        "?/",
                                         "{}|<>\\N\\G\\L",
                                         "",
                                         "-"};
@@ -124,7 +125,7 @@ Test(svg, folds) {
     free(text);
 }
 
-Test(svg, locale_and_errors) {
+Test(svg, errors) {
     TG_LET(x, leaf("x", tg_shape0(), 1));
     cr_assert_eq(tg_write_svg(g, (tg_grads){g, 0, 0}, "/nowhere/at/all.svg", NULL), TG_FILE);
     cr_assert_eq(tg_write_svg(g, (tg_grads){g, 7, 0}, place("a.svg"), NULL), TG_OK, "a stale sweep is none");

@@ -42,16 +42,16 @@ static const char style[] =
 
 /* -------------------------------------------------------------------------------------------------------- words */
 
-static void put_text(struct tg__sheet *s, const char *class, int x, int y, const char *text) {
-    tg__putf(s, "<text class=\"%s\" x=\"%d\" y=\"%d\">", class, x, y);
+static void put_text(struct tg__sheet *s, const char *kind, int x, int y, const char *text) {
+    tg__putf(s, "<text class=\"%s\" x=\"%d\" y=\"%d\">", kind, x, y);
     tg__put_html(s, text, 0);
     tg__put(s, "</text>");
 }
 
-/* Value above the wire, gradient below it. */
-static void put_label(struct tg__sheet *s, const char *class, const struct tg__item *item, int y, const char *text) {
+/* On the wire behind a gate, in the middle of the room kept for it. */
+static void put_label(struct tg__sheet *s, const char *kind, const struct tg__item *item, int y, const char *text) {
     if (!*text) return;
-    tg__putf(s, "<text class=\"%s\" data-node=\"%u\" x=\"%d\" y=\"%d\">", class, item->ref,
+    tg__putf(s, "<text class=\"%s\" data-node=\"%u\" x=\"%d\" y=\"%d\">", kind, item->ref,
              (item->body + item->width) / 2, y);
     tg__put_html(s, text, 0);
     tg__put(s, "</text>");
@@ -81,13 +81,13 @@ static bool hidden(const struct tg__circuit *c, uint32_t cluster) {
 }
 
 static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32_t id, bool all) {
-    static const char *const class[] = {"root", "sweep", "scope", "stage", "group"};
+    static const char *const sorts[] = {"root", "sweep", "scope", "stage", "group"};
     enum { LEFT = 12, FIRST = 19, SECOND = 33 };
     const struct tg__cluster *k = tg__cluster_at(c, id);
     char text[TG__CAPTION];
     const uint32_t node = tg__stage_node(c, id);
     tg__putf(s, "<g class=\"cluster %s%s\" data-cluster=\"%u\" transform=\"translate(%d,%d)\"%s><title>",
-             class[k->sort], k -> open ? "" : " folded", id, k->x, k->y, k->visible ? "" : " display=\"none\"");
+             sorts[k->sort], k->open ? "" : " folded", id, k->x, k->y, k->visible ? "" : " display=\"none\"");
     if (node)
         put_names(s, c, node);
     else
