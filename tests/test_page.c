@@ -207,6 +207,40 @@ Test(page, numbers_are_those_of_the_library) {
     }
 }
 
+/* Elements 0, the last in the first row that is shown, and the first of the second row; whose labels. */
+static const char corner[] =
+    "a = next(n for n in tape['nodes'] if n['name'] == 'a')['value']\n"
+    "assert (a['rows'], a['columns']) == (20, 40), a\n"
+    "assert len(a['text']) == len(a['whole']) == a['high'] * a['wide'] and a['high'] < 20 and a['wide'] < 40\n"
+    "print(a['wide'], a['text'][0], a['text'][a['wide'] - 1], a['text'][a['wide']], sum(a['bins']), a['min'], "
+    "a['max'])\n"
+    "print(*(n.get('labels') for n in tape['nodes'] if n['name'] in ('a', 'w', 'y', 'da', 'dw')))\n";
+
+Test(page, a_large_array_is_a_corner_and_labels_reach_the_gradient) {
+    double data[800], ones[80];
+    const char *names[40];
+    for (int i = 0; i < 800; i++) data[i] = i - 300;
+    for (int i = 0; i < 80; i++) ones[i] = i % 3;
+    for (int i = 0; i < 40; i++) names[i] = "column";
+    TG_LET(a, tg_input(g, TG_F64, tg_shape3(4, 5, 40)));
+    TG_LET(w, tg_param(g, TG_F64, tg_shape2(40, 2)));
+    TG_LET(y, tg_matmul(tg_reshape(a, tg_shape2(20, 40)), w));
+    cr_assert_eq(tg_label_columns(a, names, 40), TG_OK);
+    cr_assert_eq(tg_set(a, data), TG_OK);
+    cr_assert_eq(tg_set(w, ones), TG_OK);
+    const tg_grads d = tg_backward(tg_sum(tg_square(y), tg_axes_all()), tg_nil(g));
+    cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+    write_page(d, NULL);
+    char script[sizeof well_formed + sizeof corner];
+    snprintf(script, sizeof script, "%s%s", well_formed, corner);
+    FILE *said = python(script);
+    char line[100];
+    expect_line(said, "16 -300 -285 -260 800 -300 499");
+    snprintf(line, sizeof line, "%u None None None %u", a.id, a.id);
+    expect_line(said, line);
+    pclose(said);
+}
+
 static const char *row_of(uint32_t id) {
     static char row[4096];
     char start[40];

@@ -44,6 +44,12 @@ const ArrayView = (() => {
     return svg;
   }
 
+  function scale(v) {
+    if (v.max === undefined) return "";
+    const far = Math.abs(Number(v.max)) >= Math.abs(Number(v.min)) ? v.max : v.min;
+    return `; full colour at ±${far.replace(/^-/, "")}`;
+  }
+
   function table(v, labels, caption) {
     const body = h("tbody");
     const named = labels && labels.length >= v.wide;
@@ -64,9 +70,9 @@ const ArrayView = (() => {
     const all = v.high === v.rows && v.wide === v.columns;
     const text = all ? caption : `${caption}: rows 0 to ${v.high - 1} of ${v.rows}` +
       (v.wide < v.columns ? `, columns 0 to ${v.wide - 1} of ${v.columns}` : "");
-    const scale = v.max === undefined ? "" : `; full colour at ±${Math.abs(Number(v.max)) >= Math.abs(Number(v.min)) ? v.max.replace("-", "") : v.min.replace("-", "")}`;
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-             h("table", { class: "heat" }, h("caption", null, text + scale), v.columns > 1 ? h("thead", null, head) : null, body));
+             h("table", { class: "heat" }, h("caption", null, text + scale(v)),
+               v.columns > 1 ? h("thead", null, head) : null, body));
   }
 
   function histogram(v) {

@@ -186,8 +186,9 @@
 
   function help() {
     const list = h("dl");
-    for (const [key, text] of keys.values()) list.append(h("div", null, h("dt", null, h("kbd", null, key)), h("dd", null, text)));
-    for (const [key, text] of Scene.keys) list.append(h("div", null, h("dt", null, h("kbd", null, key)), h("dd", null, text)));
+    for (const [key, text] of [...keys.values(), ...Scene.keys]) {
+      list.append(h("div", null, h("dt", null, h("kbd", null, key)), h("dd", null, text)));
+    }
     $("keys").append(list);
     $("help").addEventListener("click", () => {
       $("keys").hidden = !$("keys").hidden;
@@ -201,7 +202,8 @@
     if (!action || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
     if (e.closest("select, textarea, [role=tablist], .scroll, pre")) return;
     if (event.key === " " && e.closest("button, a, summary, [role=button]")) return;
-    if (!(event.key.startsWith("Arrow") || event.key === " " || event.key === "?") && !e.closest("#circuit, #moment")) return;
+    const scrolls = /^(Page|Home|End)/.test(event.key);
+    if (scrolls && !e.closest("#circuit, #moment")) return;
     event.preventDefault();
     if (event.key !== " ") pause();
     action[2]();

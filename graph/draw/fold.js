@@ -107,12 +107,15 @@ const Circuit = {
         if (k.columns[item.column].band === band) y = Math.max(y, floors[item.column] + this.line + this.anchor(item));
       }
       k.lines[band * k.rows + row].y = y;
+      let step = 0;
       for (; i < next; i++) {
         const item = k.content[i];
-        if (k.columns[item.column].band === band)
-          floors[item.column] = y - this.anchor(item) + item.height, floor = Math.max(floor, floors[item.column]);
+        if (k.columns[item.column].band !== band) continue;
+        floors[item.column] = y - this.anchor(item) + item.height;
+        floor = Math.max(floor, floors[item.column]);
+        step = this.port;
       }
-      y += floor > top ? this.port : 0;
+      y += step;
     }
     return floor;
   },

@@ -1,11 +1,12 @@
 "use strict";
 
-/* One moment in words and as a calculation: forward, operands and result; backward, upstream gradient, local derivative
- * and contribution, what it is added to, and what has yet to arrive. */
+/* One moment in words and as a calculation: forward, operands and result; backward, upstream gradient, local
+ * derivative and contribution, what it is added to, and what has yet to arrive. */
 const Moment = (() => {
   const sentence = document.getElementById("sentence"), calculation = document.getElementById("calculation");
 
-  const step = (m) => (m.stage >= 0 ? `step ${m.stage}` : "unnamed step") + (m.scope && ` of ${m.scope.replace(/\/$/, "")}`);
+  const step = (m) =>
+    (m.stage >= 0 ? `step ${m.stage}` : "unnamed step") + (m.scope && ` of ${m.scope.replace(/\/$/, "")}`);
   const list = (ids) => ids.map((id) => (id ? Tape.label(id) : "the seed")).join(", ");
 
   function tell(m) {
@@ -54,17 +55,19 @@ const Moment = (() => {
 
   function figure(id, role, kind) {
     const n = Tape.nodes.get(id);
+    const caption = h("figcaption", null, Panel.chip(id), h("span", null, n.shape),
+                      h("span", null, ArrayView.range(n.value)));
     return h("figure", { class: `array ${kind}` }, role ? h("p", { class: "role" }, role) : null,
-             ArrayView.thumbnail(n.value, Tape.label(id)),
-             h("figcaption", null, Panel.chip(id), h("span", null, n.shape), h("span", null, ArrayView.range(n.value))));
+             ArrayView.thumbnail(n.value, Tape.label(id)), caption);
   }
 
   const sign = (text) => h("span", { class: "sign", "aria-hidden": "true" }, text);
 
   function forward(m) {
     const named = Tape.nodes.get(m.node).in.filter((id, i, all) => all.indexOf(id) === i);
-    return [...named.map((id, i) => figure(id, i === 0 ? (named.length > 1 ? "operands" : "operand") : "\u00a0", "value")),
-            sign("→"), figure(m.node, "result", "value")];
+    const role = named.length > 1 ? "operands" : "operand";
+    return [...named.map((id, i) => figure(id, i === 0 ? role : "\u00a0", "value")), sign("→"),
+            figure(m.node, "result", "value")];
   }
 
   function backward(m) {
@@ -95,8 +98,8 @@ const Moment = (() => {
     sentence.textContent = tell(m);
     const arrays = !m.backward ? forward(m) : m.sender ? backward(m) : [figure(m.term, "seed", "gradient")];
     calculation.className = m.backward ? "backward" : "forward";
-    calculation.replaceChildren(h("p", { class: "equation" }, equation(m)), h("div", { class: "arrays" }, ...arrays),
-                                ...[m.backward ? arrivals(m) : null].filter(Boolean));
+    calculation.replaceChildren(h("div", null, h("p", { class: "equation" }, equation(m)),
+                                  h("div", { class: "arrays" }, ...arrays), m.backward ? arrivals(m) : null));
   }
 
   return { show, step };

@@ -1,7 +1,7 @@
 "use strict";
 
-/* The whole circuit as a strip under the part that can be seen: where the moment is, and where to scroll. For the eye and
- * the mouse; keys do the same in the circuit. */
+/* The whole circuit as a strip under the part that can be seen: where the moment is, and where to scroll. For the eye
+ * and the mouse; keys do the same in the circuit. */
 const Overview = (() => {
   const frame = document.getElementById("circuit"), svg = frame.querySelector("svg");
   const strip = h("svg", { class: "overview", preserveAspectRatio: "none", "aria-hidden": "true" });

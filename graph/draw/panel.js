@@ -28,7 +28,8 @@ const Panel = (() => {
       list.append(h("div", null, h("dt", null, "to ", chip(t.node)),
                     h("dd", null, Tape.delivery(t.row) || h("code", null, Tape.nodes.get(t.term).formula))));
     }
-    return [h("h3", null, "Local derivatives, times ", h("span", { class: "gradient" }, Tape.gradientName(n.id))), list];
+    const gradient = h("span", { class: "gradient" }, Tape.gradientName(n.id));
+    return [h("h3", null, "Local derivatives, times ", gradient), list];
   }
 
   function path(t, from) {
@@ -66,17 +67,19 @@ const Panel = (() => {
   function verdict(n) {
     const c = Tape.checks.find((check) => check.leaf === n.id);
     if (!c) return null;
-    return h("p", { class: "checked" }, h("span", { class: `verdict ${c.verdict === "FAIL" ? "bad" : "good"}` }, c.verdict),
+    const word = h("span", { class: `verdict ${c.verdict === "FAIL" ? "bad" : "good"}` }, c.verdict);
+    return h("p", { class: "checked" }, word,
              ` against central differences: error ${c.error} of its scale, ${c.checked} of ${c.size} elements`);
   }
 
   function show(id) {
     const n = Tape.nodes.get(id), of = Tape.targets.get(id);
     const labels = Tape.labels.get(n.labels);
-    const parts = [h("h2", null, h("span", { class: of && of !== id && id > Tape.out ? "gradient" : "value" }, Tape.name(id)),
+    const adjoins = of && of !== id && id > Tape.out;
+    const parts = [h("h2", null, h("span", { class: adjoins ? "gradient" : "value" }, Tape.name(id)),
                      n.aka ? h("small", null, ` also ${n.aka.join(", ")}`) : null),
                    facts(n), n.leaf ? null : h("p", { class: "formula" }, formula(id)), ...(derivatives(n) || [])];
-    if (of && of !== id && id > Tape.out) parts.push(h("p", null, "The gradient of ", chip(of), "."));
+    if (adjoins) parts.push(h("p", null, "The gradient of ", chip(of), "."));
     if (n.in.length) parts.push(h("p", { class: "operands" }, "Operands ", ...n.in.map((x) => chip(x))));
     parts.push(h("h3", { class: "value" }, "Value"), ...ArrayView.full(n.value, labels, `${Tape.name(id)}, the value`));
     if (n.grad) {

@@ -97,12 +97,16 @@ static int32_t stack(const struct tg__circuit *c, const struct tg__cluster *k, u
             if (t->band == band) y = most(y, t->floor + TG__LINE_GAP + anchor(c, item));
         }
         tg__line_at(c, k->first_row + band * k->rows + row)->y = y;
+        int32_t step = 0; /* rows that this band does not have take no room */
         for (; i < next; i++) {
             const struct tg__item *item = tg__item_at(c, c->by_row[k->first + i]);
             struct tg__track *t = tg__track_at(c, k->first_column + item->column);
-            if (t->band == band) t->floor = y - anchor(c, item) + item->height, floor = most(floor, t->floor);
+            if (t->band != band) continue;
+            t->floor = y - anchor(c, item) + item->height;
+            floor = most(floor, t->floor);
+            step = TG__PORT_HEIGHT;
         }
-        y += floor > top ? TG__PORT_HEIGHT : 0;
+        y += step;
     }
     return floor;
 }

@@ -12,10 +12,10 @@ static const struct tg__item *item(const struct tg__drawing *d, uint32_t i) {
 /* How much it matters that two items lie in one row. */
 static int importance(const struct tg__drawing *d, uint32_t from, uint32_t to) {
     const struct tg__item *a = item(d, from), *b = item(d, to);
-    if (a->kind == TG__BEND && b->kind == TG__BEND) return 5;
+    if (a->kind == TG__BEND && b->kind == TG__BEND) return 4;
     if (a->kind == TG__IN || b->kind == TG__OUT) return a->main || b->main ? 4 : 2;
     if (a->kind == TG__LEAF) return 1;
-    return a->kind == TG__BEND || b->kind == TG__BEND ? 2 : 4;
+    return a->kind == TG__BEND || b->kind == TG__BEND ? 2 : 5;
 }
 
 /* Whether the line from a to b crosses one that is there. next and leader: who is in the row behind, and before. */

@@ -1,8 +1,8 @@
 "use strict";
 
-/* The circuit at a moment. What is computed stands in full ink, what comes later is faint; the current operator and the
- * wires it reads are marked, backward the wire along which the term flows; a gradient appears when all its terms have
- * arrived. Boxes fold (fold.js). */
+/* The circuit at a moment. What is computed stands in full ink, what comes later is faint; the current operator and
+ * the wires it reads are marked, backward the wire along which the term flows; a gradient appears when all its terms
+ * have arrived. Boxes fold (fold.js). */
 const Scene = (() => {
   const frame = document.getElementById("circuit"), svg = frame.querySelector("svg");
   const gates = new Map(), wires = new Map(), boxes = new Map();
@@ -55,8 +55,9 @@ const Scene = (() => {
 
   /* Only what has changed since the moment before is touched. */
   let from = 0;
-  const order = [...computed].map(([id, k]) => [k, gates.get(id), "later"])
-    .concat([...complete].map(([id, k]) => [k, gates.get(id), "waiting"])).filter(([, e]) => e).sort((a, b) => a[0] - b[0]);
+  const timed = (moments, state) => [...moments].map(([id, k]) => [k, gates.get(id), state]);
+  const order = [...timed(computed, "later"), ...timed(complete, "waiting")].filter(([, e]) => e)
+    .sort((a, b) => a[0] - b[0]);
   for (const [, e, state] of order) e.classList.add(state);
   const later = new Map();
   for (const [key, wire] of wires) {
@@ -182,7 +183,7 @@ const Scene = (() => {
     if (gates.has(first)) focusable(first);
     svg.addEventListener("keydown", onKey);
     svg.addEventListener("click", (event) => {
-      const g = event.target.closest(".node") || (event.target.closest(".sign, .name") && event.target.closest(".cluster"));
+      const e = event.target, g = e.closest(".node") || (e.closest(".sign, .name") && e.closest(".cluster"));
       if (g) press(g);
     });
     signs();
@@ -200,7 +201,8 @@ const Scene = (() => {
 
   /* All of it where that can still be read; otherwise as high as there is room, and the rest by scrolling. */
   function fit() {
-    const box = svg.viewBox.baseVal, whole = Math.min(frame.clientWidth / box.width, (innerHeight * .6) / box.height);
+    const box = svg.viewBox.baseVal;
+    const whole = Math.min(frame.clientWidth / box.width, (innerHeight * .53) / box.height);
     scale(Math.min(1.1, whole >= .7 ? whole : Math.max(.8, (innerHeight * .5) / box.height)));
   }
 

@@ -1,8 +1,8 @@
 "use strict";
 
-/* The tape as the page carries it, and the moments at which the slider stops: each operator forward, in the order of the
- * tape, then each term that the sweep delivered, in the order of arrival. Names are looked up in Maps only and become
- * text nodes only. */
+/* The tape as the page carries it, and the moments at which the slider stops: each operator forward, in the order of
+ * the tape, then each term that the sweep delivered, in the order of arrival. Names are looked up in Maps only and
+ * become text nodes only. */
 const Tape = (() => {
   const data = JSON.parse(document.getElementById("tape").textContent);
   const nodes = new Map(data.nodes.map((n) => [n.id, n]));
