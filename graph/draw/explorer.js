@@ -32,7 +32,14 @@
     $("count").textContent = `${at} / ${last}`;
     $("link").href = `#step=${at}`;
     document.body.dataset.pass = m.backward ? "backward" : "forward";
-    if (!quiet) history.replaceState(null, "", `#step=${at}`);
+    if (!quiet) remember();
+  }
+
+  /* A held key would change the address faster than browsers let it. */
+  let late = 0;
+  function remember() {
+    clearTimeout(late);
+    late = setTimeout(() => history.replaceState(null, "", `#step=${at}`), 200);
   }
 
   /* To the first moment of the next step, or of this one or the one before. */
