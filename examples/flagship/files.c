@@ -14,19 +14,40 @@ static const char *const backward_names[] = {"dout",  "dbeta",    "dgammax", "dg
 
 static const char *const *const lists[] = {forward_names, backward_names};
 
-static bool path_of(char *path, size_t room, const char *folder, const char *name) {
-    int n = snprintf(path, room, "%s/%s.npy", folder, name);
+static bool path_of(char *path, size_t room, const char *folder, const char *name, const char *kind) {
+    int n = snprintf(path, room, "%s/%s.%s", folder, name, kind);
     return (n > 0 && (size_t)n < room) || complain("%s: the path is too long", folder);
+}
+
+static bool make_folder(const char *folder) {
+    return mkdir(folder, 0777) == 0 || errno == EEXIST || complain("%s: %s", folder, strerror(errno));
 }
 
 bool dump(const struct model *m, const char *folder) {
     char path[4096];
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST) return complain("--dump %s: %s", folder, strerror(errno));
+    if (!make_folder(folder)) return false;
     for (int l = 0; l < 2; l++)
         for (const char *const *name = lists[l]; *name; name++) {
-            if (!path_of(path, sizeof path, folder, *name)) return false;
+            if (!path_of(path, sizeof path, folder, *name, "npy")) return false;
             if (tg_save(tg_find(m->g, *name), path)) return complain("%s", tg_message(m->g));
         }
+    if (!path_of(path, sizeof path, folder, "replay", "npz")) return false;
+    return tg_save_leaves(m->g, path) == TG_OK || complain("%s", tg_message(m->g));
+}
+
+bool export_all(const struct model *m, const char *folder) {
+    static const char name[] = "batchnorm";
+    char svg[4096], dot[4096], json[4096], py[4096], c[4096], tex[4096];
+    const bool written = make_folder(folder) && path_of(svg, sizeof svg, folder, name, "svg") &&
+                         path_of(dot, sizeof dot, folder, name, "dot") &&
+                         path_of(json, sizeof json, folder, name, "json") &&
+                         path_of(py, sizeof py, folder, name, "py") && path_of(c, sizeof c, folder, name, "c") &&
+                         path_of(tex, sizeof tex, folder, name, "tex");
+    if (!written) return false;
+    if (tg_write_svg(m->g, m->d, svg, NULL) || tg_write_dot(m->g, m->d, dot, NULL) || tg_write_json(m->g, json) ||
+        tg_write_numpy(m->d, m->out, name, py) || tg_write_c(m->d, m->out, name, c) ||
+        tg_write_latex(m->d, m->out, name, tex))
+        return complain("%s", tg_message(m->g));
     return true;
 }
 
@@ -61,7 +82,7 @@ static bool collect(const struct model *m, const char *folder, tg_array *a, size
     for (int l = 0; l < 2; l++)
         for (const char *const *name = lists[l]; *name; name++) {
             struct stat there;
-            if (!path_of(path, sizeof path, folder, *name)) return false;
+            if (!path_of(path, sizeof path, folder, *name, "npy")) return false;
             if (stat(path, &there) != 0 && errno == ENOENT) continue;
             if (tg_read_npy(m->g, path, &a[*count])) return complain("%s", tg_message(m->g));
             if (!take_shape(path, tg_find(m->g, *name), &a[*count])) return false;

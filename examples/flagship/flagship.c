@@ -106,7 +106,7 @@ static int present(const struct options *o, const struct model *m, const struct 
         introduce(o, m, d);
         report_steps(m);
     }
-    if (o->dump && !dump(m, o->dump)) return 2;
+    if ((o->dump && !dump(m, o->dump)) || (o->export && !export_all(m, o->export))) return 2;
     if (!report_fused(m, o->quiet, &f) || !report_check(m, o->quiet, &f)) return 2;
     if (o->against && !report_against(m, o->against, o->quiet, &f)) return 2;
     char why[1200];

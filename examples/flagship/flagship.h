@@ -5,7 +5,7 @@
 #include "tapegrad.h"
 
 struct options {
-    const char *x, *labels, *label_column, *gamma, *beta, *dout, *dump, *against, *html;
+    const char *x, *labels, *label_column, *gamma, *beta, *dout, *dump, *against, *html, *export;
     double eps;
     tg_dtype dtype;
     bool quiet;
@@ -49,6 +49,7 @@ bool report_fused(const struct model *m, bool quiet, struct findings *f);
 bool report_check(const struct model *m, bool quiet, struct findings *f);
 bool report_against(const struct model *m, const char *folder, bool quiet, struct findings *f);
 bool dump(const struct model *m, const char *folder);
+bool export_all(const struct model *m, const char *folder);
 bool write_page(const struct model *m, const char *path, const struct findings *f);
 
 double tolerance_of(tg_dtype dtype);

@@ -9,7 +9,7 @@
 static const char usage[] =
     "usage: batchnorm [--x FILE.npy|FILE.csv] [--label-column NAME|INDEX] [--labels FILE.npy] [--gamma FILE.npy]\n"
     "                 [--beta FILE.npy] [--dout FILE.npy] [--eps E] [--dtype f32|f64] [--dump DIR] [--against DIR]\n"
-    "                 [--html FILE] [--quiet]\n"
+    "                 [--html FILE] [--export DIR] [--quiet]\n"
     "\n"
     "Batch normalization out of seven primitives, its backward written by the engine, step by step; compared with a\n"
     "handwritten fused kernel and checked against finite differences. Without options: the wine data, a linear layer\n"
@@ -22,9 +22,10 @@ static const char usage[] =
     "  --dout          the cotangent of out instead of a loss (default without labels: random)\n"
     "  --eps           added to the variance (default 1e-5)\n"
     "  --dtype         of the computation (default f64)\n"
-    "  --dump          writes every named node as DIR/NAME.npy\n"
+    "  --dump          writes every step as DIR/NAME.npy, and the leaves as DIR/replay.npz\n"
     "  --against       compares with the arrays DIR/NAME.npy and names the first step that parts\n"
     "  --html          writes the explorer, a page to open in a browser\n"
+    "  --export        writes the circuit as .svg and .dot, the tape as .json, and batchnorm as NumPy, C and LaTeX\n"
     "  --quiet         only the verdict\n"
     "\n"
     "Exit code: 0 nothing disagrees, 1 something parts or is not finite, 2 bad input.\n";
@@ -62,9 +63,10 @@ int read_options(int argc, char **argv, struct options *o) {
     *o = (struct options){.eps = 1e-5, .dtype = TG_F64};
     const struct {
         const char *name, **to;
-    } texts[] = {{"--x", &o->x},         {"--labels", &o->labels},   {"--label-column", &o->label_column},
-                 {"--gamma", &o->gamma}, {"--beta", &o->beta},       {"--dout", &o->dout},
-                 {"--dump", &o->dump},   {"--against", &o->against}, {"--html", &o->html}};
+    } texts[] = {{"--x", &o->x},          {"--labels", &o->labels},   {"--label-column", &o->label_column},
+                 {"--gamma", &o->gamma},  {"--beta", &o->beta},       {"--dout", &o->dout},
+                 {"--dump", &o->dump},    {"--against", &o->against}, {"--html", &o->html},
+                 {"--export", &o->export}};
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(name, "--help") == 0) {
