@@ -19,13 +19,13 @@ static bool path_of(char *path, size_t room, const char *folder, const char *nam
     return (n > 0 && (size_t)n < room) || complain("%s: the path is too long", folder);
 }
 
-static bool make_folder(const char *folder) {
-    return mkdir(folder, 0777) == 0 || errno == EEXIST || complain("%s: %s", folder, strerror(errno));
+static bool make_folder(const char *option, const char *folder) {
+    return mkdir(folder, 0777) == 0 || errno == EEXIST || complain("%s %s: %s", option, folder, strerror(errno));
 }
 
 bool dump(const struct model *m, const char *folder) {
     char path[4096];
-    if (!make_folder(folder)) return false;
+    if (!make_folder("--dump", folder)) return false;
     for (int l = 0; l < 2; l++)
         for (const char *const *name = lists[l]; *name; name++) {
             if (!path_of(path, sizeof path, folder, *name, "npy")) return false;
@@ -38,7 +38,7 @@ bool dump(const struct model *m, const char *folder) {
 bool export_all(const struct model *m, const char *folder) {
     static const char name[] = "batchnorm";
     char svg[4096], dot[4096], json[4096], py[4096], c[4096], tex[4096];
-    const bool written = make_folder(folder) && path_of(svg, sizeof svg, folder, name, "svg") &&
+    const bool written = make_folder("--export", folder) && path_of(svg, sizeof svg, folder, name, "svg") &&
                          path_of(dot, sizeof dot, folder, name, "dot") &&
                          path_of(json, sizeof json, folder, name, "json") &&
                          path_of(py, sizeof py, folder, name, "py") && path_of(c, sizeof c, folder, name, "c") &&
