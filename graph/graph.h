@@ -124,7 +124,7 @@ struct tg__call {
     void *out;
 };
 
-struct tg__emit; /* compile/emit.h */
+struct tg__emit; /* kernel.h */
 
 typedef void tg__loop(void *out, const void *const *in, const size_t *step, size_t count);
 

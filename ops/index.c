@@ -1,5 +1,5 @@
 /* Indexing by labels: gather picks one element a row, scatter puts it back into zeros; each is the other's vjp. */
-#include "emit.h"
+#include "kernel.h"
 #include "ops.h"
 
 static bool labels_fit(struct tg__rule *r, const tg_shape *rows, const char *needed) {

@@ -1,5 +1,5 @@
 /* Linear algebra: the product of two matrices. */
-#include "emit.h"
+#include "kernel.h"
 #include "ops.h"
 
 static bool matmul_shape(struct tg__rule *r) {

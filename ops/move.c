@@ -1,5 +1,5 @@
 /* Movement and conversion: operators that copy, each element to its place. */
-#include "emit.h"
+#include "kernel.h"
 #include "ops.h"
 
 /* ---------------------------------------------------------------------------------------------------------- cast */

@@ -1,5 +1,5 @@
 /* Reductions as C. The order of a sum is graph/reduce.h's, here one term at a time. */
-#include "emit.h"
+#include "kernel.h"
 #include "ops.h"
 #include "reduce.h"
 

@@ -1,5 +1,5 @@
 /* Views: operators whose value is their operand's memory under another shape or another meaning. */
-#include "emit.h"
+#include "kernel.h"
 #include "ops.h"
 
 tg_node tg__apply_to_shape(const struct tg_op *op, tg_node x, const tg_shape *dims, const struct tg__attr *attr) {

@@ -1,51 +1,10 @@
-/* Kernels as C. A row does not write loops, it describes them: which there are, which element each operand is read at,
- * and the C of one element. The emitter makes statements out of that, and later may put several into one nest.
- *
- *     z[out…] = code(a[at[0]…], b[at[1]…], c[at[2]…])            elementwise work, movement
- *     begin;  for the loops that out does not have: step;  z[out…] = code          reductions, products
- *
- * In the pieces of C the letters a b c are operands, and these words are filled in:
- *     T  the result's type      $  its suffix, "f" for float: sum$ is sumf
- *     term  the number of the turn that step is in      terms  how many turns      digits  how many binary digits or
- *     what else a row needs room for      number  the node's attribute, or what the row has put there
- *     last  the last loop's variable
- */
+/* The C writer: where values live, expressions, statements, and the file around them. What a row says of its kernel
+ * stands in kernel.h. */
 #ifndef TG_EMIT_H
 #define TG_EMIT_H
 
 #include "export.h"
-
-enum { TG__LOOPS = TG_MAX_RANK };
-enum { TG__FIRST = -1, TG__LABEL = -2 }; /* no loop, but element 0; or the one that operand 1 names */
-
-/* A function that goes with a kernel, once a file and type. */
-struct tg__helper {
-    const char *name, *text;
-};
-
-struct tg__emit {
-    /* given */
-    const struct tg__node *node, *in[TG__OPERANDS];
-    /* filled in by the row where it differs from an elementwise kernel with the row's code */
-    int loops;
-    int64_t extent[TG__LOOPS];
-    int8_t out[TG_MAX_RANK], at[TG__OPERANDS][TG_MAX_RANK]; /* the loop along each axis */
-    const char *code, *begin, *step;
-    const char *guard; /* where this is true the function returns 1: the kernel cannot go on */
-    const struct tg__helper *helper[2];
-    int64_t terms, digits, number;
-    bool copy; /* all elements in their order, whatever the shapes */
-};
-
-/* ---------------------------------------------------------------------------------------------------- kernel.c */
-
-bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e); /* false: the row says nothing of C */
-void tg__loop_along(struct tg__emit *e, int8_t *map, int axis, int loop); /* that loop has this axis's length */
-bool tg__reduces(const struct tg__emit *e);
-bool tg__is_inner(const struct tg__emit *e, int loop); /* a loop that the result does not have */
-int tg__reads(const char *piece, int slot);           /* how often a piece of C reads an operand */
-size_t tg__word(const char *s);                        /* length of the word or number at s; 0: neither */
-static inline bool tg__is_operand(const char *s, size_t length) { return length == 1 && *s >= 'a' && *s <= 'c'; }
+#include "kernel.h"
 
 /* ------------------------------------------------------------------------------------------------- placement.c
  * Where each value lives. A node that has a name has a place; one that has none and a single consumer stands in the

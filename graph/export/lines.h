@@ -2,6 +2,7 @@
 #ifndef TG_LINES_H
 #define TG_LINES_H
 
+#include "export.h"
 #include "formula.h"
 
 struct tg__lines {

@@ -2,7 +2,7 @@
 #ifndef TG_FORMULA_H
 #define TG_FORMULA_H
 
-#include "export.h"
+#include "sheet.h"
 
 /* How tightly the outermost operation of a formula binds. A prefix reaches to the right as far as a product does, as in
  * Σ x y. A matrix product is no factor: c*(a @ b) is not (c*a) @ b. */

@@ -1,5 +1,5 @@
 /* Names on their way into a language. */
-#include "export.h"
+#include "sheet.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Sheets: where text goes. */
-#include "export.h"
+#include "sheet.h"
 
 #include <locale.h>
 

@@ -1,5 +1,5 @@
 /* What a row says of its kernel in C, in one form for all: elementwise rows by their code alone. */
-#include "emit.h"
+#include "kernel.h"
 
 #include <ctype.h>
 
