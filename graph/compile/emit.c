@@ -97,22 +97,6 @@ bool tg__c(struct tg__sheet *s, const struct tg__part *p) {
     return true;
 }
 
-struct wish {
-    tg_grads d;
-    tg_node out;
-    const char *function;
-};
-
-static bool write(struct tg__sheet *s, void *user) {
-    const struct wish *w = user;
-    struct tg__part p;
-    if (!tg__part_new(&p, w->d, w->out, w->function, "write_c")) return false;
-    const bool written = tg__c(s, &p);
-    tg__part_free(&p);
-    return written;
-}
-
 tg_status tg_write_c(tg_grads d, tg_node out, const char *function, const char *path) {
-    struct wish w = {d, out, function};
-    return tg__write_sheet(d.graph, path, write, &w);
+    return tg__write_part(d, out, function, path, "write_c", tg__c);
 }

@@ -35,6 +35,10 @@ struct tg__part {
 bool tg__part_new(struct tg__part *p, tg_grads d, tg_node out, const char *function, const char *who); /* a run error */
 void tg__part_free(struct tg__part *p);
 
+/* What tg_write_numpy and its like do: a part, written to a file. who: for messages. */
+tg_status tg__write_part(tg_grads d, tg_node out, const char *function, const char *path, const char *who,
+                         bool (*write)(struct tg__sheet *s, const struct tg__part *p));
+
 /* The gradient node of an argument; 0 where nothing comes from out. */
 uint32_t tg__part_gradient(const struct tg__part *p, uint32_t argument);
 

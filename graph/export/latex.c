@@ -88,21 +88,6 @@ bool tg__latex(struct tg__sheet *s, const struct tg__part *p) {
     return true;
 }
 
-struct wish {
-    tg_grads sweep;
-    tg_node out;
-    const char *function;
-};
-
-static bool write(struct tg__sheet *s, void *user) {
-    const struct wish *wish = user;
-    struct tg__part p;
-    if (!tg__part_new(&p, wish->sweep, wish->out, wish->function, "latex")) return false;
-    const bool written = tg__latex(s, &p);
-    tg__part_free(&p);
-    return written;
-}
-
 tg_status tg_write_latex(tg_grads d, tg_node out, const char *function, const char *path) {
-    return tg__write_sheet(d.graph, path, write, &(struct wish){d, out, function});
+    return tg__write_part(d, out, function, path, "write_latex", tg__latex);
 }

@@ -129,3 +129,26 @@ void tg__part_free(struct tg__part *p) {
     if (p->role) tg__release(p->graph, p->role, p->bytes);
     p->role = NULL;
 }
+
+/* --------------------------------------------------------------------------------------------------------- files */
+
+struct wish {
+    tg_grads sweep;
+    tg_node out;
+    const char *function, *who;
+    bool (*write)(struct tg__sheet *s, const struct tg__part *p);
+};
+
+static bool write_part(struct tg__sheet *s, void *user) {
+    const struct wish *w = user;
+    struct tg__part p;
+    if (!tg__part_new(&p, w->sweep, w->out, w->function, w->who)) return false;
+    const bool written = w->write(s, &p);
+    tg__part_free(&p);
+    return written;
+}
+
+tg_status tg__write_part(tg_grads d, tg_node out, const char *function, const char *path, const char *who,
+                         bool (*write)(struct tg__sheet *s, const struct tg__part *p)) {
+    return tg__write_sheet(d.graph, path, write_part, &(struct wish){d, out, function, who, write});
+}
