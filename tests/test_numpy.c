@@ -39,7 +39,7 @@ static int gone(const char *path, const struct stat *about, int kind, struct FTW
 
 static void end(void) {
     char line[600];
-    snprintf(line, sizeof line, "%s %s/tests/numpy_check %s", python, SOURCE, directory);
+    snprintf(line, sizeof line, "%s '%s/tests/numpy_check' '%s'", python, SOURCE, directory);
     const int status = system(line);
     if (status == 0) nftw(directory, gone, 8, FTW_DEPTH | FTW_PHYS);
     cr_assert_eq(status, 0, "see %s", directory);
