@@ -2,9 +2,11 @@
 #include "graph.h"
 
 TG__APART static tg_status missing(tg_graph *g, uint32_t id, uint32_t operand) {
-    char name[80];
-    return tg__fail_run(g, TG_VALUE, id, "%s has no value: tg_set or tg_bind it before a run",
-                        tg__quote(g, operand, name, sizeof name));
+    char name[80], from[120] = "";
+    const tg_place at = tg_where_is(tg__handle(g, operand));
+    if (at.file) snprintf(from, sizeof from, " from %s:%d", tg__base(at.file), at.line);
+    return tg__fail_run(g, TG_VALUE, id, "%s%s has no value: tg_set or tg_bind it before a run",
+                        tg__quote(g, operand, name, sizeof name), from);
 }
 
 static tg_status compute(tg_graph *g, uint32_t id) {

@@ -4,8 +4,7 @@
  *     TG_LET(x, tg_input(g, TG_F64, tg_shape0()));
  *     TG_LET(y, tg_mul(x, tg_exp(x)));                      // y = x e^x
  *     tg_grads d = tg_backward(y, tg_nil(g));               // appends dy/dx to the same tape
- *     tg_set(x, &(double){1.0});
- *     if (tg_run(g) != TG_OK) puts(tg_message(g));
+ *     if (tg_set(x, &(double){1.0}) || tg_run(g)) puts(tg_message(g));
  *     printf("%g\n", tg_item(tg_grad(d, x), 0));            // (1 + x) e^x
  *     tg_graph_free(g);
  *
@@ -17,8 +16,9 @@
  *              graph is freed or rewound. Nodes are small values, copied freely, never freed.
  *   errors     A constructor that fails returns the nil node of its graph; operators on nil do nothing; the first
  *              error wins and waits in the graph (tg_message). tg_run reports it. Nothing aborts, exits or prints.
- *              What went wrong in building stays, and everything later fails, until tg_rewind to a mark before it. What
- *              went wrong in running, setting, reading files or checking is forgotten by the next such call: try again.
+ *              What went wrong in building stays: operators do nothing and runs fail, until tg_rewind to a mark before
+ *              it; what is on the tape can still be read. What went wrong in running, setting, reading files or checking
+ *              is forgotten by the next such call: try again.
  *   shapes     Rank 0 to 8, row-major, dimensions may be 0. Binary operators broadcast by NumPy's rules.
  *   threads    A graph belongs to one thread at a time. Different graphs share nothing.
  */

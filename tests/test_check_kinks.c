@@ -106,3 +106,9 @@ Test(check_kinks, infinite_outputs_that_do_not_move) {
     check(tg_where(mask, tg_square(x), endless), NULL);
     expect(x, TG_PASS);
 }
+
+Test(check_kinks, an_infinite_output_refutes_nothing) {
+    tg_node x = row(3, (double[]){1, 2, 0});
+    check(tg_sum(tg_log(x), tg_axis(0)), NULL);
+    expect(x, TG_NOISE);
+}

@@ -1,5 +1,5 @@
 /* Batch normalization out of seven primitives: sum, sub, square, sqrt, reciprocal, mul, add. Nothing below says how its
- * backward goes. The engine writes it, and this program lays it open and checks it in three ways. */
+ * backward goes. The engine writes it, and this program lays it open and checks it in two ways. */
 #include "flagship.h"
 
 #include <stdlib.h>

@@ -161,6 +161,13 @@ static tg_status descend(const struct tg__objective *f, size_t element, double r
     return TG_OK;
 }
 
+/* What an infinite output depends on does not show: none of its differences can refute anything. */
+static bool is_blind(const struct tg__objective *f) {
+    for (size_t k = 0; k < f->outputs; k++)
+        if (isinf(f->base[k]) && f->cotangent[k] != 0) return true;
+    return false;
+}
+
 tg_status tg__difference(const struct tg__objective *f, size_t element, double reach, double ours, double tolerance,
                          double scale, struct tg__slope *slope) {
     struct rung rung[RUNGS];
@@ -175,5 +182,6 @@ tg_status tg__difference(const struct tg__objective *f, size_t element, double r
         if (!status) found = consider(&s, &rung[k], false);
     }
     *slope = s.best.slope;
+    if (is_blind(f)) slope->inner = INFINITY;
     return status;
 }

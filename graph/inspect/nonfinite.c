@@ -197,7 +197,8 @@ static void describe(const struct culprit *c, struct text *t) {
         add(t, "backward (gradient of %s): ", tg__quote(g, of, name, sizeof name));
     else
         add(t, tg__is_leaf(row_of(c)) ? "given: " : "forward: ");
-    add(t, "%s %s", tg_op_of(a), tg__quote(g, a.id, name, sizeof name));
+    if (tg_name(a)[0]) add(t, "%s ", tg_op_of(a)); /* one without a name is called after it */
+    add(t, "%s", tg__quote(g, a.id, name, sizeof name));
     add_element(t, c);
     add(t, "is ");
     add_number(t, tg_item(a, c->index));
