@@ -65,8 +65,18 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# What a command says is shown only if it fails.
+quietly() {
+    log=$(mktemp) || return
+    "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    [ "$status" -eq 0 ] || cat "$log" >&2
+    rm -f "$log"
+    return "$status"
+}
+
 apt() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >&2 </dev/null
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@"
 }
 
 refresh() {
