@@ -123,6 +123,15 @@ static void put_circuit(struct tg__sheet *s, const struct tg__page *p) {
     tg__put(s, "<section id=\"circuit\" aria-label=\"Circuit\">\n");
     tg__circuit_svg(s, p->circuit, true);
     tg__put(s, "</section>\n");
+    if (p->graph->nodes.length == 1) return; /* nothing is drawn */
+    tg__put(s, "<p id=\"legend\"><span class=\"value\">above a wire: the value</span>");
+    if (p->passed) {
+        tg__page_text text;
+        tg__put(s, " <span class=\"gradient\">below it: the gradient of ");
+        tg__put_html(s, tg__page_name(tg__handle(p->graph, p->passed->out), text, sizeof text), WHOLE);
+        tg__put(s, "</span>");
+    }
+    tg__put(s, "</p>\n");
 }
 
 static void put_data(struct tg__sheet *s, const struct tg__page *p) {
