@@ -59,9 +59,10 @@ const ArrayView = (() => {
     const far = (Math.abs(Number(v.max)) >= Math.abs(Number(v.min)) ? v.max : v.min).replace(/^-/, "");
     const ends = each ? ["− the column's largest", "+ the column's largest"] : [`−${far}`, `+${far}`];
     const table = v.rows > 1 && v.columns > 1;
+    const button = h("button", { type: "button", "data-colours": true, "aria-pressed": String(each) },
+                     "Colour by column");
     return h("p", { class: "scale" }, h("span", null, ends[0]), h("i", { class: "ramp", "aria-hidden": "true" }),
-             h("span", null, ends[1]), table ? h("button", { type: "button", "data-colours": true,
-                                                             "aria-pressed": String(each) }, "Colour by column") : null);
+             h("span", null, ends[1]), table ? button : null);
   }
 
   /* Numbers of a column with their points below each other. */
@@ -132,7 +133,8 @@ const ArrayView = (() => {
     if (!v) return [h("p", { class: "nothing" }, "– not run")];
     if (v.count === 0) return [h("p", { class: "nothing" }, "empty")];
     if (v.count === 1) return [h("p", { class: "single", title: shown(v, 0) }, v.text[0])];
-    const parts = [h("div", { class: "facts" }, statistics(v), v.count > 7 && v.bins && v.min !== v.max ? histogram(v) : null)];
+    const parts = [h("div", { class: "facts" }, statistics(v),
+                     v.count > 7 && v.bins && v.min !== v.max ? histogram(v) : null)];
     if (v.high * v.wide) parts.push(table(v, labels, caption), scale(v));
     return parts.filter(Boolean);
   }

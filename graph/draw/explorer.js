@@ -112,74 +112,23 @@
     $("count").style.setProperty("min-width", `${2 * String(last).length + 3}ch`);
   }
 
-  function fromAddress(quiet) {
-    const step = /(?:^#|&)step=(\d{1,9})/.exec(location.hash), node = /(?:^#|&)node=(\d{1,9})/.exec(location.hash);
-    if (step || !quiet) go(step ? Number(step[1]) : 1, true);
-    if (node) quiet ? visit(Number(node[1])) : choose(Number(node[1]), true);
-  }
-
-  /* ----------------------------------------------------------------------------------------------------- tabs */
-
-  function tabs() {
-    const parts = [...document.querySelectorAll(".tab")];
-    const bar = h("div", { role: "tablist", "aria-label": "More of the same" });
-    const buttons = parts.map((part) => {
-      const button = h("button", { type: "button", role: "tab", id: `${part.id}-tab`, "aria-controls": part.id },
-                       part.dataset.title);
-      part.setAttribute("role", "tabpanel");
-      part.setAttribute("aria-labelledby", button.id);
-      bar.append(button);
-      return button;
-    });
-    const open = (k, focus) => {
-      const i = (k + parts.length) % parts.length;
-      parts.forEach((part, j) => {
-        part.hidden = i !== j;
-        buttons[j].setAttribute("aria-selected", String(i === j));
-        buttons[j].tabIndex = i === j ? 0 : -1;
-      });
-      if (focus) buttons[i].focus();
-    };
-    buttons.forEach((button, i) => button.addEventListener("click", () => open(i)));
-    bar.addEventListener("keydown", (event) => {
-      const i = buttons.indexOf(document.activeElement);
-      const to = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: parts.length - 1 }[event.key];
-      if (to === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
-      open(to, true);
-    });
-    $("tabs").prepend(bar);
-    open(0);
-  }
-
-  function flash(e, text, then) {
-    e.textContent = text;
-    setTimeout(() => (e.textContent = then), 1600);
-  }
-
-  async function copy(button, code) {
-    let done = true;
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-    } catch {
-      getSelection().selectAllChildren(code);
-      done = document.execCommand("copy");
-    }
-    flash(button, done ? "Copied" : "Press Ctrl+C", "Copy");
+  /* The circuit's own marks, as they look there. */
+  function legend() {
+    const entry = (kind, text) => h("span", null, h("i", { class: `mark ${kind}`, "aria-hidden": "true" }), text);
+    const entries = [entry("now", "computed now, and what it reads")];
+    if (Tape.terms.length) entries.push(entry("flow", "the term that flows back"), entry("wait", "a pending term"));
+    $("legend").append(...entries);
   }
 
   /* The address is right in any case. */
   function share() {
-    navigator.clipboard?.writeText($("link").href).then(() => flash($("link"), "Copied", "Link"), () => {});
+    navigator.clipboard?.writeText($("link").href).then(() => Tabs.flash($("link"), "Copied", "Link"), () => {});
   }
 
-  function copies() {
-    document.querySelectorAll(".tab pre").forEach((pre) => {
-      const button = h("button", { type: "button", class: "copy" }, "Copy");
-      button.addEventListener("click", () => copy(button, pre.firstElementChild));
-      pre.before(button);
-    });
+  function fromAddress(quiet) {
+    const step = /(?:^#|&)step=(\d{1,9})/.exec(location.hash), node = /(?:^#|&)node=(\d{1,9})/.exec(location.hash);
+    if (step || !quiet) go(step ? Number(step[1]) : 1, true);
+    if (node) quiet ? visit(Number(node[1])) : choose(Number(node[1]), true);
   }
 
   /* ---------------------------------------------------------------------------------------------------- theme */
@@ -255,14 +204,14 @@
   }
 
   $("tools").hidden = false;
-  tabs();
-  copies();
+  Tabs.start();
   theme();
   help();
   listen();
   if (last) {
     $("moment").hidden = false;
     rail();
+    legend();
     fromAddress(false);
   } else if (Tape.nodes.size) {
     choose(Tape.nodes.keys().next().value);

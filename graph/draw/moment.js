@@ -95,8 +95,8 @@ const Moment = (() => {
 
   /* A long line becomes smaller, down to where it can still be read; what is longer scrolls. */
   function squeeze(line) {
-    const fits = line.clientWidth / line.scrollWidth;
-    if (fits < 1) line.style.setProperty("font-size", `${Math.max(1.05, 1.75 * fits * .98)}rem`);
+    const size = parseFloat(getComputedStyle(line).fontSize), fits = line.clientWidth / line.scrollWidth;
+    if (fits < 1) line.style.setProperty("font-size", `${Math.max(16, size * fits * .98)}px`);
     if (line.scrollWidth > line.clientWidth) line.tabIndex = 0;
   }
 

@@ -9,7 +9,8 @@ enum { WHOLE = 0, NUMBERS = 200000, CORNER = 16 * 16, LEAST = 8 };
 
 /* In the order in which they need each other. */
 static const struct tg__asset *const script[] = {&tg__fold_js,   &tg__tape_js,     &tg__array_js, &tg__panel_js,
-                                                 &tg__moment_js, &tg__overview_js, &tg__scene_js, &tg__explorer_js};
+                                                 &tg__moment_js, &tg__overview_js, &tg__scene_js, &tg__tabs_js,
+                                                 &tg__explorer_js};
 enum { SCRIPTS = sizeof script / sizeof *script };
 
 /* A source for the policy: 'sha256-…' in base 64. */
@@ -44,6 +45,7 @@ static void put_head(struct tg__sheet *s, const struct tg__page *p) {
     for (size_t i = 0; i < SCRIPTS; i++) put_source(s, script[i]);
     tg__put(s, "; style-src");
     put_source(s, &tg__explorer_css);
+    put_source(s, &tg__media_css);
     tg__put(
         s,
         "; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'\">\n"
@@ -53,6 +55,7 @@ static void put_head(struct tg__sheet *s, const struct tg__page *p) {
     tg__put_html(s, title_of(p, title, sizeof title), WHOLE);
     tg__put(s, "</title>\n");
     put_asset(s, "style", &tg__explorer_css);
+    put_asset(s, "style", &tg__media_css);
     tg__put(s, "</head>\n");
 }
 

@@ -2,7 +2,7 @@
 
 /* The chosen node: what it is, its local derivatives, its value, its gradient and where that came from. */
 const Panel = (() => {
-  const panel = document.getElementById("panel");
+  const panel = document.getElementById("panel"), coded = document.getElementById("tab-numpy");
 
   const chip = (id, text) => h("button", { type: "button", class: "chip", "data-choose": id }, text || Tape.label(id));
 
@@ -13,7 +13,8 @@ const Panel = (() => {
 
   function facts(n) {
     const parts = [n.op, n.shape, n.type, n.where, n.leaf ? null : `step ${n.stage < 0 ? "–" : n.stage}`,
-                   n.scope ? `in ${n.scope}` : null, n.name ? `node ${n.id}` : `t${n.id} in the programs`];
+                   n.scope ? `in ${n.scope}` : null,
+                   n.name || !coded ? `node ${n.id}` : `t${n.id} in code`];
     const line = h("p", { class: "where" });
     parts.filter(Boolean).forEach((text) => line.append(h("span", null, text)));
     return line;

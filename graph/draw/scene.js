@@ -218,14 +218,6 @@ const Scene = (() => {
     if (now) show(now, true);
   }
 
-  /* The circuit's own marks, as they look there. */
-  function legend() {
-    const entry = (kind, text) => h("span", null, h("i", { class: `mark ${kind}`, "aria-hidden": "true" }), text);
-    const entries = [entry("now", "computed now, and what it reads")];
-    if (Tape.terms.length) entries.push(entry("flow", "the term that flows back"), entry("wait", "a term still pending"));
-    document.getElementById("legend").append(...entries);
-  }
-
   function tools() {
     const bar = h("div", { id: "zoom", role: "group", "aria-label": "Size of the circuit" });
     const button = (text, label, action) => {
@@ -248,7 +240,6 @@ const Scene = (() => {
   if (top) top.before(flows);
   prepare();
   tools();
-  if (Tape.stops.length) legend();
   fit();
   Overview.draw();
   return { show, choose,
