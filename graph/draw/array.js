@@ -65,11 +65,16 @@ const ArrayView = (() => {
              h("span", null, ends[1]), table ? button : null);
   }
 
-  /* Numbers of a column with their points below each other. */
+  /* Numbers of a column with their points below each other, where none has an exponent. */
   function aligned(v) {
     const tail = (text) => (/\d/.test(text) ? text.replace(/^-?\d+/, "").length : 0), most = Array(v.wide).fill(0);
-    v.text.forEach((text, i) => (most[i % v.wide] = Math.max(most[i % v.wide], tail(text))));
-    return v.text.map((text, i) => text + " ".repeat(most[i % v.wide] - tail(text)));
+    v.text.forEach((text, i) => {
+      most[i % v.wide] = Math.max(most[i % v.wide], /e/.test(text) ? Infinity : tail(text));
+    });
+    return v.text.map((text, i) => {
+      const room = most[i % v.wide];
+      return Number.isFinite(room) ? text + " ".repeat(room - tail(text)) : text;
+    });
   }
 
   function extent(v) {

@@ -8,9 +8,9 @@ enum { WHOLE = 0, NUMBERS = 200000, CORNER = 16 * 16, LEAST = 8 };
 /* ------------------------------------------------------------------------------------------------------ digests */
 
 /* In the order in which they need each other. */
-static const struct tg__asset *const script[] = {&tg__fold_js,   &tg__tape_js,     &tg__array_js, &tg__panel_js,
-                                                 &tg__moment_js, &tg__overview_js, &tg__scene_js, &tg__tabs_js,
-                                                 &tg__explorer_js};
+static const struct tg__asset *const script[] = {&tg__fold_js,  &tg__tape_js,   &tg__array_js,
+                                                 &tg__panel_js, &tg__moment_js, &tg__overview_js,
+                                                 &tg__scene_js, &tg__tabs_js,   &tg__explorer_js};
 enum { SCRIPTS = sizeof script / sizeof *script };
 
 /* A source for the policy: 'sha256-…' in base 64. */

@@ -239,7 +239,8 @@ const Scene = (() => {
   const top = svg.querySelector(":scope > .node");
   if (top) top.before(flows);
   prepare();
-  tools();
+  frame.hidden = gates.size === 0;
+  if (gates.size) tools();
   fit();
   Overview.draw();
   return { show, choose,
