@@ -2,8 +2,10 @@
 
 /* One array: as a table of numbers on colours, as a thumbnail, as a histogram. The colour runs from blue (negative)
  * through nothing (0) to orange, with the root of |v| over the largest |v|, so that small columns beside large ones are
- * not all white. What is not finite is hatched. */
+ * not all white; or over the largest of each column. What is not finite has a dashed frame. */
 const ArrayView = (() => {
+  let each = false;
+
   function paint(e, text, top) {
     const v = Number(text.replace("inf", "Infinity"));
     if (!Number.isFinite(v)) {
@@ -15,20 +17,26 @@ const ArrayView = (() => {
   }
 
   const shown = (v, i) => v.whole[i] || v.text[i];
+  const minus = (text) => text.replace(/-/g, "−"); // in words; in tables numbers stay as programs read them
 
-  function size(v) {
-    if (v.count === 0) return "empty";
-    if (v.rows === 1) return v.columns === 1 ? "" : `${v.columns} numbers`;
-    return `${v.rows} × ${v.columns}`;
+  /* What has full colour, column by column. */
+  function tops(v) {
+    const of = Array(v.wide).fill(each ? 0 : v.top);
+    for (let i = 0; each && i < v.high * v.wide; i++) {
+      const size = Math.abs(Number(shown(v, i).replace("inf", "Infinity")));
+      if (Number.isFinite(size)) of[i % v.wide] = Math.max(of[i % v.wide], size);
+    }
+    return of;
   }
 
   /* In one line. Null: it has not been computed, which is not 0. */
   function range(v) {
     if (!v) return "– (not run)";
     if (v.count === 0) return "empty";
-    if (v.count === 1) return v.text[0];
+    if (v.count === 1) return minus(v.text[0]);
     const bad = v.bad ? `${v.bad} of ${v.count} not finite` : "";
-    return v.min === undefined ? bad : `${v.min} … ${v.max}${bad ? ", " + bad : ""}`;
+    if (v.min === undefined) return bad;
+    return minus(v.min === v.max ? `all ${v.min}` : `${v.min} … ${v.max}`) + (bad && `, ${bad}`);
   }
 
   function thumbnail(v, label) {
@@ -36,29 +44,55 @@ const ArrayView = (() => {
     const w = Math.max(4, Math.min(12, 96 / v.wide)), t = Math.max(4, Math.min(w, 72 / v.high));
     const svg = h("svg", { viewBox: `0 0 ${v.wide * w} ${v.high * t}`, width: v.wide * w, height: v.high * t,
                            role: "img", "aria-label": `${label}: ${range(v)}`, class: "thumbnail" });
+    const top = tops(v);
     for (let i = 0; i < v.high * v.wide; i++) {
       const cell = h("rect", { x: (i % v.wide) * w, y: Math.floor(i / v.wide) * t, width: w, height: t });
-      paint(cell, shown(v, i), v.top);
+      paint(cell, shown(v, i), top[i % v.wide]);
       svg.append(cell);
     }
     return svg;
   }
 
+  /* How to read the colours: the numbers at both ends and 0 in the middle. */
   function scale(v) {
-    if (v.max === undefined) return "";
-    const far = Math.abs(Number(v.max)) >= Math.abs(Number(v.min)) ? v.max : v.min;
-    return `; full colour at ±${far.replace(/^-/, "")}`;
+    if (v.max === undefined) return null;
+    const far = (Math.abs(Number(v.max)) >= Math.abs(Number(v.min)) ? v.max : v.min).replace(/^-/, "");
+    const ends = each ? ["− the column's largest", "+ the column's largest"] : [`−${far}`, `+${far}`];
+    const table = v.rows > 1 && v.columns > 1;
+    const button = h("button", { type: "button", "data-colours": true, "aria-pressed": String(each) },
+                     "Colour by column");
+    return h("p", { class: "scale" }, h("span", null, ends[0]), h("i", { class: "ramp", "aria-hidden": "true" }),
+             h("span", null, ends[1]), table ? button : null);
+  }
+
+  /* Numbers of a column with their points below each other, where none has an exponent. */
+  function aligned(v) {
+    const tail = (text) => (/\d/.test(text) ? text.replace(/^-?\d+/, "").length : 0), most = Array(v.wide).fill(0);
+    v.text.forEach((text, i) => {
+      most[i % v.wide] = Math.max(most[i % v.wide], /e/.test(text) ? Infinity : tail(text));
+    });
+    return v.text.map((text, i) => {
+      const room = most[i % v.wide];
+      return Number.isFinite(room) ? text + " ".repeat(room - tail(text)) : text;
+    });
+  }
+
+  function extent(v) {
+    if (v.high === v.rows && v.wide === v.columns) return "";
+    if (v.rows === 1) return `: the first ${v.wide} of ${v.columns}`;
+    return `: the first ${v.high} of ${v.rows} rows` +
+      (v.wide < v.columns ? `, ${v.wide} of ${v.columns} columns` : "");
   }
 
   function table(v, labels, caption) {
     const body = h("tbody");
-    const named = labels && labels.length >= v.wide;
+    const named = labels && labels.length >= v.wide, text = aligned(v), top = tops(v);
     for (let r = 0; r < v.high; r++) {
       const row = h("tr", null, v.rows > 1 ? h("th", { scope: "row" }, String(r)) : null);
       for (let c = 0; c < v.wide; c++) {
         const i = r * v.wide + c;
-        const cell = h("td", { title: shown(v, i) }, v.text[i]);
-        paint(cell, shown(v, i), v.top);
+        const cell = h("td", { title: shown(v, i) }, text[i]);
+        paint(cell, shown(v, i), top[c]);
         row.append(cell);
       }
       body.append(row);
@@ -67,11 +101,8 @@ const ArrayView = (() => {
     for (let c = 0; c < v.wide; c++) {
       head.append(h("th", { scope: "col", title: named ? labels[c] : null }, named ? labels[c] : String(c)));
     }
-    const all = v.high === v.rows && v.wide === v.columns;
-    const text = all ? caption : `${caption}: rows 0 to ${v.high - 1} of ${v.rows}` +
-      (v.wide < v.columns ? `, columns 0 to ${v.wide - 1} of ${v.columns}` : "");
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-             h("table", { class: "heat" }, h("caption", null, text + scale(v)),
+             h("table", { class: "heat" }, h("caption", null, caption + extent(v)),
                v.columns > 1 ? h("thead", null, head) : null, body));
   }
 
@@ -84,8 +115,12 @@ const ArrayView = (() => {
       const height = n ? Math.max(1, (n / most) * t) : 0;
       svg.append(h("rect", { x: i * w, y: t - height, width: w - 1, height }));
     });
+    const low = Number(v.min), high = Number(v.max);
+    if (low < 0 && high > 0) {
+      svg.append(h("rect", { class: "zero", x: (-low / (high - low)) * v.bins.length * w, y: 0, width: 1, height: t }));
+    }
     return h("figure", { class: "spread" }, svg,
-             h("figcaption", null, h("span", null, v.min), h("span", null, v.max)));
+             h("figcaption", null, h("span", null, minus(v.min)), h("span", null, minus(v.max))));
   }
 
   function statistics(v) {
@@ -103,10 +138,11 @@ const ArrayView = (() => {
     if (!v) return [h("p", { class: "nothing" }, "– not run")];
     if (v.count === 0) return [h("p", { class: "nothing" }, "empty")];
     if (v.count === 1) return [h("p", { class: "single", title: shown(v, 0) }, v.text[0])];
-    const parts = [h("div", { class: "facts" }, statistics(v), v.count > 7 && v.bins ? histogram(v) : null)];
-    if (v.high * v.wide) parts.push(table(v, labels, caption));
-    return parts;
+    const parts = [h("div", { class: "facts" }, statistics(v),
+                     v.count > 7 && v.bins && v.min !== v.max ? histogram(v) : null)];
+    if (v.high * v.wide) parts.push(table(v, labels, caption), scale(v));
+    return parts.filter(Boolean);
   }
 
-  return { range, size, thumbnail, full };
+  return { range, thumbnail, full, toggle: () => (each = !each) };
 })();

@@ -9,22 +9,39 @@
 
   /* ------------------------------------------------------------------------------------------------- moments */
 
-  function choose(id) {
+  function choose(id, look) {
     if (!Tape.nodes.has(id)) return;
     chosen = id;
     Panel.show(id);
-    Scene.choose(id);
+    Scene.choose(id, look, calm.matches);
     document.querySelectorAll("tr.chosen").forEach((row) => row.classList.remove("chosen"));
     const row = $(`n${id}`);
     if (row) row.classList.add("chosen");
   }
 
+  /* From the table: to where it can be seen, which on a phone is not both at once. */
+  function visit(id) {
+    choose(id, true);
+    const wide = matchMedia("(min-width: 1080px)").matches;
+    (wide ? $("circuit") : $("panel")).scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
+  }
+
+  function recolour(button) {
+    const at = [...document.querySelectorAll("[data-colours]")].indexOf(button);
+    ArrayView.toggle();
+    if (last) Moment.show(moment());
+    Panel.show(chosen);
+    document.querySelectorAll("[data-colours]")[at].focus();
+  }
+
+  const moment = () => stops[at - 1];
+
   function go(k, quiet) {
     if (!last) return;
     at = Math.min(last, Math.max(1, k));
-    const m = stops[at - 1];
+    const m = moment(), hurry = timer && Number($("speed").value) < 500;
     Moment.show(m);
-    Scene.show(at, calm.matches);
+    Scene.show(at, calm.matches || hurry || quiet);
     choose(m.node);
     const slider = $("slider"), place = `${at} of ${last}, ${m.backward ? "backward" : "forward"}, ${Moment.step(m)}`;
     slider.value = at;
@@ -92,76 +109,26 @@
     if (forward) part("forward", forward, "value");
     if (turn >= 0) part("backward", last - turn, "gradient");
     $("slider").max = last;
+    $("count").style.setProperty("min-width", `${2 * String(last).length + 3}ch`);
+  }
+
+  /* The circuit's own marks, as they look there. */
+  function legend() {
+    const entry = (kind, text) => h("span", null, h("i", { class: `mark ${kind}`, "aria-hidden": "true" }), text);
+    const entries = [entry("now", "computed now, and what it reads")];
+    if (Tape.terms.length) entries.push(entry("flow", "the term that flows back"), entry("wait", "a pending term"));
+    $("legend").append(...entries);
+  }
+
+  /* The address is right in any case. */
+  function share() {
+    navigator.clipboard?.writeText($("link").href).then(() => Tabs.flash($("link"), "Copied", "Link"), () => {});
   }
 
   function fromAddress(quiet) {
     const step = /(?:^#|&)step=(\d{1,9})/.exec(location.hash), node = /(?:^#|&)node=(\d{1,9})/.exec(location.hash);
     if (step || !quiet) go(step ? Number(step[1]) : 1, true);
-    if (node) choose(Number(node[1]));
-  }
-
-  /* ----------------------------------------------------------------------------------------------------- tabs */
-
-  function tabs() {
-    const parts = [...document.querySelectorAll(".tab")];
-    const bar = h("div", { role: "tablist", "aria-label": "More of the same" });
-    const buttons = parts.map((part) => {
-      const button = h("button", { type: "button", role: "tab", id: `${part.id}-tab`, "aria-controls": part.id },
-                       part.dataset.title);
-      part.setAttribute("role", "tabpanel");
-      part.setAttribute("aria-labelledby", button.id);
-      bar.append(button);
-      return button;
-    });
-    const open = (k, focus) => {
-      const i = (k + parts.length) % parts.length;
-      parts.forEach((part, j) => {
-        part.hidden = i !== j;
-        buttons[j].setAttribute("aria-selected", String(i === j));
-        buttons[j].tabIndex = i === j ? 0 : -1;
-      });
-      if (focus) buttons[i].focus();
-    };
-    buttons.forEach((button, i) => button.addEventListener("click", () => open(i)));
-    bar.addEventListener("keydown", (event) => {
-      const i = buttons.indexOf(document.activeElement);
-      const to = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: parts.length - 1 }[event.key];
-      if (to === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
-      open(to, true);
-    });
-    $("tabs").prepend(bar);
-    open(0);
-  }
-
-  function flash(e, text, then) {
-    e.textContent = text;
-    setTimeout(() => (e.textContent = then), 1600);
-  }
-
-  async function copy(button, code) {
-    let done = true;
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-    } catch {
-      getSelection().selectAllChildren(code);
-      done = document.execCommand("copy");
-    }
-    flash(button, done ? "Copied" : "Press Ctrl+C", "Copy");
-  }
-
-  /* The address is right in any case. */
-  function share() {
-    navigator.clipboard?.writeText($("link").href).then(() => flash($("link"), "Copied", "Link"), () => {});
-  }
-
-  function copies() {
-    document.querySelectorAll(".tab pre").forEach((pre) => {
-      const button = h("button", { type: "button", class: "copy" }, "Copy");
-      button.addEventListener("click", () => copy(button, pre.firstElementChild));
-      pre.before(button);
-    });
+    if (node) quiet ? visit(Number(node[1])) : choose(Number(node[1]), true);
   }
 
   /* ---------------------------------------------------------------------------------------------------- theme */
@@ -207,7 +174,7 @@
   function onKey(event) {
     const e = event.target, action = keys.get(event.key);
     if (!action || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
-    if (e.closest("select, textarea, [role=tablist], .scroll, pre")) return;
+    if (e.closest("select, textarea, [role=tablist], .scroll, .equation, pre")) return;
     if (event.key === " " && e.closest("button, a, summary, [role=button]")) return;
     const scrolls = /^(Page|Home|End)/.test(event.key);
     if (scrolls && !e.closest("#circuit, #moment")) return;
@@ -220,9 +187,11 @@
     document.addEventListener("keydown", onKey);
     document.addEventListener("click", (event) => {
       const chip = event.target.closest("[data-choose]");
-      if (chip) choose(Number(chip.dataset.choose));
+      if (chip) choose(Number(chip.dataset.choose), true);
+      const colours = event.target.closest("[data-colours]");
+      if (colours) recolour(colours);
       const row = event.target.closest(".tape tbody tr");
-      if (row && !getSelection().toString()) choose(Number(row.id.slice(1)));
+      if (row && !event.target.closest("a") && !getSelection().toString()) visit(Number(row.id.slice(1)));
     });
     $("back").addEventListener("click", () => (pause(), go(at - 1)));
     $("on").addEventListener("click", () => (pause(), go(at + 1)));
@@ -235,14 +204,14 @@
   }
 
   $("tools").hidden = false;
-  tabs();
-  copies();
+  Tabs.start();
   theme();
   help();
   listen();
   if (last) {
     $("moment").hidden = false;
     rail();
+    legend();
     fromAddress(false);
   } else if (Tape.nodes.size) {
     choose(Tape.nodes.keys().next().value);

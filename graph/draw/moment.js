@@ -14,10 +14,9 @@ const Moment = (() => {
     if (!m.backward) return `Forward, ${step(m)}: ${Tape.name(m.node)} = ${n.formula} is computed.`;
     const gradient = Tape.gradientName(m.node);
     if (!m.sender) return `Backward begins: ${gradient} is the seed.`;
-    const arrives = m.of === 1 ? `${gradient} is complete`
-      : m.pending.length ? `term ${m.nth + 1} of ${m.of}; still pending: ${list(m.pending)}`
-      : `term ${m.nth + 1} of ${m.of}; ${gradient} is complete`;
-    return `Backward, ${step(m)}: ${Tape.label(m.sender)} sends its gradient on to ${Tape.label(m.node)}: ${arrives}.`;
+    const which = m.of === 1 ? "its only term" : `term ${m.nth + 1} of ${m.of}`;
+    const then = m.pending.length ? `still pending: ${list(m.pending)}` : `${gradient} is complete`;
+    return `Backward, ${step(m)}: ${Tape.label(m.sender)} sends ${Tape.label(m.node)} ${which}; ${then}.`;
   }
 
   /* dxmu += ..., the right side as the library has typeset it. */
@@ -94,12 +93,21 @@ const Moment = (() => {
     return h("ol", { class: "arrivals", "aria-label": `Terms of ${Tape.gradientName(m.node)}` }, ...boxes);
   }
 
+  /* A long line becomes smaller, down to where it can still be read; what is longer scrolls. */
+  function squeeze(line) {
+    const size = parseFloat(getComputedStyle(line).fontSize), fits = line.clientWidth / line.scrollWidth;
+    if (fits < 1) line.style.setProperty("font-size", `${Math.max(16, size * fits * .98)}px`);
+    if (line.scrollWidth > line.clientWidth) line.tabIndex = 0;
+  }
+
   function show(m) {
     sentence.textContent = tell(m);
     const arrays = !m.backward ? forward(m) : m.sender ? backward(m) : [figure(m.term, "seed", "gradient")];
     calculation.className = m.backward ? "backward" : "forward";
-    calculation.replaceChildren(h("div", null, h("p", { class: "equation" }, equation(m)),
-                                  h("div", { class: "arrays" }, ...arrays), m.backward ? arrivals(m) : null));
+    const line = h("p", { class: "equation" }, equation(m));
+    calculation.replaceChildren(line, h("div", { class: "workings" }, h("div", { class: "arrays" }, ...arrays),
+                                        m.backward ? arrivals(m) : null));
+    squeeze(line);
   }
 
   return { show, step };

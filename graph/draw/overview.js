@@ -29,6 +29,7 @@ const Overview = (() => {
 
   /* The strip is of no use where everything can be seen. */
   function scroll() {
+    if (frame.hidden) return;
     const box = svg.viewBox.baseVal, k = box.width / svg.clientWidth;
     strip.toggleAttribute("hidden", frame.scrollWidth <= frame.clientWidth + 1);
     view.setAttribute("x", frame.scrollLeft * k);

@@ -8,8 +8,9 @@ enum { WHOLE = 0, NUMBERS = 200000, CORNER = 16 * 16, LEAST = 8 };
 /* ------------------------------------------------------------------------------------------------------ digests */
 
 /* In the order in which they need each other. */
-static const struct tg__asset *const script[] = {&tg__fold_js,   &tg__tape_js,     &tg__array_js, &tg__panel_js,
-                                                 &tg__moment_js, &tg__overview_js, &tg__scene_js, &tg__explorer_js};
+static const struct tg__asset *const script[] = {&tg__fold_js,  &tg__tape_js,   &tg__array_js,
+                                                 &tg__panel_js, &tg__moment_js, &tg__overview_js,
+                                                 &tg__scene_js, &tg__tabs_js,   &tg__explorer_js};
 enum { SCRIPTS = sizeof script / sizeof *script };
 
 /* A source for the policy: 'sha256-…' in base 64. */
@@ -44,6 +45,7 @@ static void put_head(struct tg__sheet *s, const struct tg__page *p) {
     for (size_t i = 0; i < SCRIPTS; i++) put_source(s, script[i]);
     tg__put(s, "; style-src");
     put_source(s, &tg__explorer_css);
+    put_source(s, &tg__media_css);
     tg__put(
         s,
         "; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'\">\n"
@@ -53,6 +55,7 @@ static void put_head(struct tg__sheet *s, const struct tg__page *p) {
     tg__put_html(s, title_of(p, title, sizeof title), WHOLE);
     tg__put(s, "</title>\n");
     put_asset(s, "style", &tg__explorer_css);
+    put_asset(s, "style", &tg__media_css);
     tg__put(s, "</head>\n");
 }
 
@@ -123,6 +126,15 @@ static void put_circuit(struct tg__sheet *s, const struct tg__page *p) {
     tg__put(s, "<section id=\"circuit\" aria-label=\"Circuit\">\n");
     tg__circuit_svg(s, p->circuit, true);
     tg__put(s, "</section>\n");
+    if (p->graph->nodes.length == 1) return; /* nothing is drawn */
+    tg__put(s, "<p id=\"legend\"><span class=\"value\">above a wire: the value</span>");
+    if (p->passed) {
+        tg__page_text text;
+        tg__put(s, " <span class=\"gradient\">below it: the gradient of ");
+        tg__put_html(s, tg__page_name(tg__handle(p->graph, p->passed->out), text, sizeof text), WHOLE);
+        tg__put(s, "</span>");
+    }
+    tg__put(s, "</p>\n");
 }
 
 static void put_data(struct tg__sheet *s, const struct tg__page *p) {

@@ -12,8 +12,8 @@ struct tg__asset {
     size_t length;
     unsigned char sha256[32];
 };
-extern const struct tg__asset tg__explorer_css, tg__fold_js, tg__tape_js, tg__array_js, tg__panel_js, tg__moment_js,
-    tg__overview_js, tg__scene_js, tg__explorer_js;
+extern const struct tg__asset tg__explorer_css, tg__media_css, tg__fold_js, tg__tape_js, tg__array_js, tg__panel_js,
+    tg__moment_js, tg__overview_js, tg__scene_js, tg__tabs_js, tg__explorer_js;
 
 enum {
     TG__PAGE_NODES = 50000,  /* more than that no browser lays out in reasonable time */

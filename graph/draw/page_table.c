@@ -47,11 +47,24 @@ static void put_names(struct tg__sheet *s, const tg_graph *g, uint32_t id) {
     tg__put(s, "</th>");
 }
 
+/* One node can be the gradient of several: by the name that belongs to this one, head/dxw for head/xw, if it has it. */
+static const char *gradient_of(const struct tg__page *p, uint32_t id, char *text, size_t room) {
+    const struct tg__adjoint *adjoint = p->passed ? tg__adjoint_of(p->passed, id) : NULL;
+    if (!adjoint) return "";
+    const tg_node a = tg__handle(p->graph, adjoint->node);
+    const char *name = tg_name(tg__handle(p->graph, id)), *slash = strrchr(name, '/');
+    const char *last = slash ? slash + 1 : name, *alias;
+    const size_t scope = (size_t)(last - name);
+    for (size_t i = 0; *last && (alias = tg_alias(a, i)); i++)
+        if (strncmp(alias, name, scope) == 0 && alias[scope] == 'd' && strcmp(alias + scope + 1, last) == 0)
+            return tg__clean(alias, text, room);
+    return tg__page_name(a, text, room);
+}
+
 static void put_row(struct tg__sheet *s, const struct tg__page *p, uint32_t id) {
     const tg_node a = tg__handle(p->graph, id);
     const struct tg__node *n = tg__node_of(p->graph, id);
     const tg_place at = tg_where_is(a);
-    const struct tg__adjoint *adjoint = p->passed ? tg__adjoint_of(p->passed, id) : NULL;
     char text[FORMULA];
     tg__putf(s, "<tr id=\"n%u\"><td class=\"r\"><a href=\"#node=%u\">%u</a></td>", id, id, id);
     if (at.stage >= 0)
@@ -64,7 +77,7 @@ static void put_row(struct tg__sheet *s, const struct tg__page *p, uint32_t id) 
     put_cell(s, " class=\"f\"", text);
     put_cell(s, " class=\"n\"", tg__shape_text(&n->shape->dims, text, sizeof text));
     put_range(s, a);
-    put_cell(s, "", adjoint ? tg__page_name(tg__handle(p->graph, adjoint->node), text, sizeof text) : "");
+    put_cell(s, "", gradient_of(p, id, text, sizeof text));
     text[0] = 0;
     if (at.file) {
         tg__page_text file;

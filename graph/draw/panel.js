@@ -2,7 +2,7 @@
 
 /* The chosen node: what it is, its local derivatives, its value, its gradient and where that came from. */
 const Panel = (() => {
-  const panel = document.getElementById("panel");
+  const panel = document.getElementById("panel"), coded = document.getElementById("tab-numpy");
 
   const chip = (id, text) => h("button", { type: "button", class: "chip", "data-choose": id }, text || Tape.label(id));
 
@@ -13,7 +13,8 @@ const Panel = (() => {
 
   function facts(n) {
     const parts = [n.op, n.shape, n.type, n.where, n.leaf ? null : `step ${n.stage < 0 ? "–" : n.stage}`,
-                   n.scope ? `in ${n.scope}` : null, `node ${n.id}`];
+                   n.scope ? `in ${n.scope}` : null,
+                   n.name || !coded ? `node ${n.id}` : `t${n.id} in code`];
     const line = h("p", { class: "where" });
     parts.filter(Boolean).forEach((text) => line.append(h("span", null, text)));
     return line;
@@ -79,14 +80,17 @@ const Panel = (() => {
     const parts = [h("h2", null, h("span", { class: adjoins ? "gradient" : "value" }, Tape.name(id)),
                      n.aka ? h("small", null, ` also ${n.aka.join(", ")}`) : null),
                    facts(n), n.leaf ? null : h("p", { class: "formula" }, formula(id)), ...(derivatives(n) || [])];
-    if (adjoins) parts.push(h("p", null, "The gradient of ", chip(of), "."));
+    const owners = adjoins ? [...Tape.nodes.values()].filter((other) => other.grad === id && other.id < id) : [];
+    if (owners.length) parts.push(h("p", { class: "operands" }, "The gradient of ", ...owners.map((o) => chip(o.id))));
     if (n.in.length) parts.push(h("p", { class: "operands" }, "Operands ", ...n.in.map((x) => chip(x))));
-    parts.push(h("h3", { class: "value" }, "Value"), ...ArrayView.full(n.value, labels, `${Tape.name(id)}, the value`));
+    const arrays = h("div", { class: "both" }, h("div", null, h("h3", { class: "value" }, "Value"),
+      ...ArrayView.full(n.value, labels, `${Tape.name(id)}, the value`)));
+    parts.push(arrays);
     if (n.grad) {
       const adjoint = Tape.nodes.get(n.grad);
-      parts.push(h("h3", { class: "gradient" }, "Gradient ", chip(n.grad, Tape.gradientName(id))),
-                 ...ArrayView.full(adjoint.value, labels, `${Tape.gradientName(id)}, the gradient`), verdict(n),
-                 ...(ledger(n) || []));
+      arrays.append(h("div", null, h("h3", { class: "gradient" }, "Gradient ", chip(n.grad, Tape.gradientName(id))),
+                      ...ArrayView.full(adjoint.value, labels, `${Tape.gradientName(id)}, the gradient`)));
+      parts.push(verdict(n), ...(ledger(n) || []));
     }
     panel.replaceChildren(...parts.flat().filter(Boolean));
     panel.hidden = false;

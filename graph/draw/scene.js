@@ -118,10 +118,12 @@ const Scene = (() => {
   }
 
   let chosen = null;
-  function choose(id) {
+  /* A gradient has no place of its own: it stands below the value it belongs to. */
+  function choose(id, look, calm) {
     if (chosen) chosen.classList.remove("chosen");
-    chosen = standIn(id);
+    chosen = standIn(id) || standIn(Tape.targets.get(id));
     if (chosen) chosen.classList.add("chosen");
+    if (chosen && look) reveal([chosen], calm);
     if (gates.has(id)) focusable(id);
   }
 
@@ -199,11 +201,14 @@ const Scene = (() => {
     Overview.scroll();
   }
 
+  const height = () => parseFloat(getComputedStyle(frame).maxHeight) || innerHeight / 2;
+  const whole = () => Math.min(frame.clientWidth / svg.viewBox.baseVal.width, height() / svg.viewBox.baseVal.height);
+
   /* All of it where that can still be read; otherwise as high as there is room, and the rest by scrolling. */
   function fit() {
     const box = svg.viewBox.baseVal;
-    const whole = Math.min(frame.clientWidth / box.width, (innerHeight * .53) / box.height);
-    scale(Math.min(1.1, whole >= .7 ? whole : Math.max(.8, (innerHeight * .5) / box.height)));
+    const all = whole();
+    scale(Math.min(1.1, all >= .7 ? all : Math.max(.8, (height() - 10) / box.height)));
   }
 
   function redrawn() {
@@ -222,7 +227,7 @@ const Scene = (() => {
     };
     button("−", "Smaller", () => scale(zoom / 1.25));
     button("+", "Larger", () => scale(zoom * 1.25));
-    button("All", "All of the circuit", () => scale(Math.min(1.1, frame.clientWidth / svg.viewBox.baseVal.width)));
+    button("All", "All of the circuit", () => scale(Math.min(1.1, whole())));
     if ([...boxes.values()].some((g) => g.querySelector(".sign"))) {
       button("Fold", "Fold all scopes", () => (Circuit.foldAll(), redrawn()));
       button("Unfold", "Unfold all scopes", () => (Circuit.unfoldAll(), redrawn()));
@@ -234,7 +239,8 @@ const Scene = (() => {
   const top = svg.querySelector(":scope > .node");
   if (top) top.before(flows);
   prepare();
-  tools();
+  frame.hidden = gates.size === 0;
+  if (gates.size) tools();
   fit();
   Overview.draw();
   return { show, choose,

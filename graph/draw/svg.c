@@ -190,7 +190,7 @@ bool tg__circuit_svg(struct tg__sheet *s, const struct tg__circuit *c, bool all)
         if (item->kind != TG__GATE && item->kind != TG__LEAF) continue;
         if (all || !hidden(c, item->cluster)) put_node(s, c, item);
     }
-    put_legend(s, c);
+    if (!all) put_legend(s, c); /* the page has its own */
     tg__put(s, "</svg>\n");
     return true;
 }

@@ -43,12 +43,24 @@ const Tape = (() => {
     return list;
   }
 
+  /* The library typesets a node without a name as t with its number, as the programs call it; on the page it is #6
+   * everywhere, unless somebody is called t6. */
+  const last = new Set([...nodes.values()].flatMap((n) => [n.name, ...(n.aka || [])])
+    .map((name) => name.replace(/^.*\//s, "").replace("_", "")));
+  function numbered(math) {
+    for (const sub of math.querySelectorAll("msub")) {
+      const [base, index] = [...sub.children].map((e) => e.textContent), n = nodes.get(Number(index));
+      if (base === "t" && n && !n.name && !last.has(`t${index}`)) sub.replaceWith(h("mtext", null, `#${index}`));
+    }
+  }
+
   /* Typeset by the library; in a line of ours, but as large as in a display. */
   function typeset(key) {
     const math = formulas.getElementById(key)?.firstElementChild?.cloneNode(true);
     if (!math) return null;
     math.removeAttribute("display");
     math.setAttribute("displaystyle", "true");
+    numbered(math);
     return math;
   }
 
