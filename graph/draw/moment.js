@@ -52,12 +52,12 @@ const Moment = (() => {
     return [...found];
   }
 
-  function figure(id, role, kind) {
+  function figure(id, role, kind, text) {
     const n = Tape.nodes.get(id);
-    const caption = h("figcaption", null, Panel.chip(id), h("span", null, n.shape),
+    const caption = h("figcaption", null, Panel.chip(id, text), h("span", null, n.shape),
                       h("span", null, ArrayView.range(n.value)));
     return h("figure", { class: `array ${kind}` }, role ? h("p", { class: "role" }, role) : null,
-             ArrayView.thumbnail(n.value, Tape.label(id)), caption);
+             ArrayView.thumbnail(n.value, text || Tape.label(id)), caption);
   }
 
   const sign = (text) => h("span", { class: "sign", "aria-hidden": "true" }, text);
@@ -71,14 +71,15 @@ const Moment = (() => {
 
   function backward(m) {
     const upstream = Tape.nodes.get(m.sender).grad, local = reads(m);
-    const parts = [figure(upstream, "upstream gradient", "gradient"), sign("×")];
+    const parts = [figure(upstream, "upstream gradient", "gradient", Tape.gradientName(m.sender)), sign("×")];
     if (local.length) {
       parts.push(...local.map((id, i) => figure(id, i === 0 ? "local derivative, from" : "\u00a0", "value")));
     } else {
       parts.push(h("figure", { class: "array" }, h("p", { class: "role" }, "local derivative"),
                    h("span", { class: "constant" }, "constant")));
     }
-    parts.push(sign("→"), figure(m.term, m.of > 1 ? `contribution, ${m.share}` : "contribution", "gradient"));
+    const role = m.of > 1 ? `contribution, ${m.share.replace(" ", "\u00a0")}` : "contribution";
+    parts.push(sign("→"), figure(m.term, role, "gradient", Tape.termName(m)));
     return parts;
   }
 

@@ -53,7 +53,7 @@ const Panel = (() => {
       const part = h("span", { class: `share share-${i % 4}` });
       part.style.setProperty("flex-grow", String(Math.max(0.5, parseFloat(t.share) || 0)));
       bar.append(part);
-      rows.append(h("tr", null, h("td", null, h("i", { class: `key share-${i % 4}` }), chip(t.term, Tape.name(t.term))),
+      rows.append(h("tr", null, h("td", null, h("i", { class: `key share-${i % 4}` }), chip(t.term, Tape.termName(t))),
                     h("td", null, t.sender ? chip(t.sender) : "the seed"), h("td", { class: "path" }, path(t, n.id)),
                     h("td", { class: "r" }, t.share)));
     });

@@ -243,6 +243,6 @@ const Scene = (() => {
   if (gates.size) tools();
   fit();
   Overview.draw();
-  return { show, choose,
-           keys: [["↑ ↓", "in the circuit: through its nodes"], ["Enter", "in the circuit: choose, fold, unfold"]] };
+  const keys = [["↑ ↓", "in the circuit: through its nodes"], ["Enter", "in the circuit: choose, fold, unfold"]];
+  return { show, choose, keys };
 })();

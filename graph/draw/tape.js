@@ -72,19 +72,33 @@ const Tape = (() => {
     return n.name || (n.formula.length < 28 && n.formula !== n.op ? n.formula : `#${id}`);
   }
 
+  /* A node goes by several names where it is the gradient of several: the one that speaks of `of`. */
+  function alias(id, of, suffix) {
+    const n = nodes.get(id), own = nodes.get(of).name;
+    const wanted = own && own.replace(/[^/]*$/, (last) => `d${last}${suffix}`);
+    return wanted && [n.name, ...(n.aka || [])].find((a) => a && (a === wanted || a.endsWith("/" + wanted)));
+  }
+
+  /* What the adjoint is called where it belongs to this node. */
+  function gradientName(id) {
+    const n = nodes.get(id);
+    if (!n.grad) return "";
+    if (!n.name) return label(id).startsWith("#") ? name(n.grad) : `d(${label(id)})`;
+    return alias(n.grad, id, "") || name(n.grad);
+  }
+
+  function termName(t) {
+    const all = received.get(t.node);
+    if (all.length === 1) return gradientName(t.node);
+    return alias(t.term, t.node, all.findIndex((other) => other.row === t.row) + 1) || label(t.term);
+  }
+
   return {
     nodes, terms, labels, received, sent, targets, checks: data.checks, out: data.out, stops: stops(),
     name,
     label,
-    /* What the adjoint is called where it belongs to this node. */
-    gradientName: (id) => {
-      const n = nodes.get(id);
-      if (!n.grad) return "";
-      if (!n.name) return label(id).startsWith("#") ? name(n.grad) : `d(${label(id)})`;
-      const own = n.name.replace(/[^/]*$/, (last) => "d" + last);
-      const adjoint = nodes.get(n.grad), all = [adjoint.name, ...(adjoint.aka || [])];
-      return all.find((a) => a === own || a.endsWith("/" + own)) || name(n.grad);
-    },
+    gradientName,
+    termName,
     formula: (id) => typeset(`f${id}`),
     delivery: (row) => typeset(`t${row}`),
     /* The left side of a formula, of a node that has a name and no scope in front of it. */
