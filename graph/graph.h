@@ -93,7 +93,7 @@ struct tg__event {
     uint32_t length; /* of the tape when it happened */
     uint32_t node;
     uint32_t term, sender; /* a delivery: both nodes; a name: the name row, 0 */
-    uint32_t next;         /* a delivery: the next one to the same node in the same sweep */
+    uint32_t next, number; /* a delivery: the next one to the same node in the same sweep; which of them it is, from 1 */
     uint8_t kind, slot;
 };
 

@@ -124,8 +124,9 @@ struct tg__stop {
     uint32_t term, sender;     /* ARRIVED; sender 0: the seed */
     uint32_t arrived, awaited; /* ARRIVED: terms at node with this one, of how many there will be */
     int slot;                  /* ARRIVED: node's place among the sender's operands */
+    uint32_t next;             /* ARRIVED: the row of the next of them, 0 behind the last */
 };
-/* Needs no memory; costs as much as the node has terms, or a look along the tape where no adjoint arrived. */
+/* Needs no memory, and no time but for a look along the tape where no adjoint arrived. */
 struct tg__stop tg__stop_at(tg_grads d, size_t k);
 
 /* ----------------------------------------------------------------------------------------------------- origin.c */
