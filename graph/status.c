@@ -5,7 +5,9 @@
 /* Whatever text comes in, a terminal that shows it must have nothing to obey: no control bytes, no U+0080 to U+009F. */
 static void append(char *text, size_t room, const char *format, va_list args) {
     size_t n = strlen(text);
+    const struct tg__point point = tg__point_open();
     vsnprintf(text + n, room - n, format, args);
+    tg__point_close(point);
     for (unsigned char *s = (unsigned char *)text + n; *s; s++)
         if ((*s < 0x20 && *s != '\n') || *s == 0x7f || (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)) *s = '?';
 }

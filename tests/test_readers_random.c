@@ -2,6 +2,7 @@
  * the same bytes. */
 #include "random_tape.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -147,4 +148,82 @@ Test(readers_random, replay, .init = enter, .fini = leave) {
         if (t.ran) cr_assert_eq(print_of(&t), before, "tape %d has other values", (int)seed);
         tg_graph_free(t.g);
     }
+}
+
+/* ------------------------------------------------------------------------------------------------ a decimal comma */
+
+/* One of the machine's, or one made here for as long as the test runs. */
+static bool set_comma(void) {
+    char command[200];
+    if (setlocale(LC_ALL, "de_DE.UTF-8")) return true;
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >%s/out 2>&1", folder, folder);
+    const bool made = system(command) == 0;
+    snprintf(command, sizeof command, "%s/out", folder);
+    remove(command);
+    return made && setenv("LOCPATH", folder, 1) == 0 && setlocale(LC_ALL, "de_DE.UTF-8");
+}
+
+static void leave_comma(void) {
+    char command[100];
+    setlocale(LC_ALL, "C");
+    snprintf(command, sizeof command, "rm -rf %s/de_DE.*", folder);
+    cr_expect_eq(system(command), 0);
+    leave();
+}
+
+Test(readers_random, comma, .init = enter, .fini = leave_comma) {
+    enum { FEW = 20 };
+    uint64_t plain[FEW];
+    for (uint64_t seed = 0; seed < FEW; seed++) {
+        const struct tape t = build(seed);
+        plain[seed] = read_all(&t);
+        tg_graph_free(t.g);
+    }
+    if (!set_comma()) cr_skip_test("there is no locale with a decimal comma, nor a way to make one");
+    char text[20];
+    snprintf(text, sizeof text, "%g", 1.5);
+    cr_assert_str_eq(text, "1,5");
+    for (uint64_t seed = 0; seed < FEW; seed++) {
+        const struct tape t = build(seed);
+        cr_expect_eq(read_all(&t), plain[seed], "tape %d reads otherwise", (int)seed);
+        tg_graph_free(t.g);
+    }
+    snprintf(text, sizeof text, "%g", 1.5);
+    cr_expect_str_eq(text, "1,5", "the locale of the program was changed");
+}
+
+static void says(tg_graph *g, const char *what) {
+    cr_expect_not_null(strstr(tg_message(g), what), "'%s' is not in: %s", what, tg_message(g));
+}
+
+Test(readers_random, messages_with_comma, .init = enter, .fini = leave_comma) {
+    if (!set_comma()) cr_skip_test("there is no locale with a decimal comma, nor a way to make one");
+    tg_graph *g = tg_graph_new();
+    const tg_mark mark = tg_mark_now(g);
+    char text[200];
+    tg_scalar(g, TG_I32, 2.5e10);
+    says(g, "scalar: 2.5e+10 ");
+    cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    tg_node x = tg_input(g, TG_F64, tg_shape1(2));
+    tg_batchnorm(x, x, x, tg_axis(0), -0.5, NULL);
+    says(g, "eps = -0.5 ");
+    cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    x = tg_input(g, TG_F64, tg_shape1(2));
+    cr_assert(tg_set(x, (double[]){2.5e10, -0.5}) == TG_OK);
+    tg_node half = tg_mul(tg_scalar(g, TG_F64, 0.25), x), root = tg_sqrt(x);
+    cr_expect_eq(tg_run(g), TG_OK);
+    tg_formula(half, text, sizeof text);
+    cr_expect_not_null(strstr(text, "0.25"), "%s", text);
+    cr_expect_eq(tg_first_nonfinite(g, text, sizeof text).id, root.id);
+    cr_expect_not_null(strstr(text, "-0.5"), "%s", text);
+    tg_cast(x, TG_I32);
+    cr_expect_eq(tg_run(g), TG_VALUE);
+    says(g, "2.5e+10");
+    tg_difference row;
+    const tg_array a = {"a", TG_F64, tg_shape1(2), (double[2]){0}};
+    cr_expect_eq(tg_compare(x, a, -0.5, NULL, &row), TG_ARGUMENT);
+    says(g, "-0.5");
+    tg_add(tg_scalar(g, TG_F64, 0.5), tg_scalar(g, TG_F32, 1));
+    says(g, "0.5");
+    tg_graph_free(g);
 }

@@ -4,8 +4,6 @@
 
 #include "graph.h"
 
-#include <locale.h>
-
 enum tg__style { TG__PLAIN, TG__NAME, TG__VALUE, TG__GRADIENT, TG__ALARM, TG__FAINT };
 
 /* ---------------------------------------------------------------------------------------------------- summary.c */
@@ -28,7 +26,7 @@ enum tg__style tg__value_style(tg_node a, enum tg__style style); /* the same, or
 struct tg__pen {
     FILE *file;
     bool colour, unicode;
-    locale_t plain, own;
+    struct tg__point point;
 };
 void tg__pen_open(struct tg__pen *pen, FILE *file);
 void tg__pen_close(struct tg__pen *pen);

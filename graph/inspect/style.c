@@ -44,15 +44,10 @@ bool tg_has_unicode(void) {
 
 void tg__pen_open(struct tg__pen *pen, FILE *file) {
     *pen = (struct tg__pen){.file = file, .colour = tg_has_colour(file), .unicode = tg_has_unicode()};
-    pen->plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (pen->plain) pen->own = uselocale(pen->plain);
+    pen->point = tg__point_open();
 }
 
-void tg__pen_close(struct tg__pen *pen) {
-    if (!pen->plain) return;
-    uselocale(pen->own);
-    freelocale(pen->plain);
-}
+void tg__pen_close(struct tg__pen *pen) { tg__point_close(pen->point); }
 
 const char *tg__in_ascii(const char *s, size_t length) {
     static const char *const pairs[][2] = {{"–", "-"},   {"─", "-"}, {"←", "<-"}, {"→", "->"}, {"×", "x"},
