@@ -48,7 +48,7 @@ static void add_operand_places(tg_graph *g, struct tg__error *e, const tg_node *
 tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg_node *in, int operands,
                  const char *format, ...) {
     if (!g) return (tg_node){0};
-    struct tg__error *e = record(g, status, false);
+    struct tg__error *e = record(g, status, g->busy);
     if (e) {
         if (op) add(e->text, sizeof e->text, "%s: ", op->name);
         va_list args;
@@ -64,7 +64,7 @@ tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg
 
 tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) {
     if (!g) return (tg_node){0};
-    struct tg__error *e = record(g, status == TG_OK ? TG_ARGUMENT : status, false);
+    struct tg__error *e = record(g, status == TG_OK ? TG_ARGUMENT : status, g->busy);
     if (e) {
         va_list args;
         va_start(args, format);

@@ -32,7 +32,7 @@ static tg_status npy(const char *path) { return tg_save(tg_find(g, "x"), path); 
 static const struct writer {
     const char *name;
     tg_status (*write)(const char *path);
-} writers[] = {{"NumPy", numpy}, {"LaTeX", latex}, {"C", code},   {"JSON", json}, {"leaves", leaves},
+} writers[] = {{"NumPy", numpy}, {"LaTeX", latex}, {"C", code},  {"JSON", json}, {"leaves", leaves},
                {"HTML", html},   {"DOT", dot},     {"SVG", svg}, {"npy", npy}};
 enum { WRITERS = sizeof writers / sizeof *writers };
 

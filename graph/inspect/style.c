@@ -74,6 +74,7 @@ static void put_styled(const struct tg__pen *pen, enum tg__style style, const ch
     static const char *const code[] = {
         [TG__NAME] = "1", [TG__VALUE] = "32", [TG__GRADIENT] = "31", [TG__ALARM] = "7", [TG__FAINT] = "2"};
     const bool coloured = pen->colour && style != TG__PLAIN && *text;
+    if (!pen->file) return;
     if (coloured) fprintf(pen->file, "\033[%sm", code[style]);
     put(pen, text);
     if (coloured) fputs("\033[0m", pen->file);
@@ -100,5 +101,5 @@ size_t tg__width(const struct tg__pen *pen, const char *text) {
 void tg__say_padded(const struct tg__pen *pen, enum tg__style style, const char *text, size_t width) {
     const size_t own = tg__width(pen, text);
     put_styled(pen, style, text);
-    fprintf(pen->file, "%*s", own < width ? (int)(width - own) : 0, "");
+    if (pen->file) fprintf(pen->file, "%*s", own < width ? (int)(width - own) : 0, "");
 }
