@@ -160,7 +160,9 @@ static bool set_comma(void) {
     const bool made = system(command) == 0;
     snprintf(command, sizeof command, "%s/out", folder);
     remove(command);
-    return made && setenv("LOCPATH", folder, 1) == 0 && setlocale(LC_ALL, "de_DE.UTF-8");
+    const bool set = made && setenv("LOCPATH", folder, 1) == 0 && setlocale(LC_ALL, "de_DE.UTF-8");
+    unsetenv("LOCPATH"); /* glibc's newlocale leaks what it makes of it */
+    return set;
 }
 
 static void leave_comma(void) {
