@@ -7,7 +7,7 @@
 enum { LENGTH = 60, ROOM = LENGTH + 24 }; /* ROOM: with what tells it from others */
 
 /* Sorted. Keywords of C, C++ and Python, macros of <tgmath.h>, and what generated code itself has to say. */
-/* clang-format off: a long word would make it a column */
+/* clang-format off */
 static const char *const reserved[] = {
     "BUFSIZ", "CHAR_BIT", "DBL_DIG", "DBL_EPSILON", "EOF", "EXIT_FAILURE", "EXIT_SUCCESS", "FILE", "FLT_DIG",
     "FLT_EPSILON", "FP_ILOGB0", "FP_ILOGBNAN", "FP_INFINITE", "FP_NAN", "FP_NORMAL", "FP_SUBNORMAL", "FP_ZERO",
