@@ -9,10 +9,14 @@ bool tg__deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, ui
     if (!e) return false;
     e->sender = sender;
     e->slot = (uint8_t)slot;
-    if (a->last)
-        tg__event_of(g, a->last)->next = row;
-    else
+    e->number = 1;
+    if (a->last) {
+        struct tg__event *before = tg__event_of(g, a->last);
+        before->next = row;
+        e->number = before->number + 1;
+    } else {
         a->first = row;
+    }
     a->last = row;
     return true;
 }

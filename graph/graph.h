@@ -17,6 +17,7 @@
 
 #include "tapegrad.h"
 
+#include <locale.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -93,7 +94,7 @@ struct tg__event {
     uint32_t length; /* of the tape when it happened */
     uint32_t node;
     uint32_t term, sender; /* a delivery: both nodes; a name: the name row, 0 */
-    uint32_t next;         /* a delivery: the next one to the same node in the same sweep */
+    uint32_t next, number; /* a delivery: the next one to the same node in the same sweep; which of them it is, from 1 */
     uint8_t kind, slot;
 };
 
@@ -281,6 +282,12 @@ const char *tg__quote(const tg_graph *g, uint32_t id, char *text, size_t room); 
 const char *tg__clean(const char *name, char *text, size_t room); /* nothing in it that a terminal obeys */
 size_t tg__printable(const char *s); /* length of the character at s; 0: ill-formed, a control, or without width */
 const char *tg__base(const char *path);
+/* Between these two, numbers have a point, whatever the locale of the program. */
+struct tg__point {
+    locale_t plain, own;
+};
+struct tg__point tg__point_open(void);
+void tg__point_close(struct tg__point point);
 
 /* ----------------------------------------------------------------------------------------------------- shape.c */
 

@@ -8,7 +8,7 @@ struct tg__event *tg__log(tg_graph *g, tg_moment_kind kind, uint32_t node, uint3
     e->length = g->nodes.length;
     e->node = node;
     e->term = term;
-    e->sender = e->next = 0;
+    e->sender = e->next = e->number = 0;
     e->kind = (uint8_t)kind;
     e->slot = 0;
     return e;

@@ -5,7 +5,9 @@
 /* Whatever text comes in, a terminal that shows it must have nothing to obey: no control bytes, no U+0080 to U+009F. */
 static void append(char *text, size_t room, const char *format, va_list args) {
     size_t n = strlen(text);
+    const struct tg__point point = tg__point_open();
     vsnprintf(text + n, room - n, format, args);
+    tg__point_close(point);
     for (unsigned char *s = (unsigned char *)text + n; *s; s++)
         if ((*s < 0x20 && *s != '\n') || *s == 0x7f || (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)) *s = '?';
 }
@@ -46,7 +48,7 @@ static void add_operand_places(tg_graph *g, struct tg__error *e, const tg_node *
 tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg_node *in, int operands,
                  const char *format, ...) {
     if (!g) return (tg_node){0};
-    struct tg__error *e = record(g, status, false);
+    struct tg__error *e = record(g, status, g->busy);
     if (e) {
         if (op) add(e->text, sizeof e->text, "%s: ", op->name);
         va_list args;
@@ -62,7 +64,7 @@ tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg
 
 tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) {
     if (!g) return (tg_node){0};
-    struct tg__error *e = record(g, status == TG_OK ? TG_ARGUMENT : status, false);
+    struct tg__error *e = record(g, status == TG_OK ? TG_ARGUMENT : status, g->busy);
     if (e) {
         va_list args;
         va_start(args, format);

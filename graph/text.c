@@ -52,11 +52,24 @@ const char *tg__quote(const tg_graph *g, uint32_t id, char *text, size_t room) {
         tg__clean(tg__name_text(g, fact->name), text + 1, room - 2);
         strcat(text, "'");
     } else if (tg__is_scalar_const(g, id, &v)) {
+        const struct tg__point point = tg__point_open();
         snprintf(text, room, "%g", v);
+        tg__point_close(point);
     } else {
         snprintf(text, room, "#%u (%s)", id, tg__node_of(g, id)->op->name);
     }
     return text;
+}
+
+struct tg__point tg__point_open(void) {
+    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    return (struct tg__point){plain, plain ? uselocale(plain) : (locale_t)0};
+}
+
+void tg__point_close(struct tg__point point) {
+    if (!point.plain) return;
+    uselocale(point.own);
+    freelocale(point.plain);
 }
 
 const char *tg__base(const char *path) {

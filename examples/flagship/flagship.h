@@ -56,5 +56,6 @@ double tolerance_of(tg_dtype dtype);
 void tell_rows(const struct model *m, const tg_difference *rows, size_t count, double tolerance, bool quiet);
 
 bool complain(const char *format, ...); /* one line on stderr; false */
+char *harmless(char *text);             /* what a terminal would obey, in a file's or a column's name, becomes '?' */
 
 #endif

@@ -30,13 +30,22 @@ static const char usage[] =
     "\n"
     "Exit code: 0 nothing disagrees, 1 something parts or is not finite, 2 bad input.\n";
 
+/* Also U+0080 to U+009F, which some terminals obey, and U+202A to U+202E, which turn a line around. */
+char *harmless(char *text) {
+    for (unsigned char *s = (unsigned char *)text; *s; s++) {
+        const bool turns = s[0] == 0xe2 && s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae;
+        if (*s < 0x20 || *s == 0x7f || turns || (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)) *s = '?';
+    }
+    return text;
+}
+
 bool complain(const char *format, ...) {
+    char text[4096];
     va_list args;
     va_start(args, format);
-    fputs("batchnorm: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    fprintf(stderr, "batchnorm: %s\n", harmless(text));
     return false;
 }
 
@@ -56,6 +65,7 @@ static bool consistent(const struct options *o) {
     if (o->label_column && o->labels) return complain("--label-column and --labels exclude each other");
     if (o->dout && (o->labels || o->label_column))
         return complain("--dout gives the cotangent, labels a loss that makes one: give one of them");
+    if (o->html && strcmp(o->html, "-") == 0) return complain("--html -: a file is needed; the report goes to stdout");
     return true;
 }
 

@@ -42,7 +42,10 @@ static void tell_column(const struct model *m, const tg_difference *r) {
     tg_shape dims = tg_dims(tg_find(m->g, r->name));
     size_t columns = dims.rank ? (size_t)dims.dim[dims.rank - 1] : 1, column = r->index % columns;
     printf(" at row %zu, column %zu", r->index / columns, column);
-    if (tg_column(m->x, column) && tg_size(m->gamma) == columns) printf(" (%s)", tg_column(m->x, column));
+    if (!tg_column(m->x, column) || tg_size(m->gamma) != columns) return;
+    char name[80];
+    snprintf(name, sizeof name, "%s", tg_column(m->x, column));
+    printf(" (%s)", harmless(name));
 }
 
 void tell_rows(const struct model *m, const tg_difference *rows, size_t count, double tolerance, bool quiet) {

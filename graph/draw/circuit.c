@@ -211,6 +211,9 @@ tg_status tg__write_circuit(tg_graph *g, tg_grads d, const char *path, const tg_
     struct tg__circuit c;
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
+    if (d.graph && d.graph != g) return tg__fail_run(g, TG_HANDLE, 0, "draw: the sweep belongs to another graph");
+    if (d.id && !tg__sweep_get(d))
+        return tg__fail_run(g, TG_HANDLE, 0, "draw: the sweep is stale: the tape was rewound");
     g->busy = true; /* out of memory here is cured by a second try */
     const bool built = tg__circuit_new(&c, g, d, options);
     g->busy = false;

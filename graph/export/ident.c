@@ -4,33 +4,42 @@
 
 #include <stdlib.h>
 
-enum { LENGTH = 60, ROOM = LENGTH + 24 };
+enum { LENGTH = 60, ROOM = LENGTH + 24 }; /* ROOM: with what tells it from others */
 
-/* Sorted. Keywords of C, C++ and Python, and what generated code itself has to say. */
+/* Sorted. Keywords of C, C++ and Python, macros of <tgmath.h>, and what generated code itself has to say. */
+/* clang-format off */
 static const char *const reserved[] = {
-    "EOF",      "FILE",     "False",    "HUGE_VAL", "INFINITY", "M_PI",      "NAN",       "NULL",     "None",
-    "True",     "abort",    "abs",      "alignas",  "alignof",  "and",       "as",        "asm",      "assert",
-    "async",    "atan2",    "auto",     "await",    "bool",     "break",     "cache",     "calloc",   "case",
-    "cbrt",     "ceil",     "char",     "class",    "const",    "constexpr", "continue",  "copysign", "cos",
-    "def",      "default",  "del",      "delete",   "do",       "double",    "elif",      "else",     "enum",
-    "errno",    "except",   "exit",     "exp",      "exp2",     "expf",      "explicit",  "expm1",    "export",
-    "extern",   "fabs",     "fabsf",    "false",    "finally",  "float",     "floor",     "fma",      "fmax",
-    "fmaxf",    "fmin",     "fminf",    "fmod",     "for",      "fprintf",   "free",      "friend",   "from",
-    "global",   "goto",     "if",       "import",   "in",       "inline",    "int",       "int32_t",  "int64_t",
-    "is",       "isfinite", "isinf",    "isnan",    "lambda",   "linux",     "log",       "log1p",    "log2",
-    "logf",     "long",     "main",     "malloc",   "memcpy",   "memmove",   "memset",    "mutable",  "namespace",
-    "nan",      "new",      "nonlocal", "not",      "np",       "nullptr",   "offsetof",  "operator", "or",
-    "pass",     "pow",      "powf",     "printf",   "private",  "protected", "ptrdiff_t", "public",   "puts",
-    "raise",    "realloc",  "register", "restrict", "return",   "round",     "short",     "signbit",  "signed",
-    "sin",      "size_t",   "sizeof",   "sqrt",     "sqrtf",    "static",    "stderr",    "stdin",    "stdout",
-    "struct",   "switch",   "tan",      "tanh",     "template", "this",      "throw",     "true",     "trunc",
-    "try",      "typedef",  "typename", "typeof",   "uint32_t", "uint64_t",  "uint8_t",   "union",    "unix",
-    "unsigned", "using",    "virtual",  "void",     "volatile", "while",     "with",      "xor",      "yield"};
+    "BUFSIZ", "CHAR_BIT", "DBL_DIG", "DBL_EPSILON", "EOF", "EXIT_FAILURE", "EXIT_SUCCESS", "FILE", "FLT_DIG",
+    "FLT_EPSILON", "FP_ILOGB0", "FP_ILOGBNAN", "FP_INFINITE", "FP_NAN", "FP_NORMAL", "FP_SUBNORMAL", "FP_ZERO",
+    "False", "HUGE_VAL", "HUGE_VALF", "HUGE_VALL", "I", "INFINITY", "MATH_ERREXCEPT", "MATH_ERRNO", "M_1_PI", "M_2_PI",
+    "M_2_SQRTPI", "M_E", "M_LN10", "M_LN2", "M_LOG10E", "M_LOG2E", "M_PI", "M_PI_2", "M_PI_4", "M_SQRT1_2", "M_SQRT2",
+    "NAN", "NULL", "None", "SEEK_CUR", "SEEK_END", "SEEK_SET", "True", "abort", "abs", "alignas", "alignof", "and",
+    "as", "asm", "assert", "async", "atan2", "auto", "await", "bool", "break", "cache", "calloc", "case", "cbrt",
+    "ceil", "char", "class", "complex", "const", "constexpr", "continue", "copysign", "cos", "def", "default", "del",
+    "delete", "do", "double", "elif", "else", "enum", "errno", "except", "exit", "exp", "exp2", "expf", "explicit",
+    "expm1", "export", "extern", "fabs", "fabsf", "false", "finally", "float", "floor", "fma", "fmax", "fmaxf", "fmin",
+    "fminf", "fmod", "for", "fprintf", "free", "friend", "from", "global", "goto", "if", "imaginary", "import", "in",
+    "inline", "int", "int32_t", "int64_t", "is", "isfinite", "isinf", "isnan", "lambda", "linux", "log", "log1p",
+    "log2", "logf", "long", "main", "malloc", "math_errhandling", "memcpy", "memmove", "memset", "mutable",
+    "namespace", "nan", "new", "nonlocal", "not", "np", "nullptr", "offsetof", "operator", "or", "pass", "pow", "powf",
+    "printf", "private", "protected", "ptrdiff_t", "public", "puts", "raise", "realloc", "register", "restrict",
+    "return", "round", "short", "signbit", "signed", "sin", "size_t", "sizeof", "sqrt", "sqrtf", "static", "stderr",
+    "stdin", "stdout", "struct", "switch", "tan", "tanh", "template", "this", "throw", "true", "trunc", "try",
+    "typedef", "typename", "typeof", "uint32_t", "uint64_t", "uint8_t", "union", "unix", "unsigned", "using",
+    "virtual", "void", "volatile", "while", "with", "xor", "yield"};
+/* clang-format on */
 
 static int compare(const void *a, const void *b) { return strcmp(a, *(const char *const *)b); }
 
+/* Macros of <limits.h>, <stdint.h> and <float.h>: INT_MAX, DBL_MIN. */
+static bool is_limit(const char *word) {
+    const size_t length = strlen(word), last = length < 4 ? length : 4;
+    return strcmp(word + length - last, "_MAX") == 0 || strcmp(word + length - last, "_MIN") == 0;
+}
+
 static bool is_reserved(const char *word) {
-    return bsearch(word, reserved, sizeof reserved / sizeof *reserved, sizeof *reserved, compare) != NULL;
+    return is_limit(word) ||
+           bsearch(word, reserved, sizeof reserved / sizeof *reserved, sizeof *reserved, compare) != NULL;
 }
 
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -119,6 +128,7 @@ static bool name_functions(struct set *t, const char *function) {
     struct tg__part *p = t->part;
     char word[ROOM], whole[ROOM + 16];
     if (!whitelist(function, word)) strcpy(word, "network");
+    if (is_reserved(word)) strcat(word, "_network"); /* in C it is the name of a struct, too */
     p->function_bytes = strlen(word) + 1;
     char *own = tg__alloc(p->graph, p->function_bytes);
     if (!own) return false;

@@ -161,12 +161,14 @@ size_t tg_formula(tg_node a, char *text, size_t room) {
     struct tg__sheet s = {.put = put, .to = &r};
     const struct tg__node *n = tg__get(a);
     double v;
+    const struct tg__point point = tg__point_open();
     if (n && tg__is_scalar_const(a.graph, a.id, &v))
         put_number(&s, (tg_dtype)n->dtype, v, TG__ANY);
     else if (n && tg__is_leaf(n))
         tg__put(&s, n->op->name);
     else if (n)
         tg__put_formula(&s, &(struct tg__wording){.dialect = &plain, .graph = a.graph, .top = a.id});
+    tg__point_close(point);
     if (room) text[r.used < room ? r.used : r.whole] = 0;
     return r.used;
 }

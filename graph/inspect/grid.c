@@ -39,7 +39,7 @@ void tg__grid_row(struct tg__grid *grid, tg__cells cells) {
         }
         due += GAP;
     }
-    fputc('\n', grid->pen->file);
+    tg__say(grid->pen, TG__PLAIN, "\n");
 }
 
 static void rule(const struct tg__grid *grid, size_t n) {
@@ -68,7 +68,7 @@ void tg__grid_title(const struct tg__grid *grid, const char *title) {
         tg__say(grid->pen, TG__PLAIN, " %s ", title);
     }
     if (total(grid) > used) rule(grid, total(grid) - used);
-    fputc('\n', grid->pen->file);
+    tg__say(grid->pen, TG__PLAIN, "\n");
 }
 
 /* Four digits are what an eye compares; -0 is 0 to it. */

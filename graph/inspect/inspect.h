@@ -4,8 +4,6 @@
 
 #include "graph.h"
 
-#include <locale.h>
-
 enum tg__style { TG__PLAIN, TG__NAME, TG__VALUE, TG__GRADIENT, TG__ALARM, TG__FAINT };
 
 /* ---------------------------------------------------------------------------------------------------- summary.c */
@@ -28,7 +26,7 @@ enum tg__style tg__value_style(tg_node a, enum tg__style style); /* the same, or
 struct tg__pen {
     FILE *file;
     bool colour, unicode;
-    locale_t plain, own;
+    struct tg__point point;
 };
 void tg__pen_open(struct tg__pen *pen, FILE *file);
 void tg__pen_close(struct tg__pen *pen);
@@ -124,8 +122,9 @@ struct tg__stop {
     uint32_t term, sender;     /* ARRIVED; sender 0: the seed */
     uint32_t arrived, awaited; /* ARRIVED: terms at node with this one, of how many there will be */
     int slot;                  /* ARRIVED: node's place among the sender's operands */
+    uint32_t next;             /* ARRIVED: the row of the next of them, 0 behind the last */
 };
-/* Needs no memory; costs as much as the node has terms, or a look along the tape where no adjoint arrived. */
+/* Needs no memory, and no time but for a look along the tape where no adjoint arrived. */
 struct tg__stop tg__stop_at(tg_grads d, size_t k);
 
 /* ----------------------------------------------------------------------------------------------------- origin.c */

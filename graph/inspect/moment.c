@@ -34,20 +34,20 @@ static struct tg__stop computed(const tg_graph *g, const struct tg__sweep *s, ui
     return (struct tg__stop){.kind = TG__COMPUTED, .node = node};
 }
 
-/* The same node may have terms of other sweeps, which are in other chains. */
+/* The same node may have terms of other sweeps. One sweep is finished before the next begins, so that what arrived at
+ * the node between its first and its last term are its terms. */
 static struct tg__stop arrived(const tg_graph *g, const struct tg__sweep *s, uint32_t row) {
     const struct tg__event *event = tg__event_of(g, row);
     const struct tg__adjoint *a = tg__adjoint_of(s, event->node);
-    struct tg__stop stop = {.kind = TG__PASSED, .node = event->node, .term = event->term, .sender = event->sender};
-    stop.slot = event->slot;
-    if (!a || !a->node || row < a->first || row > a->last) return stop; /* no adjoint: memory was out */
-    for (uint32_t e = a->first; e; e = tg__event_of(g, e)->next) {
-        stop.awaited++;
-        if (e != row) continue;
-        stop.kind = TG__ARRIVED;
-        stop.arrived = stop.awaited;
-    }
-    return stop;
+    if (!a || !a->node || row < a->first || row > a->last) return (struct tg__stop){0}; /* no adjoint: memory was out */
+    return (struct tg__stop){.kind = TG__ARRIVED,
+                             .node = event->node,
+                             .term = event->term,
+                             .sender = event->sender,
+                             .arrived = event->number,
+                             .awaited = tg__event_of(g, a->last)->number,
+                             .slot = event->slot,
+                             .next = event->next};
 }
 
 struct tg__stop tg__stop_at(tg_grads d, size_t k) {

@@ -218,7 +218,9 @@ tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room) {
         struct culprit c;
         if (!is_bad(tg__handle(g, id), &c)) continue;
         struct text t = {text, room};
+        const struct tg__point point = tg__point_open();
         if (text) describe(&c, &t);
+        tg__point_close(point);
         if (text && room) trim(text);
         return c.node;
     }

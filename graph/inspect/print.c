@@ -181,7 +181,9 @@ void tg_print(tg_graph *g, FILE *file) { tg_print_part(g, file, 1, tg_count(g));
 void tg_print_folded(tg_graph *g, FILE *file, const char *open) {
     if (!g) return;
     struct tg__fold fold;
+    g->busy = true; /* out of memory here is cured by a second try, not by a rewind */
     const bool ready = tg__fold_new(&fold, g, open);
+    g->busy = false;
     struct table t = {.g = g, .first = 1, .end = ready ? tg_count(g) + 1 : 1, .fold = ready ? &fold : NULL};
     print(&t, file);
     if (ready) tg__fold_free(&fold);

@@ -68,9 +68,7 @@ static void computed(const struct stepper *s) {
 
 /* Consumers that have yet to send their terms, in the order in which they will. */
 static void pending(const struct stepper *s) {
-    const struct tg__adjoint *a = tg__adjoint_of(tg__sweep_get(s->d), s->stop.node);
-    uint32_t e = a->first, told = 0;
-    for (uint32_t i = 0; i < s->stop.arrived; i++) e = tg__event_of(s->g, e)->next;
+    uint32_t e = s->stop.next, told = 0;
     for (; e && told < PENDING; e = tg__event_of(s->g, e)->next, told++) {
         char name[48];
         tg__say(&s->pen, TG__PLAIN, told ? ", " : "; pending: ");

@@ -44,15 +44,10 @@ bool tg_has_unicode(void) {
 
 void tg__pen_open(struct tg__pen *pen, FILE *file) {
     *pen = (struct tg__pen){.file = file, .colour = tg_has_colour(file), .unicode = tg_has_unicode()};
-    pen->plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (pen->plain) pen->own = uselocale(pen->plain);
+    pen->point = tg__point_open();
 }
 
-void tg__pen_close(struct tg__pen *pen) {
-    if (!pen->plain) return;
-    uselocale(pen->own);
-    freelocale(pen->plain);
-}
+void tg__pen_close(struct tg__pen *pen) { tg__point_close(pen->point); }
 
 const char *tg__in_ascii(const char *s, size_t length) {
     static const char *const pairs[][2] = {{"–", "-"},   {"─", "-"}, {"←", "<-"}, {"→", "->"}, {"×", "x"},
@@ -79,6 +74,7 @@ static void put_styled(const struct tg__pen *pen, enum tg__style style, const ch
     static const char *const code[] = {
         [TG__NAME] = "1", [TG__VALUE] = "32", [TG__GRADIENT] = "31", [TG__ALARM] = "7", [TG__FAINT] = "2"};
     const bool coloured = pen->colour && style != TG__PLAIN && *text;
+    if (!pen->file) return;
     if (coloured) fprintf(pen->file, "\033[%sm", code[style]);
     put(pen, text);
     if (coloured) fputs("\033[0m", pen->file);
@@ -105,5 +101,5 @@ size_t tg__width(const struct tg__pen *pen, const char *text) {
 void tg__say_padded(const struct tg__pen *pen, enum tg__style style, const char *text, size_t width) {
     const size_t own = tg__width(pen, text);
     put_styled(pen, style, text);
-    fprintf(pen->file, "%*s", own < width ? (int)(width - own) : 0, "");
+    if (pen->file) fprintf(pen->file, "%*s", own < width ? (int)(width - own) : 0, "");
 }

@@ -1,7 +1,6 @@
 /* A rectangular table of numbers, comma-separated. The first line is a header if any text in it is no number. */
 #include "io.h"
 
-#include <locale.h>
 #include <stdlib.h>
 
 enum { LONGEST = sizeof "column18446744073709551615" }; /* name that is made here */
@@ -179,12 +178,11 @@ static bool read_text(struct csv *c, tg_table *table) {
 
 /* strtod reads the decimal point of the thread's locale. */
 static bool read_in_c_locale(struct csv *c, tg_table *table) {
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (plain == (locale_t)0) return tg__fail_file(c->graph, c->path, "the locale \"C\" is not available") == TG_OK;
-    locale_t before = uselocale(plain);
+    const struct tg__point point = tg__point_open();
+    if (point.plain == (locale_t)0)
+        return tg__fail_file(c->graph, c->path, "the locale \"C\" is not available") == TG_OK;
     bool ok = read_text(c, table);
-    uselocale(before);
-    freelocale(plain);
+    tg__point_close(point);
     return ok;
 }
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WHY = 128, AT_ONCE = 1 << 30, TRIES = 100, SUFFIX = 48 };
+enum { WHY = 128, AT_ONCE = 1 << 30, TRIES = 100, SUFFIX = 48, NAME_LENGTH = 255 };
 
 static const char *why(int error, char text[WHY]) {
     if (strerror_r(error, text, WHY) != 0) snprintf(text, WHY, "error %d", error);
@@ -36,7 +36,7 @@ static bool check(struct tg__reader *r) {
 
 bool tg__read_open(struct tg__reader *r, tg_graph *g, const char *path) {
     *r = (struct tg__reader){.graph = g, .path = path, .fd = -1};
-    if (path == NULL) return tg__fail_file(g, "NULL", "no file to read") == TG_OK;
+    if (path == NULL || *path == '\0') return tg__fail_file(g, path ? "''" : "NULL", "no file to read") == TG_OK;
     /* O_NONBLOCK: opening a FIFO would wait for a writer before anyone could see that it is one. */
     do r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     while (r->fd < 0 && errno == EINTR);
@@ -72,9 +72,15 @@ void tg__read_close(struct tg__reader *r) {
 
 /* ----------------------------------------------------------------------------------------------------- writing */
 
+/* How much of the path the temporary name begins with: a name as long as the file system takes is cut. */
+static int stem(const char *path) {
+    const size_t folder = (size_t)(tg__base(path) - path), name = strlen(path + folder);
+    return (int)(folder + (name < NAME_LENGTH - SUFFIX || name > NAME_LENGTH ? name : NAME_LENGTH - SUFFIX));
+}
+
 static bool create(struct tg__writer *w) {
     for (int n = 0; n < TRIES; n++) {
-        snprintf(w->temp, w->temp_bytes, "%s.tmp.%ld.%d", w->path, (long)getpid(), n);
+        snprintf(w->temp, w->temp_bytes, "%.*s.tmp.%ld.%d", stem(w->path), w->path, (long)getpid(), n);
         w->fd = open(w->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (w->fd >= 0) return true;
         if (errno != EEXIST && errno != EINTR) break;
@@ -92,7 +98,7 @@ bool tg__write_open(struct tg__writer *w, tg_graph *g, const char *path) {
     w->temp = NULL;
     w->used = 0;
     w->fd = -1;
-    if (path == NULL) return tg__fail_file(g, "NULL", "no file to write") == TG_OK;
+    if (path == NULL || *path == '\0') return tg__fail_file(g, path ? "''" : "NULL", "no file to write") == TG_OK;
     /* The rename would put a file in the place of a device or a link just as readily. */
     struct stat s;
     if (lstat(path, &s) == 0 && !S_ISREG(s.st_mode))

@@ -1,8 +1,6 @@
 /* Sheets: where text goes. */
 #include "sheet.h"
 
-#include <locale.h>
-
 void tg__put_n(struct tg__sheet *s, const char *text, size_t length) {
     if (length > 0) s->put(s, text, length);
 }
@@ -52,18 +50,13 @@ static bool fill(tg_graph *g, const char *path, bool (*write)(struct tg__sheet *
     return false;
 }
 
-/* Numbers have a point, whatever the locale of the program. */
 tg_status tg__write_sheet(tg_graph *g, const char *path, bool (*write)(struct tg__sheet *s, void *user), void *user) {
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
     g->busy = true; /* out of memory here is cured by a second try, not by a rewind */
-    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    const locale_t own = plain ? uselocale(plain) : (locale_t)0;
+    const struct tg__point point = tg__point_open();
     const bool written = fill(g, path, write, user);
-    if (plain) {
-        uselocale(own);
-        freelocale(plain);
-    }
+    tg__point_close(point);
     g->busy = false;
     return written ? TG_OK : tg_error(g);
 }
