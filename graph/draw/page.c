@@ -35,7 +35,7 @@ static void put_asset(struct tg__sheet *s, const char *tag, const struct tg__ass
 /* -------------------------------------------------------------------------------------------------------- parts */
 
 static const char *title_of(const struct tg__page *p, char *text, size_t room) {
-    return tg__clean(p->options->title && p->options->title[0] ? p->options->title : "A tape", text, room);
+    return tg__clean(p->options.title && p->options.title[0] ? p->options.title : "A tape", text, room);
 }
 
 static void put_head(struct tg__sheet *s, const struct tg__page *p) {
@@ -107,12 +107,12 @@ static bool put_tabs(struct tg__sheet *s, const struct tg__page *p) {
                  "and tg_write_c.</p>\n",
                  TG__PAGE_TYPESET);
     tg__put(s, "</section>\n");
-    if (p->options->difference_count) {
+    if (p->options.difference_count) {
         open_tab(s, "fused", "Staged against fused", "Staged against fused");
         tg__page_differences(s, p);
         tg__put(s, "</section>\n");
     }
-    if (p->options->check_count) {
+    if (p->options.check_count) {
         open_tab(s, "check", "Gradient check", "Gradient check");
         tg__page_checks(s, p);
         tg__put(s, "</section>\n");
@@ -191,17 +191,21 @@ static bool write_page(struct tg__sheet *s, void *user) {
 }
 
 tg_status tg_write_html(tg_graph *g, tg_grads d, const char *path, const tg_page_options *options) {
-    static const tg_page_options none = {0};
     if (!g) return TG_HANDLE;
     const uint32_t count = g->nodes.length - 1;
-    struct tg__page p = {.graph = g, .sweep = d, .options = options ? options : &none};
+    struct tg__page p = {.graph = g, .sweep = d};
+    if (options) p.options = *options;
+    if (!p.options.checks) p.options.check_count = 0;
+    if (!p.options.differences) p.options.difference_count = 0;
     p.typeset = count <= TG__PAGE_TYPESET;
     p.room = count ? NUMBERS / count : CORNER;
     p.room = p.room > CORNER ? CORNER : p.room < LEAST ? LEAST : p.room;
     tg__clear_run(g);
-    if (d.graph && d.graph != g) return tg__fail_file(g, path, "the sweep belongs to another graph");
+    if (d.graph && d.graph != g)
+        return tg__fail_run(g, TG_HANDLE, 0, "write_html: the sweep belongs to another graph");
     p.passed = tg__sweep_get(d);
-    if (d.id && !p.passed) return tg__fail_file(g, path, "the sweep is stale: the tape was rewound");
+    if (d.id && !p.passed)
+        return tg__fail_run(g, TG_HANDLE, 0, "write_html: the sweep is stale: the tape was rewound");
     if (count > TG__PAGE_NODES)
         return tg__fail_file(g, path,
                              "a page shows at most %d nodes and the tape has %u; write it with tg_write_json, or build "

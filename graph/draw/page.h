@@ -25,7 +25,7 @@ struct tg__page {
     tg_graph *graph;
     tg_grads sweep;
     const struct tg__sweep *passed; /* NULL: no sweep is shown */
-    const tg_page_options *options;
+    tg_page_options options; /* counts are 0 where there is no array */
     const struct tg__circuit *circuit;
     uint32_t *labels; /* by node: the node whose column labels fit it, 0 for none */
     double *weights;  /* by node: the absolute sum of the sweep's terms to it; NaN: one has not run */

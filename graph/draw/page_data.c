@@ -136,7 +136,7 @@ void tg__page_data(struct tg__sheet *s, const struct tg__page *p) {
         put_terms(s, p);
     else
         tg__put(s, "\"terms\":[],\"out\":0");
-    put_checks(s, p->options);
+    put_checks(s, &p->options);
     put_labels(s, p);
     tg__put(s, ",\n\"nodes\":[");
     for (uint32_t id = 1; id < p->graph->nodes.length; id++) put_node(s, p, id);

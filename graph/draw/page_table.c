@@ -123,7 +123,7 @@ static void put_sentence(struct tg__sheet *s, const tg_page_options *o) {
 }
 
 void tg__page_differences(struct tg__sheet *s, const struct tg__page *p) {
-    const tg_page_options *o = p->options;
+    const tg_page_options *o = &p->options;
     char beside[COMPARED];
     put_sentence(s, o);
     tg__put(s, "<div class=\"part\"><table class=\"differences\"><caption>The staged tape beside ");
@@ -150,7 +150,7 @@ void tg__page_differences(struct tg__sheet *s, const struct tg__page *p) {
 /* ---------------------------------------------------------------------------------------------- gradient check */
 
 void tg__page_checks(struct tg__sheet *s, const struct tg__page *p) {
-    const tg_page_options *o = p->options;
+    const tg_page_options *o = &p->options;
     tg__put(s,
             "<div class=\"part\"><table class=\"checks\"><caption>Our gradients beside central differences, both in f64"
             "</caption><thead><tr><th scope=\"col\">leaf</th><th scope=\"col\" class=\"r\">error / scale</th>"

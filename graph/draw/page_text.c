@@ -44,7 +44,7 @@ static const struct {
 } program[] = {{"numpy", "NumPy", numpy}, {"c", "C", c99}, {"latex", "LaTeX", latex}};
 
 bool tg__page_programs(struct tg__sheet *s, const struct tg__page *p) {
-    const tg_page_options *o = p->options;
+    const tg_page_options *o = &p->options;
     struct tg__part part;
     const tg_node out = o->out.id ? o->out : tg__handle(p->graph, p->passed->out);
     if (!tg__part_new(&part, p->sweep, out, o->function ? o->function : "network", "write_html")) return false;

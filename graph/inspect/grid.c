@@ -74,5 +74,6 @@ void tg__grid_title(const struct tg__grid *grid, const char *title) {
 /* Four digits are what an eye compares; -0 is 0 to it. */
 void tg__number_cell(char *cell, double v) {
     if (v == 0) v = 0;
-    snprintf(cell, TG__CELL, isfinite(v) ? "%.4g" : "%g", v);
+    if (isnan(v)) v = fabs(v); /* no machine's "-nan" */
+    snprintf(cell, TG__CELL, "%.4g", v);
 }
