@@ -45,9 +45,9 @@ static inline const char *part(uint32_t first, uint32_t count) {
 
 static inline const char *steps(tg_grads d, const char *scope) {
     FILE *file = sheet();
-    const size_t calls = heap.calls;
+    const size_t live = heap.live;
     tg_print_steps(d, scope, file);
-    cr_assert_eq(heap.calls, calls);
+    cr_assert_eq(heap.live, live);
     return text_of(file);
 }
 

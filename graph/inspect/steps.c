@@ -2,6 +2,8 @@
  * gave, stage by stage backward. An alias has a line of its own: it is a step of the derivation too. */
 #include "inspect.h"
 
+#include <stdlib.h>
+
 enum column { STEP, NAME, FORMULA, SHAPE, MIN, MEAN, MAX, COLUMNS };
 
 static void fill(tg__cells cells, const tg_graph *g, uint32_t row, int stage, bool alias) {
@@ -77,40 +79,67 @@ static void forward(struct tg__grid *grid, tg_graph *g, const struct tg__sweep *
     }
 }
 
-/* One scope's names, newest stage first. */
-static void backward_scope(struct tg__grid *grid, const tg_graph *g, const struct tg__sweep *s, uint32_t scope) {
-    int newest = 0;
-    for (uint32_t row = s->first_name; row < s->last_name; row++)
-        if (scope_of(g, row) == scope && tg__step_of(g, row) > newest) newest = tg__step_of(g, row);
-    for (int stage = newest; stage >= 0; stage--)
-        for (uint32_t row = s->first_name; row < s->last_name; row++)
-            if (scope_of(g, row) == scope && tg__step_of(g, row) == stage) put(grid, g, row, stage);
+/* The sweep's names scope by scope, in the order in which it came upon them, and in each from the newest stage down. */
+struct order {
+    size_t bytes, count;
+    struct place {
+        uint32_t scope, row; /* scope: the how-manieth */
+        int32_t stage;
+    } * at;
+};
+
+static int compare(const void *a, const void *b) {
+    const struct place *x = a, *y = b;
+    if (x->scope != y->scope) return x->scope < y->scope ? -1 : 1;
+    if (x->stage != y->stage) return x->stage > y->stage ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* Scopes in the order in which the sweep came upon them. */
-static void backward(struct tg__grid *grid, const tg_graph *g, const struct tg__sweep *s, const char *scope) {
+static bool sorted(struct order *o, tg_graph *g, const struct tg__sweep *s, const char *scope) {
+    const size_t names = s->last_name - s->first_name, scopes = g->scopes.length;
+    *o = (struct order){.bytes = names * sizeof *o->at + scopes * sizeof(uint32_t)};
+    o->at = tg__alloc(g, o->bytes);
+    if (!o->at) return false;
+    uint32_t *rank = (uint32_t *)(o->at + names), ranks = 0;
+    memset(rank, 0, scopes * sizeof *rank);
     for (uint32_t row = s->first_name; row < s->last_name; row++) {
-        bool seen = !wanted(g, row, scope);
-        for (uint32_t before = s->first_name; before < row && !seen; before++)
-            seen = scope_of(g, before) == scope_of(g, row);
-        if (!seen) backward_scope(grid, g, s, scope_of(g, row));
+        if (!wanted(g, row, scope)) continue;
+        uint32_t *own = &rank[scope_of(g, row)];
+        if (!*own) *own = ++ranks;
+        o->at[o->count++] = (struct place){.scope = *own, .stage = tg__step_of(g, row), .row = row};
+    }
+    qsort(o->at, o->count, sizeof *o->at, compare);
+    return true;
+}
+
+static void print(struct tg__pen *pen, tg_graph *g, const struct tg__sweep *s, const char *scope,
+                  const struct order *o) {
+    struct tg__grid grid = {.pen = pen, .columns = COLUMNS, .right = 1u << STEP | 1u << MIN | 1u << MEAN | 1u << MAX};
+    for (int pass = 0; pass < 2; pass++) {
+        grid.writing = pass == 1;
+        if (grid.writing) tg__say(pen, TG__PLAIN, "forward\n");
+        head(&grid, TG__VALUE);
+        forward(&grid, g, s, scope);
+        if (grid.writing) tg__say(pen, TG__PLAIN, "\nbackward\n");
+        head(&grid, TG__GRADIENT);
+        for (size_t i = 0; i < o->count; i++) put(&grid, g, o->at[i].row, o->at[i].stage);
     }
 }
 
 void tg_print_steps(tg_grads d, const char *scope, FILE *file) {
     const struct tg__sweep *s = tg__sweep_get(d);
     if (!s) return;
+    tg_graph *g = d.graph;
     struct tg__pen pen;
+    struct order o;
+    g->busy = true; /* out of memory here is cured by a second try, not by a rewind */
+    const bool ready = sorted(&o, g, s, scope);
+    g->busy = false;
     tg__pen_open(&pen, file);
-    struct tg__grid grid = {.pen = &pen, .columns = COLUMNS, .right = 1u << STEP | 1u << MIN | 1u << MEAN | 1u << MAX};
-    for (int pass = 0; pass < 2; pass++) {
-        grid.writing = pass == 1;
-        if (grid.writing) tg__say(&pen, TG__PLAIN, "forward\n");
-        head(&grid, TG__VALUE);
-        forward(&grid, d.graph, s, scope);
-        if (grid.writing) tg__say(&pen, TG__PLAIN, "\nbackward\n");
-        head(&grid, TG__GRADIENT);
-        backward(&grid, d.graph, s, scope);
-    }
+    if (ready)
+        print(&pen, g, s, scope, &o);
+    else
+        tg__say(&pen, TG__ALARM, "error: %s\n", tg_message(g));
     tg__pen_close(&pen);
+    if (ready) tg__release(g, o.at, o.bytes);
 }
