@@ -88,7 +88,7 @@ static void completed(const struct stepper *s, const char *adjoint) {
 
 static void received(const struct stepper *s, const char *name) {
     const struct tg__stop *stop = &s->stop;
-    char upstream[64], local[100], axes[64], label[80], text[220];
+    char upstream[96], local[100], axes[64], label[80], text[220];
     const uint32_t sent = tg__adjoint_of(tg__sweep_get(s->d), stop->sender)->node;
     tg__adjoint_label(s->d, stop->sender, label, sizeof label);
     snprintf(upstream, sizeof upstream, "g = %s", label);
