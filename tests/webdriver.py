@@ -8,7 +8,8 @@ import time
 import urllib.request
 
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars"]
+         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+         "--remote-debugging-pipe"]
 KEYS = {"Left": "\ue012", "Up": "\ue013", "Right": "\ue014", "Down": "\ue015", "Tab": "\ue004", "Enter": "\ue007",
         "Home": "\ue011", "End": "\ue010", "Escape": "\ue00c", "Space": "\ue00d", "Shift": "\ue008"}
 
@@ -24,7 +25,15 @@ def available():
 class Browser:
     def __init__(self, width=1280, height=900, prefs=None, flags=()):
         self.profile = tempfile.mkdtemp(prefix="profile")
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL, text=True)
+        try:
+            self.begin(width, height, prefs, flags)
+        except BaseException:
+            self.end()
+            raise
+
+    def begin(self, width, height, prefs, flags):
         port = None
         while port is None:
             line = self.driver.stdout.readline()
@@ -79,9 +88,12 @@ class Browser:
         try:
             self.call("DELETE", "")
         finally:
-            self.driver.terminate()
-            self.driver.wait()
-            shutil.rmtree(self.profile, ignore_errors=True)
+            self.end()
+
+    def end(self):
+        self.driver.terminate()
+        self.driver.wait()
+        shutil.rmtree(self.profile, ignore_errors=True)
 
     def __enter__(self):
         return self
