@@ -49,6 +49,19 @@ static inline char *read_whole(const char *path) {
     return text;
 }
 
+/* TAPEGRAD_GOLDEN=1 writes the golden files anew: look at them then. */
+static inline void golden(const char *text, const char *path) {
+    if (getenv("TAPEGRAD_GOLDEN")) {
+        FILE *file = fopen(path, "wb");
+        cr_assert_not_null(file);
+        fputs(text, file);
+        fclose(file);
+    }
+    char *want = read_whole(path);
+    cr_assert(strcmp(text, want) == 0, "not the bytes of %s", path);
+    free(want);
+}
+
 static inline size_t count_in(const char *text, const char *what) {
     size_t n = 0;
     for (; (text = strstr(text, what)); text += strlen(what)) n++;

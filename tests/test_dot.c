@@ -35,18 +35,6 @@ static char *drawn(tg_grads d, tg_draw_options options) {
     return read_whole(place("a.dot"));
 }
 
-static void golden(const char *text, const char *path) {
-    if (getenv("TAPEGRAD_GOLDEN")) {
-        FILE *file = fopen(path, "wb");
-        cr_assert_not_null(file);
-        fputs(text, file);
-        fclose(file);
-    }
-    char *want = read_whole(path);
-    cr_assert(strcmp(text, want) == 0, "not the bytes of %s", path);
-    free(want);
-}
-
 Test(dot, batchnorm) {
     const tg_grads d = batchnorm_4x2();
     char *text = drawn(d, (tg_draw_options){0});

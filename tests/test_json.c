@@ -1,7 +1,5 @@
 /* The tape as JSON: read back by Python's own parser, and compared with what the C interface says. */
-#include "npy_bytes.h"
-
-#define PYTHON "/usr/bin/python3"
+#include "by_python.h"
 
 TestSuite(json, .init = setup, .fini = teardown, .timeout = 120);
 
@@ -68,22 +66,6 @@ static const char script[] =
     "        for d in a['terms']:\n"
     "            if d['sender']: assert t['nodes'][d['sender'] - 1]['operands'][d['slot']] == a['node']\n"
     "print(len(t['sweeps']), *t['nodes'][0]['columns'])\n";
-
-/* What Python prints, line by line. */
-static FILE *python(const char *text) {
-    if (access(PYTHON, X_OK) != 0) cr_skip("no " PYTHON);
-    put("t.py", text, strlen(text));
-    FILE *said = popen(PYTHON " t.py 2>&1", "r");
-    cr_assert_not_null(said);
-    return said;
-}
-
-static void expect_line(FILE *said, const char *expected) {
-    char line[4096];
-    cr_assert_not_null(fgets(line, sizeof line, said));
-    line[strcspn(line, "\n")] = 0;
-    cr_assert_str_eq(line, expected);
-}
 
 static void expect_numbers(FILE *said, tg_node a) {
     char line[4096];

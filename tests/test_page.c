@@ -1,10 +1,9 @@
 /* The explorer as a file: well-formed, closed against names, the numbers of the C interface, and whole or not at all.
  * What a browser makes of it is tried elsewhere. */
-#include "npy_bytes.h"
+#include "by_python.h"
 
 #include <time.h>
 
-#define PYTHON "/usr/bin/python3"
 enum { ROOM = 1 << 24 };
 
 TestSuite(page, .init = setup, .fini = teardown, .timeout = 120);
@@ -55,21 +54,6 @@ static void write_page(tg_grads d, const tg_page_options *options) {
 
 static void has(const char *what) { cr_assert_not_null(strstr(page, what), "'%s' is not in the page", what); }
 static void lacks(const char *what) { cr_assert_null(strstr(page, what), "'%s' is in the page", what); }
-
-static FILE *python(const char *script) {
-    if (access(PYTHON, X_OK) != 0) cr_skip("no " PYTHON);
-    put("t.py", script, strlen(script));
-    FILE *said = popen(PYTHON " t.py 2>&1", "r");
-    cr_assert_not_null(said);
-    return said;
-}
-
-static void expect_line(FILE *said, const char *expected) {
-    char line[8192];
-    cr_assert_not_null(fgets(line, sizeof line, said));
-    line[strcspn(line, "\n")] = 0;
-    cr_assert_str_eq(line, expected);
-}
 
 /* ------------------------------------------------------------------------------------------------- well-formed */
 

@@ -14,19 +14,6 @@ static void has(const char *text, const char *what) {
 }
 static void lacks(const char *text, const char *what) { cr_assert_null(strstr(text, what), "'%s' is there", what); }
 
-/* TAPEGRAD_GOLDEN=1 writes the golden files anew: look at them then. */
-static void golden(const char *text, const char *path) {
-    if (getenv("TAPEGRAD_GOLDEN")) {
-        FILE *file = fopen(path, "wb");
-        cr_assert_not_null(file);
-        fputs(text, file);
-        fclose(file);
-    }
-    char *want = read_whole(path);
-    cr_assert(strcmp(text, want) == 0, "not the bytes of %s", path);
-    free(want);
-}
-
 Test(svg, batchnorm) {
     const tg_grads d = batchnorm_4x2();
     char *text = drawn(d, (tg_draw_options){0});
