@@ -296,8 +296,10 @@ const struct tg__shape *tg__broadcast(struct tg__rule *r);
 bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes axes, struct tg__attr *attr);
 void tg__fates_between(const struct tg__shape *small, const struct tg__shape *big, struct tg__attr *attr);
 bool tg__same_dims(const tg_shape *a, const tg_shape *b);
+bool tg__broadcasts_to(const tg_shape *small, const tg_shape *big);
 tg_shape tg__reduced(const tg_shape *dims, const struct tg__attr *fates);
 size_t tg__item_size(tg_dtype dtype);
+size_t tg__bytes(const struct tg__node *n); /* of its value */
 const char *tg__dtype_name(tg_dtype dtype);
 const char *tg__shape_text(const tg_shape *dims, char *text, size_t room); /* "[4, 3]" */
 

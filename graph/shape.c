@@ -156,6 +156,16 @@ bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes
     return true;
 }
 
+/* The product has been checked with the shape. */
+size_t tg__bytes(const struct tg__node *n) { return n->shape->count * tg__item_size((tg_dtype)n->dtype); }
+
+bool tg__broadcasts_to(const tg_shape *small, const tg_shape *big) {
+    const int missing = big->rank - small->rank;
+    bool fits = missing >= 0;
+    for (int i = 0; fits && i < small->rank; i++) fits = small->dim[i] == 1 || small->dim[i] == big->dim[i + missing];
+    return fits;
+}
+
 bool tg__same_dims(const tg_shape *a, const tg_shape *b) {
     return a->rank == b->rank && memcmp(a->dim, b->dim, sizeof a->dim) == 0;
 }

@@ -20,16 +20,11 @@ bool tg__values_ready(tg_graph *g) {
     return grown;
 }
 
-static size_t bytes_of(const tg_graph *g, uint32_t id) {
-    const struct tg__node *n = tg__node_of(g, id);
-    return n->shape->count * tg__item_size((tg_dtype)n->dtype);
-}
-
 bool tg__value_room(tg_graph *g, uint32_t id) {
     if (!tg__values_grow(g)) return false;
     struct tg__value *v = tg__value_of(g, id);
     if (v->owned) return true;
-    void *data = tg__data_new(g, bytes_of(g, id));
+    void *data = tg__data_new(g, tg__bytes(tg__node_of(g, id)));
     if (!data) return false;
     v->data = data;
     v->owned = true;
@@ -40,7 +35,7 @@ void tg__values_cut(tg_graph *g, uint32_t length) {
     for (uint32_t id = g->values.length; id > length;) {
         id--;
         struct tg__value *v = tg__value_of(g, id);
-        if (v->owned) tg__data_free(g, (void *)(uintptr_t)v->data, bytes_of(g, id));
+        if (v->owned) tg__data_free(g, (void *)(uintptr_t)v->data, tg__bytes(tg__node_of(g, id)));
         g->bound -= v->bound;
     }
     tg__table_cut(&g->values, length);

@@ -51,8 +51,7 @@ const struct tg_op tg__op_cast = {.name = "cast",
 tg_node tg_cast(tg_node x, tg_dtype dtype) {
     const struct tg__node *n = tg__get(x);
     if (!n) return tg__apply(&tg__op_cast, &x, NULL);
-    if (!tg__is_dtype(dtype))
-        return tg__fail(x.graph, TG_DTYPE, &tg__op_cast, &x, 1, "%d is no dtype", (int)dtype);
+    if (!tg__is_dtype(dtype)) return tg__fail(x.graph, TG_DTYPE, &tg__op_cast, &x, 1, "%d is no dtype", (int)dtype);
     return tg__apply_shaped(&tg__op_cast, &x, NULL, n->shape, dtype);
 }
 
@@ -211,10 +210,7 @@ tg_node tg_expand(tg_node x, tg_shape shape) {
     const struct tg__node *n = tg__get(x);
     const struct tg__shape *z = n ? tg__shape_of(x.graph, &shape, "expand") : NULL;
     if (!z) return tg__apply(&tg__op_expand, &x, NULL);
-    int missing = shape.rank - n->shape->dims.rank;
-    for (int i = 0; i < n->shape->dims.rank; i++)
-        if (missing < 0 || (n->shape->dims.dim[i] != 1 && n->shape->dims.dim[i] != shape.dim[i + missing]))
-            return refuse_expand(x, &shape);
+    if (!tg__broadcasts_to(&n->shape->dims, &shape)) return refuse_expand(x, &shape);
     struct tg__attr fates;
     tg__fates_between(n->shape, z, &fates);
     return tg__expand(x, z, &fates);

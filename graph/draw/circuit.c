@@ -206,14 +206,20 @@ void tg__circuit_free(struct tg__circuit *c) {
     tg__blocks_free(c->graph, &c->blocks);
 }
 
+bool tg__may_draw(tg_graph *g, tg_grads d, const char *who) {
+    const bool foreign = d.graph && d.graph != g, stale = d.id && !tg__sweep_get(d);
+    if (foreign || stale)
+        tg__fail_run(g, TG_HANDLE, 0, "%s: the sweep %s", who,
+                     foreign ? "belongs to another graph" : "is stale: the tape was rewound");
+    return !foreign && !stale;
+}
+
 tg_status tg__write_circuit(tg_graph *g, tg_grads d, const char *path, const tg_draw_options *options,
                             bool (*write)(struct tg__sheet *s, void *circuit)) {
     struct tg__circuit c;
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
-    if (d.graph && d.graph != g) return tg__fail_run(g, TG_HANDLE, 0, "draw: the sweep belongs to another graph");
-    if (d.id && !tg__sweep_get(d))
-        return tg__fail_run(g, TG_HANDLE, 0, "draw: the sweep is stale: the tape was rewound");
+    if (!tg__may_draw(g, d, "draw")) return tg_error(g);
     g->busy = true; /* out of memory here is cured by a second try */
     const bool built = tg__circuit_new(&c, g, d, options);
     g->busy = false;

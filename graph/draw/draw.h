@@ -103,6 +103,7 @@ static inline uint32_t tg__within(const struct tg__circuit *c, uint32_t i, uint3
 
 /* ---------------------------------------------------------------------------------------------------- circuit.c */
 
+bool tg__may_draw(tg_graph *g, tg_grads d, const char *who); /* false, and recorded: a stale sweep or a foreign one */
 bool tg__circuit_new(struct tg__circuit *c, tg_graph *g, tg_grads d, const tg_draw_options *options);
 void tg__circuit_free(struct tg__circuit *c);
 tg_status tg__write_circuit(tg_graph *g, tg_grads d, const char *path, const tg_draw_options *options,

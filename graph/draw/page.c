@@ -201,11 +201,8 @@ tg_status tg_write_html(tg_graph *g, tg_grads d, const char *path, const tg_page
     p.room = count ? NUMBERS / count : CORNER;
     p.room = p.room > CORNER ? CORNER : p.room < LEAST ? LEAST : p.room;
     tg__clear_run(g);
-    if (d.graph && d.graph != g)
-        return tg__fail_run(g, TG_HANDLE, 0, "write_html: the sweep belongs to another graph");
+    if (!tg__may_draw(g, d, "write_html")) return tg_error(g);
     p.passed = tg__sweep_get(d);
-    if (d.id && !p.passed)
-        return tg__fail_run(g, TG_HANDLE, 0, "write_html: the sweep is stale: the tape was rewound");
     if (count > TG__PAGE_NODES)
         return tg__fail_file(g, path,
                              "a page shows at most %d nodes and the tape has %u; write it with tg_write_json, or build "

@@ -65,13 +65,6 @@ static bool is_edge(tg_graph *g, const struct tg__sweep *s, tg_node sender, int 
     return false;
 }
 
-static bool broadcasts_to(const tg_shape *small, const tg_shape *big) {
-    const int missing = big->rank - small->rank;
-    bool fits = missing >= 0;
-    for (int i = 0; fits && i < small->rank; i++) fits = small->dim[i] == 1 || small->dim[i] == big->dim[i + missing];
-    return fits;
-}
-
 /* operand: what the term is sent to. */
 static bool is_factor(tg_graph *g, tg_node factor, uint32_t operand) {
     const struct tg__node *n = tg__node_of(g, operand), *f;
@@ -84,7 +77,7 @@ static bool is_factor(tg_graph *g, tg_node factor, uint32_t operand) {
     if (f->dtype != n->dtype)
         tg_fail(g, TG_DTYPE, "mutate: factor %s is %s, but what is sent to %s is %s", name,
                 tg__dtype_name((tg_dtype)f->dtype), to, tg__dtype_name((tg_dtype)n->dtype));
-    else if (!broadcasts_to(&f->shape->dims, &n->shape->dims))
+    else if (!tg__broadcasts_to(&f->shape->dims, &n->shape->dims))
         tg_fail(g, TG_SHAPE, "mutate: factor %s %s does not broadcast to what is sent to %s, which is %s", name,
                 tg__shape_text(&f->shape->dims, as, sizeof as), to, tg__shape_text(&n->shape->dims, bs, sizeof bs));
     else

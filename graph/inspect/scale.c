@@ -6,11 +6,9 @@
 
 enum { LAYERS = 8 };
 
-static size_t bytes_of(const struct tg__node *n) { return n->shape->count * tg__item_size((tg_dtype)n->dtype); }
-
 static void *absolute(tg_graph *g, uint32_t id) {
     const struct tg__node *n = tg__node_of(g, id);
-    char *copy = tg__alloc(g, bytes_of(n));
+    char *copy = tg__alloc(g, tg__bytes(n));
     if (!copy) return NULL;
     for (size_t i = 0; i < n->shape->count; i++) {
         tg_dtype dtype = (tg_dtype)n->dtype;
@@ -45,13 +43,13 @@ static void *run_on_absolute(tg_graph *g, uint32_t id, const struct tg_op *op, i
         c.in[i] = i == slot ? own : (made[i] = absolute(g, node.in[i]));
         ready &= c.in[i] != NULL;
     }
-    if (ready) out = tg__alloc(g, bytes_of(&node));
+    if (ready) out = tg__alloc(g, tg__bytes(&node));
     c.out = out;
-    if (out && op->view) memcpy(out, c.in[0], bytes_of(&node));
+    if (out && op->view) memcpy(out, c.in[0], tg__bytes(&node));
     bool ran = out && (op->view || op->run(&c) == TG_OK);
     for (int i = 0; i < node.operands; i++)
-        if (made[i]) tg__release(g, made[i], bytes_of(tg__node_of(g, node.in[i])));
-    if (!ran) tg__release(g, out, bytes_of(&node));
+        if (made[i]) tg__release(g, made[i], tg__bytes(tg__node_of(g, node.in[i])));
+    if (!ran) tg__release(g, out, tg__bytes(&node));
     return ran ? out : NULL;
 }
 
@@ -69,7 +67,7 @@ bool tg__scale(tg_graph *g, uint32_t id, double *scale) {
     while (values && layers > 0) {
         const struct tg__node *n = tg__node_of(g, layer[--layers]);
         void *outer = run_on_absolute(g, layer[layers], n->op, inside(g, n), values);
-        tg__release(g, values, bytes_of(tg__node_of(g, core)));
+        tg__release(g, values, tg__bytes(tg__node_of(g, core)));
         values = outer;
         core = layer[layers];
     }
@@ -80,6 +78,6 @@ bool tg__scale(tg_graph *g, uint32_t id, double *scale) {
         const double made = fabs(tg__load((tg_dtype)n->dtype, values, i));
         scale[i] = isfinite(made) && made > own ? made : own; /* 1/(a - b) is larger than 1/(|a| + |b|) */
     }
-    tg__release(g, values, bytes_of(n));
+    tg__release(g, values, tg__bytes(n));
     return true;
 }

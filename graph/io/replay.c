@@ -145,11 +145,6 @@ static void compare(struct load *l) {
 
 /* ----------------------------------------------------------------------------------------------------- loading */
 
-static size_t bytes_of(const tg_graph *g, uint32_t id) {
-    const struct tg__node *n = tg__node_of(g, id);
-    return n->shape->count * tg__item_size((tg_dtype)n->dtype);
-}
-
 /* All memory before anything is set. */
 static bool reserve(struct load *l) {
     tg_graph *g = l->graph;
@@ -157,12 +152,12 @@ static bool reserve(struct load *l) {
     for (size_t i = 0; i < l->count && ok; i++) {
         const uint32_t id = l->target[i];
         if (tg__value_of(g, id)->bound)
-            ok = (l->room[i] = tg__data_new(g, bytes_of(g, id))) != NULL;
+            ok = (l->room[i] = tg__data_new(g, tg__bytes(tg__node_of(g, id)))) != NULL;
         else
             ok = tg__value_room(g, id);
     }
     for (size_t i = 0; i < l->count && !ok; i++)
-        if (l->room[i] != NULL) tg__data_free(g, l->room[i], bytes_of(g, l->target[i]));
+        if (l->room[i] != NULL) tg__data_free(g, l->room[i], tg__bytes(tg__node_of(g, l->target[i])));
     return ok;
 }
 
