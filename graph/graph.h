@@ -45,6 +45,8 @@ enum tg__fate { TG__STAYS, TG__KEPT, TG__DROPPED };
 struct tg__attr {
     uint8_t axis[TG_MAX_RANK]; /* fates, or a permutation */
     int64_t number;
+    int64_t first[TG_MAX_RANK], step[TG_MAX_RANK], size[TG_MAX_RANK]; /* by axis: where it begins, how it goes on;
+                                                                         padding, stride, dilation or window */
 };
 
 enum tg__flag {

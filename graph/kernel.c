@@ -26,6 +26,18 @@ static void lay_along(struct tg__emit *e, int slot, const tg_shape *x, const tg_
     }
 }
 
+void tg__emit_call(struct tg__emit *e, const struct tg__helper *helper, int arguments, const int64_t *argument) {
+    e->call = helper->name;
+    e->helper[0] = helper;
+    e->code = NULL;
+    e->arguments = arguments;
+    memcpy(e->argument, argument, (size_t)arguments * sizeof *argument);
+}
+
+tg_dtype tg__helper_type(const struct tg__emit *e) {
+    return (tg_dtype)(e->node->dtype == TG_I32 && e->in[0] ? e->in[0]->dtype : e->node->dtype);
+}
+
 bool tg__reduces(const struct tg__emit *e) { return e->step != NULL; }
 
 bool tg__is_inner(const struct tg__emit *e, int loop) {
@@ -46,6 +58,7 @@ bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e) {
     for (int k = 0; k < n->operands; k++) {
         e->in[k] = tg__node_of(g, n->in[k]);
         lay_along(e, k, &e->in[k]->shape->dims, z);
+        for (int axis = 0; axis < TG_MAX_RANK; axis++) e->by[k][axis] = 1;
     }
     if (n->op->emit) n->op->emit(e);
     if (e->terms == 0) { /* nothing to go through: there may not even be an operand to name */
@@ -53,7 +66,7 @@ bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e) {
         e->begin = e->step = NULL;
         e->helper[0] = e->helper[1] = NULL;
     }
-    return e->code || e->copy;
+    return e->code || e->copy || e->call;
 }
 
 int tg__reads(const char *piece, int slot) {

@@ -3,19 +3,21 @@
  *
  *     z[out…] = code(a[at[0]…], b[at[1]…], c[at[2]…])            elementwise work, movement
  *     begin;  for the loops that out does not have: step;  z[out…] = code          reductions, products
+ *     call(z, a, b, c, argument…)                                                  what no such nest can say: a helper
+ *                                                                                  that is given whole arrays
  *
  * In the pieces of C the letters a b c are operands, and these words are filled in:
  *     T  the result's type      $  its suffix, "f" for float: sum$ is sumf
  *     term  the number of the turn that step is in      terms  how many turns      digits  how many binary digits or
  *     what else a row needs room for      number  the node's attribute, or what the row has put there
- *     last  the last loop's variable
+ *     last  the last loop's variable      along  the variable of the loop that the row has put there
  */
 #ifndef TG_KERNEL_H
 #define TG_KERNEL_H
 
 #include "graph.h"
 
-enum { TG__LOOPS = TG_MAX_RANK };
+enum { TG__LOOPS = TG_MAX_RANK, TG__ARGUMENTS = 32 };
 enum { TG__FIRST = -1, TG__LABEL = -2 }; /* no loop, but element 0; or the one that operand 1 names */
 
 /* A function that goes with a kernel, once a file and type. */
@@ -30,7 +32,14 @@ struct tg__emit {
     int loops;
     int64_t extent[TG__LOOPS];
     int8_t out[TG_MAX_RANK], at[TG__OPERANDS][TG_MAX_RANK]; /* the loop along each axis */
+    int64_t from[TG__OPERANDS][TG_MAX_RANK], by[TG__OPERANDS][TG_MAX_RANK]; /* element from + by * loop; 0 and 1 */
     const char *code, *begin, *step;
+    const char *call;  /* the helper's name; it has the result's type, for an integer the first operand's */
+    int64_t argument[TG__ARGUMENTS];
+    int arguments;
+    bool checks;       /* the helper returns 1 where it cannot go on, otherwise 0 */
+    bool math;         /* the helpers need <tgmath.h> */
+    int along;
     const char *guard; /* where this is true the function returns 1: the kernel cannot go on */
     const struct tg__helper *helper[2];
     int64_t terms, digits, number;
@@ -41,6 +50,8 @@ struct tg__emit {
 
 bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e); /* false: the row says nothing of C */
 void tg__loop_along(struct tg__emit *e, int8_t *map, int axis, int loop); /* that loop has this axis's length */
+void tg__emit_call(struct tg__emit *e, const struct tg__helper *helper, int arguments, const int64_t *argument);
+tg_dtype tg__helper_type(const struct tg__emit *e);
 bool tg__reduces(const struct tg__emit *e);
 bool tg__is_inner(const struct tg__emit *e, int loop); /* a loop that the result does not have */
 int tg__reads(const char *piece, int slot);           /* how often a piece of C reads an operand */

@@ -2,18 +2,26 @@
  * that have no place of their own. Those are few (placement.c), and wait on a small stack. */
 #include "emit.h"
 
+/* from + by times a loop of the statement */
+struct index {
+    int64_t from, by;
+    int8_t loop;
+};
+
+static const struct index first = {.loop = TG__FIRST};
+
 struct level {
     struct tg__emit kernel;
     uint32_t id;
     const char *piece, *at;
-    int8_t loop[TG__LOOPS]; /* of the kernel's loops, those of the statement */
+    struct index loop[TG__LOOPS]; /* of the kernel's loops, what they are in the statement */
     bool tight;             /* it stands beside an operator */
     bool closes;            /* a parenthesis was opened around it */
 };
 
 struct place {
     uint32_t id;
-    int8_t index[TG_MAX_RANK];
+    struct index index[TG_MAX_RANK];
 };
 
 /* ---------------------------------------------------------------------------------------------------- one element */
@@ -22,7 +30,9 @@ static void operand(const struct level *l, int slot, struct place *x) {
     x->id = l->kernel.node->in[slot];
     for (int axis = 0; axis < l->kernel.in[slot]->shape->dims.rank; axis++) {
         const int8_t loop = l->kernel.at[slot][axis];
-        x->index[axis] = loop >= 0 ? l->loop[loop] : loop;
+        const int64_t from = l->kernel.from[slot][axis], by = l->kernel.by[slot][axis];
+        struct index i = loop >= 0 ? l->loop[loop] : (struct index){.loop = loop};
+        x->index[axis] = (struct index){from + by * i.from, by * i.by, i.loop};
     }
 }
 
@@ -32,10 +42,10 @@ static void enter(const struct tg__c *c, const struct place *x, const char *piec
     tg__kernel(c->part->graph, x->id, &l->kernel);
     l->piece = l->at = piece ? piece : l->kernel.code;
     if (tg__reduces(&l->kernel)) { /* its loops are the statement's */
-        for (int i = 0; i < TG__LOOPS; i++) l->loop[i] = (int8_t)i;
+        for (int i = 0; i < TG__LOOPS; i++) l->loop[i] = (struct index){0, 1, (int8_t)i};
         return;
     }
-    memset(l->loop, TG__FIRST, sizeof l->loop);
+    for (int i = 0; i < TG__LOOPS; i++) l->loop[i] = first;
     for (int axis = 0; axis < l->kernel.node->shape->dims.rank; axis++)
         if (l->kernel.out[axis] >= 0) l->loop[l->kernel.out[axis]] = x->index[axis];
 }
@@ -56,8 +66,21 @@ static void put_base(const struct tg__c *c, const struct place *x) {
     tg__put(c->sheet, tg__ident(c->part, x->id));
 }
 
-static void put_index(const struct tg__c *c, int8_t loop) {
-    tg__putf(c->sheet, "[%c]", loop >= 0 ? c->letter[loop] : '0');
+static void put_index(const struct tg__c *c, struct index i) {
+    const long long from = (long long)i.from, by = (long long)i.by;
+    const char letter = i.loop >= 0 ? c->letter[i.loop] : 0;
+    if (!letter)
+        tg__putf(c->sheet, "[%lld]", from);
+    else if (by == 1 && from == 0)
+        tg__putf(c->sheet, "[%c]", letter);
+    else if (by == 1)
+        tg__putf(c->sheet, "[%c %c %lld]", letter, from < 0 ? '-' : '+', from < 0 ? -from : from);
+    else if (by == -1)
+        tg__putf(c->sheet, "[%lld - %c]", from, letter);
+    else if (from == 0)
+        tg__putf(c->sheet, "[%lld * %c]", by, letter);
+    else
+        tg__putf(c->sheet, "[%lld %c %lld * %c]", from, by < 0 ? '-' : '+', by < 0 ? -by : by, letter);
 }
 
 static void put_label(const struct tg__c *c, const struct place *statement) {
@@ -83,6 +106,25 @@ void tg__put_whole(const struct tg__c *c, uint32_t id) {
     put_base(c, &x);
 }
 
+void tg__put_pointer(const struct tg__c *c, uint32_t id) {
+    struct place x = {.id = id};
+    char text[TG__LITERAL];
+    double v = 0;
+    look_through(c, &x);
+    const struct tg__node *n = tg__node_of(c->part->graph, x.id);
+    const int place = c->places->spot[x.id].place;
+    if (place == TG__NOWHERE) {
+        tg__put(c->sheet, "NULL");
+    } else if (place == TG__NUMBER && tg__is_scalar_const(c->part->graph, x.id, &v)) {
+        tg__literal((tg_dtype)n->dtype, v, text);
+        tg__putf(c->sheet, "&(const %s){%s}", tg__c_type((tg_dtype)n->dtype), text);
+    } else {
+        tg__put(c->sheet, "&");
+        put_base(c, &x);
+        for (int axis = 0; axis < n->shape->dims.rank; axis++) put_index(c, first);
+    }
+}
+
 static void put_number(const struct tg__c *c, uint32_t id, bool tight) {
     char text[TG__LITERAL];
     double v = 0;
@@ -100,15 +142,20 @@ static void put_place(const struct tg__c *c, const struct place *x, const struct
     }
     put_base(c, x);
     for (int axis = 0; axis < tg__node_of(c->part->graph, x->id)->shape->dims.rank; axis++)
-        if (x->index[axis] == TG__LABEL)
+        if (x->index[axis].loop == TG__LABEL)
             put_label(c, statement);
         else
             put_index(c, x->index[axis]);
 }
 
-void tg__put_element(const struct tg__c *c, uint32_t id, const int8_t *index) {
+static struct place place_of(uint32_t id, const int8_t *index) {
     struct place x = {.id = id};
-    memcpy(x.index, index, sizeof x.index);
+    for (int axis = 0; axis < TG_MAX_RANK; axis++) x.index[axis] = (struct index){0, 1, index[axis]};
+    return x;
+}
+
+void tg__put_element(const struct tg__c *c, uint32_t id, const int8_t *index) {
+    struct place x = place_of(id, index);
     look_through(c, &x);
     put_place(c, &x, &x, false);
 }
@@ -155,6 +202,10 @@ static bool is(const char *word, const char *s, size_t length) {
     return strlen(word) == length && memcmp(word, s, length) == 0;
 }
 
+static void put_loop(const struct tg__c *c, const struct tg__emit *e, int loop) {
+    tg__putf(c->sheet, "%c", e->extent[loop] == 1 ? '0' : c->letter[loop]);
+}
+
 static void put_word(const struct tg__c *c, const struct tg__emit *e, const char *s, size_t length) {
     if (is("T", s, length))
         tg__put(c->sheet, tg__c_type((tg_dtype)e->node->dtype));
@@ -167,7 +218,9 @@ static void put_word(const struct tg__c *c, const struct tg__emit *e, const char
     else if (is("number", s, length))
         tg__putf(c->sheet, "%lld", (long long)e->number);
     else if (is("last", s, length))
-        tg__putf(c->sheet, "%c", e->extent[e->loops - 1] == 1 ? '0' : c->letter[e->loops - 1]);
+        put_loop(c, e, e->loops - 1);
+    else if (is("along", s, length))
+        put_loop(c, e, e->along);
     else if (*s == '$')
         tg__put(c->sheet, e->node->dtype == TG_F32 ? "f" : "");
     else
@@ -193,9 +246,7 @@ static bool put_operand(const struct tg__c *c, struct level *l, const char *s, c
 
 void tg__put_piece(const struct tg__c *c, uint32_t id, const char *piece, const int8_t *index, uint32_t label) {
     struct level stack[TG__HEAVIEST + 1];
-    struct place top = {.id = id}, statement = {.id = label};
-    memcpy(top.index, index, sizeof top.index);
-    memcpy(statement.index, index, sizeof statement.index);
+    struct place top = place_of(id, index), statement = place_of(label, index);
     enter(c, &top, piece, stack);
     for (int depth = 1; depth > 0;) {
         struct level *l = &stack[depth - 1];

@@ -70,7 +70,7 @@ static bool may_inline(const struct tg__places *q, const struct tg__part *p, uin
     if (from->place != TG__MEMBER || from->uses >= MANY || !tg__is_computed(p, x) || tg__fact_of(p->graph, x)->name)
         return false;
     if (e->copy || reads(e, slot) != 1 || to->weight + from->weight > TG__HEAVIEST) return false;
-    if (!tg__kernel(p->graph, x, &own) || own.copy || own.guard || !is_plain(own.code)) return false;
+    if (!tg__kernel(p->graph, x, &own) || own.copy || own.call || own.guard || !is_plain(own.code)) return false;
     if (from->inner) return !tg__reduces(e) && !e->guard && !to->inner && lies_alike(e, slot);
     return turns(e) <= (double)e->in[slot]->shape->count || (!from->calls && from->weight <= CHEAP);
 }
@@ -84,10 +84,11 @@ static bool may_be_view(const struct tg__places *q, const struct tg__emit *e, co
 /* ------------------------------------------------------------------------------------------------------ all of it */
 
 static void note_needs(struct tg__places *q, const struct tg__part *p, uint32_t id, const struct tg__emit *e) {
-    q->math |= has_call(e->code) || has_call(e->step) || (e->begin && strstr(e->begin, "INFINITY"));
+    q->math |= e->math || has_call(e->code) || has_call(e->step) || (e->begin && strstr(e->begin, "INFINITY"));
     q->copies |= e->copy;
     q->helpers |= e->helper[0] != NULL;
-    if (e->guard) q->fails[p->role[id] == TG__BACKWARD] = true;
+    for (int k = 0; e->call && k < e->node->operands; k++) q->i32 |= e->in[k]->dtype == TG_I32;
+    if (e->guard || e->checks) q->fails[p->role[id] == TG__BACKWARD] = true;
 }
 
 static bool place_computed(struct tg__places *q, const struct tg__part *p, uint32_t id) {

@@ -189,6 +189,6 @@ void tg__put_helpers(const struct tg__c *c) {
         if (!tg__is_computed(c->part, id) || (place != TG__MEMBER && place != TG__INLINE)) continue;
         tg__kernel(c->part->graph, id, &e);
         for (int k = 0; k < 2; k++)
-            if (e.helper[k]) put_new_helper(c, &h, e.helper[k], e.node->dtype == TG_F32);
+            if (e.helper[k]) put_new_helper(c, &h, e.helper[k], tg__helper_type(&e) == TG_F32);
     }
 }

@@ -144,11 +144,26 @@ static void put_copy(const struct tg__c *c, uint32_t id, const struct tg__emit *
     tg__put(c->sheet, ");\n");
 }
 
+static void put_call(const struct tg__c *c, uint32_t id, const struct tg__emit *e) {
+    tg__putf(c->sheet, e->checks ? "    if (%s%s(" : "    %s%s(", e->call, tg__helper_type(e) == TG_F32 ? "f" : "");
+    tg__put_pointer(c, id);
+    for (int k = 0; k < e->node->operands; k++) {
+        tg__put(c->sheet, ", ");
+        tg__put_pointer(c, e->node->in[k]);
+    }
+    for (int i = 0; i < e->arguments; i++) tg__putf(c->sheet, ", %lld", (long long)e->argument[i]);
+    tg__put(c->sheet, e->checks ? ")) return 1;\n" : ");\n");
+}
+
 void tg__put_statement(const struct tg__c *c, uint32_t id) {
     struct statement s = {.c = *c, .id = id, .inner = c->places->spot[id].inner, .indent = 1};
     tg__kernel(c->part->graph, id, &s.kernel);
     if (s.kernel.copy) {
         put_copy(c, id, &s.kernel);
+        return;
+    }
+    if (s.kernel.call) {
+        put_call(c, id, &s.kernel);
         return;
     }
     tg__kernel(c->part->graph, s.inner ? s.inner : id, &s.reduction);
