@@ -7,6 +7,7 @@
  *   sites    a stage each: its scope, its number, the TG_LET that closed it
  *   log      terms delivered and names given, each with the tape length at that moment (an append is the tape itself)
  *   sweeps   one tg_backward each: per node, its adjoint and the chain of its terms in the log
+ *   assigns  a leaf and the node whose value it takes at a commit
  *
  * Tables are lists of equal chunks that never move; id 0 is nothing in all of them. Shapes, attributes and scalar
  * constants are interned: equal means same pointer. All memory comes from the graph's allocator.
@@ -51,7 +52,8 @@ struct tg__attr {
 
 enum tg__flag {
     TG__DIFFERENTIABLE = 1, /* an adjoint may arrive here: floating-point, and a leaf with adjoints is below */
-    TG__SAME_SHAPE = 2      /* all operands have the result's shape: no broadcasting */
+    TG__SAME_SHAPE = 2,     /* all operands have the result's shape: no broadcasting */
+    TG__ASSIGNED = 4        /* a leaf that a commit changes */
 };
 
 struct tg__node {
@@ -98,6 +100,10 @@ struct tg__event {
     uint32_t term, sender; /* a delivery: both nodes; a name: the name row, 0 */
     uint32_t next, number; /* a delivery: the next one to the same node in the same sweep; which of them it is, from 1 */
     uint8_t kind, slot;
+};
+
+struct tg__assign {
+    uint32_t leaf, value, epoch;
 };
 
 struct tg__adjoint {
@@ -197,7 +203,7 @@ struct tg_graph {
     struct tg__error error;
     uint32_t epoch;
 
-    struct tg__table nodes, values, facts, names, sites, scopes, log, sweeps, scalars;
+    struct tg__table nodes, values, facts, names, sites, scopes, log, sweeps, assigns, scalars;
     uint32_t scope;  /* the open one */
     uint32_t site;   /* the open stage, or the one a sweep is working for; 0: none yet */
     uint32_t last_serial;
@@ -335,6 +341,7 @@ static inline bool tg__is_leaf(const struct tg__node *n) { return n->op->run == 
 uint32_t tg__scalar_size(void);
 void tg__scalars_cut(tg_graph *g, uint32_t nodes);
 void tg__scalars_free(tg_graph *g);
+void tg__touch(tg_graph *g, uint32_t id); /* what depends on this leaf is stale */
 void tg__touch_bound(tg_graph *g); /* borrowed data may have changed */
 bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v); /* a constant of one element */
 bool tg__is_shared_scalar(const tg_graph *g, uint32_t id);           /* whoever asks tg_scalar for the number gets it */
@@ -429,6 +436,7 @@ static inline bool tg__is_stale(const tg_graph *g, uint32_t id, uint32_t now) {
 }
 void tg__settle_from(tg_graph *g, uint32_t first, uint32_t now);
 bool tg__valid(tg_graph *g, uint32_t id);
+void tg__assigns_cut(tg_graph *g, uint32_t length); /* assign.c */
 void tg__invalidate(tg_graph *g); /* everything but the leaves */
 
 #endif

@@ -146,7 +146,7 @@ static const struct tg__node *settable(tg_node a, const void *data, const char *
     return NULL;
 }
 
-static void touch(tg_graph *g, uint32_t id) {
+void tg__touch(tg_graph *g, uint32_t id) {
     tg__value_of(g, id)->fresh = g->settled + 1;
     if (id < g->touched) g->touched = id;
 }
@@ -164,7 +164,7 @@ tg_status tg_set(tg_node a, const void *data) {
     g->busy = true;
     bool filled = fill(a, data);
     g->busy = false;
-    touch(g, a.id);
+    tg__touch(g, a.id);
     return filled ? TG_OK : g->error.status;
 }
 
@@ -179,12 +179,12 @@ tg_status tg_bind(tg_node a, const void *data) {
     if (!v->bound) g->bound++;
     static const double nothing = 0; /* a valid value is never NULL, of no elements either */
     *v = (struct tg__value){.data = data ? data : &nothing, .valid = true, .bound = true};
-    touch(g, a.id);
+    tg__touch(g, a.id);
     return TG_OK;
 }
 
 void tg__touch_bound(tg_graph *g) {
     if (!g->bound) return;
     for (uint32_t id = 1; id < g->values.length; id++)
-        if (tg__value_of(g, id)->bound) touch(g, id);
+        if (tg__value_of(g, id)->bound) tg__touch(g, id);
 }

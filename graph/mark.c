@@ -1,13 +1,14 @@
 /* Undo: the tape is append-only, so a mark is a row of lengths, and a rewind cuts every table back to it. */
 #include "graph.h"
 
-enum { NODES, NAMES, SITES, SCOPES, LOG, SWEEPS, SERIAL, LAST, SCOPE, SITE };
+enum { NODES, NAMES, SITES, SCOPES, LOG, SWEEPS, ASSIGNS, SERIAL, LAST, SCOPE, SITE };
 
 /* The newest epoch among the last rows below a mark. A row written after a rewind is newer than every mark taken before
  * it, so this number tells a mark's own history from another one that has grown to the same length. */
 static uint32_t last_epoch(const tg_graph *g, const tg_mark *m) {
     uint32_t epochs[] = {tg__node_of(g, m->at[NODES] - 1)->epoch, tg__name_epoch(g, m->at[NAMES] - 1),
-                         tg__scope_of(g, m->at[SCOPES] - 1)->epoch, tg__columns_epoch(g, m->strings)};
+                         tg__scope_of(g, m->at[SCOPES] - 1)->epoch, tg__columns_epoch(g, m->strings),
+                         ((struct tg__assign *)tg__row(&g->assigns, m->at[ASSIGNS] - 1))->epoch};
     uint32_t newest = 0;
     for (size_t i = 0; i < sizeof epochs / sizeof *epochs; i++)
         if (epochs[i] > newest) newest = epochs[i];
@@ -23,6 +24,7 @@ tg_mark tg_mark_now(tg_graph *g) {
     m.at[SCOPES] = g->scopes.length;
     m.at[LOG] = g->log.length;
     m.at[SWEEPS] = g->sweeps.length;
+    m.at[ASSIGNS] = g->assigns.length;
     m.at[SERIAL] = g->error.status ? g->error.serial : 0;
     m.at[SCOPE] = g->scope;
     m.at[SITE] = g->site;
@@ -34,7 +36,8 @@ tg_mark tg_mark_now(tg_graph *g) {
 static bool stands(const tg_graph *g, const tg_mark *m) {
     return m->at[NODES] >= 1 && m->at[NODES] <= g->nodes.length && m->at[NAMES] <= g->names.length &&
            m->at[SITES] <= g->sites.length && m->at[SCOPES] <= g->scopes.length && m->at[LOG] <= g->log.length &&
-           m->at[SWEEPS] <= g->sweeps.length && m->strings <= tg__arena_total(&g->strings) &&
+           m->at[SWEEPS] <= g->sweeps.length && m->at[ASSIGNS] >= 1 &&
+           m->at[ASSIGNS] <= g->assigns.length && m->strings <= tg__arena_total(&g->strings) &&
            last_epoch(g, m) == m->at[LAST];
 }
 
@@ -53,6 +56,7 @@ tg_status tg_rewind(tg_graph *g, tg_mark m) {
         return tg__fail_run(g, TG_HANDLE, 0, "rewind: the mark is of another graph, or the tape was rewound below it");
     if (g->error.status && m.at[SERIAL] != g->error.serial) g->error.status = TG_OK;
     tg__sweeps_cut(g, m.at[SWEEPS]);
+    tg__assigns_cut(g, m.at[ASSIGNS]);
     bool kept = tg__names_cut(g, m.at[NAMES]);
     tg__scalars_cut(g, m.at[NODES]);
     tg__values_cut(g, m.at[NODES]);

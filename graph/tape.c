@@ -2,7 +2,7 @@
 #include "graph.h"
 
 static bool reserve_nothing(tg_graph *g) { /* id 0 of every table */
-    struct tg__table *t[] = {&g->nodes, &g->values, &g->facts, &g->names, &g->sites, &g->scopes, &g->log, &g->sweeps};
+    struct tg__table *t[] = {&g->nodes, &g->values, &g->facts, &g->names, &g->sites, &g->scopes, &g->log, &g->sweeps, &g->assigns};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         void *row = tg__push(g, t[i]);
         if (!row) return false;
@@ -28,6 +28,7 @@ tg_graph *tg__graph_new(const struct tg__calculus *calculus, tg_allocator alloca
     g->scopes.size = sizeof(struct tg__scope);
     g->log.size = sizeof(struct tg__event);
     g->sweeps.size = sizeof(struct tg__sweep);
+    g->assigns.size = sizeof(struct tg__assign);
     g->scalars.size = tg__scalar_size();
     if (!reserve_nothing(g) || !tg__names_init(g) || !tg__scopes_init(g)) {
         tg_graph_free(g);
@@ -44,7 +45,7 @@ void tg_graph_free(tg_graph *g) {
     tg__scalars_free(g);
     tg__intern_free(g);
     struct tg__table *t[] = {&g->nodes,  &g->values, &g->facts,  &g->names,  &g->sites,
-                             &g->scopes, &g->log,    &g->sweeps, &g->scalars};
+                             &g->scopes, &g->log,    &g->sweeps, &g->assigns, &g->scalars};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) tg__table_free(g, t[i]);
     tg__memory_free(g);
     g->allocator.free(g->allocator.user, g, sizeof *g);

@@ -230,6 +230,20 @@ TG_API TG_CHECK tg_status tg_run_to(tg_node a);   /* everything up to and with a
 TG_API TG_CHECK tg_status tg_step(tg_graph *g);   /* one node: the one that tg_next names; TG_OK where there is none */
 TG_API tg_node tg_next(tg_graph *g);              /* nil when all is up to date */
 
+/* ------------------------------------------------------------------------------------------------------- state
+ * What lives from one run to the next (parameters, running statistics, moments, counters) is a leaf that takes the value
+ * of a node at a commit. Nothing else changes it, so that looking, stepping and checking never train by accident. */
+
+/* At every commit `leaf` takes the value of `value`: an input or param, and a node of its shape and dtype. One assign a
+ * leaf. Gradients refer to the value before the commit. Gives `value`. */
+TG_API tg_node tg_assign(tg_node leaf, tg_node value);
+TG_API tg_node tg_assigned(tg_node leaf); /* the value it takes; nil: none */
+
+/* Carries out all assigns at once: two leaves may change places. What depends on them is then stale. Needs a run of the
+ * whole tape before; otherwise, and where an assigned leaf borrows its memory (tg_bind), it is an error and nothing
+ * changes. The memory of a leaf stays where it is, so that another graph may go on borrowing it. */
+TG_API TG_CHECK tg_status tg_commit(tg_graph *g);
+
 /* -------------------------------------------------------------------------------------------------------- read */
 
 TG_API const void *tg_value(tg_node a);         /* row-major; NULL where nothing valid has been computed */
@@ -471,7 +485,7 @@ TG_API const char *tg_column(tg_node a, size_t column); /* NULL where there is n
  * memory is kept for what comes next, so a loop of mark, build, run and rewind stays flat. */
 typedef struct tg_mark {
     tg_graph *graph;
-    uint32_t at[10];
+    uint32_t at[11];
     size_t strings;
 } tg_mark;
 TG_API tg_mark tg_mark_now(tg_graph *g);
