@@ -189,12 +189,36 @@ TG_API tg_node tg_gather(tg_node x, tg_node label); /* x [..., C], label i32 [..
 TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...] -> z [..., classes], 0 elsewhere */
 
 /* -------------------------------------------------------------------------------------------------- composites
- * Written in the operators above only (ops/compose.c). scope: a name, or NULL for the scope that is open. */
+ * Written in the operators above only (ops/compose.c, ops/normalize.c). scope: a name, or NULL for the scope that is open. */
 
 /* Batch normalization (Ioffe and Szegedy 2015, algorithm 1) over `axes` of x, biased variance, in nine named stages
  * mu xmu sq var sqrtvar ivar xhat gammax out. gamma, beta: x's shape without the axes, or what broadcasts to
- * it. eps > 0. */
+ * it. eps > 0. No numbers (N = 0): mu and var are 0; one number: var is 0 and out is beta. */
 TG_API tg_node tg_batchnorm(tg_node x, tg_node gamma, tg_node beta, tg_axes axes, double eps, const char *scope);
+
+/* The same with running statistics: two leaves of the shape of mu. "train" normalizes by the statistics of the batch,
+ * and assigns to the leaves what tg_commit carries out (both nil: none are kept; an empty batch: they stay):
+ *
+ *     mean_next = momentum·mean + (1 - momentum)·mu        var_next = momentum·var + (1 - momentum)·batch variance
+ *
+ * "test" normalizes by the leaves, which are constants to the gradient. Any other mode is an error.
+ *
+ *                       new running value                               batch variance in it     by default
+ *     here              momentum·running + (1 - momentum)·batch         biased, Σ(x - mu)²/N     momentum 0.9
+ *     ONNX, cs231n      the same                                        biased                   0.9
+ *     PyTorch           (1 - momentum)·running + momentum·batch         unbiased, /(N - 1)       0.1
+ *
+ * So PyTorch's momentum 0.1 is 0.9 here, with `unbiased`; an unbiased variance of one number is an error. The batch itself
+ * is normalized by the biased variance everywhere. */
+typedef struct tg_batchnorm_options {
+    const char *mode; /* "train" or "test" */
+    double momentum;  /* 0 to 1 */
+    double eps;       /* > 0 */
+    bool unbiased;    /* the running variance only */
+} tg_batchnorm_options;
+TG_API tg_batchnorm_options tg_batchnorm_defaults(void); /* "train", 0.9, 1e-5, biased */
+TG_API tg_node tg_batchnorm_running(tg_node x, tg_node gamma, tg_node beta, tg_node mean, tg_node var, tg_axes axes,
+                                    tg_batchnorm_options options, const char *scope);
 
 /* x [N,D] W [D,M] b [M] -> x W + b [N,M] */
 TG_API tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope);

@@ -1,57 +1,6 @@
 /* Composites: public operators only. Nothing in the engine or the compiler knows them. */
 #include "tapegrad.h"
 
-#include <math.h>
-
-static int64_t dim_along(const tg_shape *x, tg_axes axes, bool *reduced) {
-    int64_t count = 1;
-    for (int i = 0; i < x->rank; i++) reduced[i] = axes.count == -1;
-    for (int i = 0; i < axes.count && i < TG_MAX_RANK; i++) {
-        int a = axes.axis[i] < 0 ? axes.axis[i] + x->rank : axes.axis[i];
-        if (a >= 0 && a < x->rank) reduced[a] = true; /* others are refused by the sum */
-    }
-    for (int i = 0; i < x->rank; i++) count *= reduced[i] ? x->dim[i] : 1;
-    return count;
-}
-
-/* A statistic lies along x's last axes by itself unless a reduced axis follows a kept one. */
-static tg_node align(tg_node statistic, const tg_shape *x, const bool *reduced) {
-    tg_shape aligned = {.rank = 0};
-    bool trailing = false;
-    for (int i = 0; i < x->rank; i++) {
-        if (!reduced[i] || aligned.rank > 0) aligned.dim[aligned.rank++] = reduced[i] ? 1 : x->dim[i];
-        trailing |= reduced[i] && aligned.rank > 0;
-    }
-    return trailing ? tg_reshape(statistic, aligned) : statistic;
-}
-
-tg_node tg_batchnorm(tg_node x, tg_node gamma, tg_node beta, tg_axes axes, double eps, const char *scope) {
-    tg_graph *g = x.graph;
-    if (!(eps > 0) || !isfinite(eps)) return tg_fail(g, TG_ARGUMENT, "batchnorm: eps = %g must be positive", eps);
-    bool reduced[TG_MAX_RANK];
-    const tg_shape dims = tg_dims(x);
-    const int64_t count = dim_along(&dims, axes, reduced);
-    axes.keep = false;
-
-    tg_scope_open(g, scope);
-    x = tg_scope_operand(x, "x");
-    gamma = tg_scope_operand(gamma, "gamma");
-    beta = tg_scope_operand(beta, "beta");
-    tg_node share = tg_scalar_like(x, count ? 1 / (double)count : 0), small = tg_scalar_like(x, eps);
-
-    TG_LET(mu, tg_mul(tg_sum(x, axes), share));
-    TG_LET(xmu, tg_sub(x, align(mu, &dims, reduced)));
-    TG_LET(sq, tg_square(xmu));
-    TG_LET(var, tg_mul(tg_sum(sq, axes), share));
-    TG_LET(sqrtvar, tg_sqrt(tg_add(var, small)));
-    TG_LET(ivar, tg_reciprocal(sqrtvar));
-    TG_LET(xhat, tg_mul(xmu, align(ivar, &dims, reduced)));
-    TG_LET(gammax, tg_mul(align(gamma, &dims, reduced), xhat));
-    TG_LET(out, tg_add(gammax, align(beta, &dims, reduced)));
-    tg_scope_close(g);
-    return out;
-}
-
 tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope) {
     tg_graph *g = x.graph;
     tg_scope_open(g, scope);

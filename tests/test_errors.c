@@ -47,7 +47,7 @@ Test(errors, inside_a_composite) {
     const int line = __LINE__ - 1;
     cr_assert(tg_is_nil(out));
     says(TG_SHAPE, "mul: shapes do not broadcast: 'bn1/gamma' [2] with 'bn1/xhat' [4, 3]");
-    says(TG_SHAPE, "\n  at compose.c:");
+    says(TG_SHAPE, "\n  at normalize.c:");
     says(TG_SHAPE, " in stage 'bn1/gammax'");
     char want[100];
     snprintf(want, sizeof want, "\n  from test_errors.c:%d in stage 'out'", line);
