@@ -19,7 +19,7 @@ tg_node tg_assigned(tg_node leaf) {
 
 void tg__assigns_cut(tg_graph *g, uint32_t length) {
     for (uint32_t row = g->assigns.length; row-- > length;)
-        tg__node_of(g, assign_of(g, row)->leaf)->flags &= ~TG__ASSIGNED;
+        tg__node_of(g, assign_of(g, row)->leaf)->flags &= (uint8_t)~TG__ASSIGNED;
     tg__table_cut(&g->assigns, length);
 }
 

@@ -341,6 +341,8 @@ static inline bool tg__is_leaf(const struct tg__node *n) { return n->op->run == 
 uint32_t tg__scalar_size(void);
 void tg__scalars_cut(tg_graph *g, uint32_t nodes);
 void tg__scalars_free(tg_graph *g);
+const struct tg__node *tg__settable(tg_node a, const void *data, const char *who); /* NULL: not, and the reason is
+                                                                                     recorded */
 void tg__touch(tg_graph *g, uint32_t id); /* what depends on this leaf is stale */
 void tg__touch_bound(tg_graph *g); /* borrowed data may have changed */
 bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v); /* a constant of one element */

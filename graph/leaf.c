@@ -130,7 +130,7 @@ bool tg__is_shared_scalar(const tg_graph *g, uint32_t id) {
 
 /* ------------------------------------------------------------------------------------------------- their values */
 
-static const struct tg__node *settable(tg_node a, const void *data, const char *who) {
+const struct tg__node *tg__settable(tg_node a, const void *data, const char *who) {
     const struct tg__node *n = tg__get(a);
     char name[80];
     if (!n)
@@ -155,7 +155,7 @@ tg_status tg_set(tg_node a, const void *data) {
     tg_graph *g = a.graph;
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
-    if (!settable(a, data, "set")) return g->error.status;
+    if (!tg__settable(a, data, "set")) return g->error.status;
     struct tg__value *v = tg__value_of(g, a.id);
     if (v->bound) {
         *v = (struct tg__value){0};
@@ -172,7 +172,7 @@ tg_status tg_bind(tg_node a, const void *data) {
     tg_graph *g = a.graph;
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
-    const struct tg__node *n = settable(a, data, "bind");
+    const struct tg__node *n = tg__settable(a, data, "bind");
     if (!n) return g->error.status;
     struct tg__value *v = tg__value_of(g, a.id);
     if (v->owned) tg__data_free(g, (void *)(uintptr_t)v->data, n->shape->count * tg__item_size((tg_dtype)n->dtype));

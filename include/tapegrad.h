@@ -131,6 +131,12 @@ TG_API tg_node tg_scalar_like(tg_node x, double v);              /* a scalar of 
 TG_API TG_CHECK tg_status tg_set(tg_node leaf, const void *data);
 TG_API TG_CHECK tg_status tg_bind(tg_node leaf, const void *data);
 
+/* The same number everywhere, or random ones: from seed alone, the same on every machine but for the last digit of a
+ * normal's logarithm and cosine. For a layer of n inputs behind relu: normal, deviation sqrt(2/n) (He et al. 2015). */
+TG_API TG_CHECK tg_status tg_fill(tg_node leaf, double v);
+TG_API TG_CHECK tg_status tg_fill_uniform(tg_node leaf, double low, double high, uint64_t seed);
+TG_API TG_CHECK tg_status tg_fill_normal(tg_node leaf, double mean, double deviation, uint64_t seed);
+
 /* ------------------------------------------------------------------------------------------------------- names */
 
 /* TG_LET(mu, expr) declares `tg_node mu`, names it "mu" and closes a stage: the operator nodes appended in this scope
