@@ -140,7 +140,7 @@ static inline int looseness(const tg_graph *g, uint32_t id, const char *loose) {
     int most = 0;
     for (int i = 0; i < n->operands; i++)
         if (loose[n->in[i]]) most = 2;
-    if (most == 0 && (strcmp(n->op->name, "exp") == 0 || strcmp(n->op->name, "log") == 0)) most = 1;
+    if (most == 0 && n->op->transcendent) most = 1;
     return most;
 }
 
