@@ -200,8 +200,8 @@ TG_API tg_node tg_mul(tg_node x, tg_node y); /* z = x y                         
 TG_API tg_node tg_div(tg_node x, tg_node y); /* z = x / y                        g / y, -z g / y */
 TG_API tg_node tg_pow(tg_node x, tg_node y); /* z = xʸ, 0⁰ = 1                   y xʸ⁻¹ g, z ln(x) g; both 0 for 0⁰; for
                                                 x = 0, y > 0 the second is 0, for x < 0 it is NaN */
-TG_API tg_node tg_maximum(tg_node x, tg_node y); /* z = the larger; NaN wins     g to the larger, half each to equals */
-TG_API tg_node tg_minimum(tg_node x, tg_node y); /* z = the smaller; NaN wins    g to the smaller, half each to equals */
+TG_API tg_node tg_maximum(tg_node x, tg_node y); /* z = the larger, or NaN       g to the larger, equals half each */
+TG_API tg_node tg_minimum(tg_node x, tg_node y); /* z = the smaller, or NaN      g to the smaller, equals half each */
 TG_API tg_node tg_atan2(tg_node x, tg_node y); /* z = angle of the point (y, x), as atan2(x, y) of C
                                                                                  y g / (x² + y²), -x g / (x² + y²);
                                                                                  0 at the origin */

@@ -272,6 +272,24 @@ Test(elementwise, far_out) {
     cr_expect_float_eq(at("asin", &(double){1 - 0x1p-53}, 0, VALUE) / 0x1p26, 1, 1e-14); /* 1/√(2^-52 - 2^-106) */
 }
 
+/* The constants in the rows, to the last digit: differences would not see it. */
+Test(elementwise, constants) {
+    static const struct {
+        const char *op;
+        double x;
+        int twice;
+        double want;
+    } slopes[] = {{"log2", 1, VALUE, 1.4426950408889634},     {"erf", 0, VALUE, 1.1283791670955126},
+                  {"erfc", 0, VALUE, -1.1283791670955126},    {"gelu", 0, 0, 0.79788456080286536},
+                  {"gelu_tanh", 0, 0, 0.79788456080286536},   {"gelu", 1, VALUE, 1.0833154705876864},
+                  {"gelu_tanh", 1, VALUE, 1.0829640838457826}};
+    for (size_t i = 0; i < sizeof slopes / sizeof *slopes; i++) {
+        const double slope = at(slopes[i].op, &slopes[i].x, 0, slopes[i].twice);
+        cr_expect_leq(fabs(slope - slopes[i].want), 4 * DBL_EPSILON, "%s at %g: %.17g, not %.17g", slopes[i].op,
+                      slopes[i].x, slope, slopes[i].want);
+    }
+}
+
 /* ----------------------------------------------------------------------------------------------------- accuracy */
 
 static long double l_sigmoid(long double x) { return 1 / (1 + expl(-x)); }
