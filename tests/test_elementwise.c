@@ -392,6 +392,44 @@ Test(elementwise, the_same_bits_wherever_it_stands) {
         }
 }
 
+/* Rows short and long, more of them than are done at once, repeated this way and that. */
+static void broadcast_three(tg_dtype t, int64_t rows, int64_t length, uint64_t *state) {
+    const tg_shape shapes[] = {tg_shape2(rows, length), tg_shape1(length), tg_shape2(rows, 1), tg_shape0()};
+    for (int way = 0; way < 64; way++) {
+        const int which[3] = {way & 3, way >> 2 & 3, way >> 4};
+        const tg_mark mark = tg_mark_now(g);
+        tg_node in[3];
+        for (int k = 0; k < 3; k++) {
+            in[k] = tg_input(g, t, shapes[which[k]]);
+            double *v = random_array(state, tg_size(in[k]), -1, 1);
+            cr_assert_eq(set_doubles(in[k], v), TG_OK);
+            free(v);
+        }
+        tg_node z = tg__apply(row("clamp"), in, NULL);
+        cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+        const tg_shape dims = tg_dims(z);
+        const size_t width = dims.rank == 0 ? 1 : (size_t)dims.dim[dims.rank - 1];
+        for (size_t i = 0; i < tg_size(z); i++) {
+            double v[3];
+            for (int k = 0; k < 3; k++) {
+                const size_t place[] = {i, i % width, i / width, 0};
+                v[k] = tg_item(in[k], place[which[k]]);
+            }
+            cr_assert_eq(tg_item(z, i), fmin(fmax(v[0], v[1]), v[2]), "[%lld, %lld], way %d: element %zu",
+                         (long long)rows, (long long)length, way, i);
+        }
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    }
+}
+
+Test(elementwise, rows_of_every_length) {
+    static const int64_t lengths[] = {2, 3, 7, 8, 9, 17, 64, 65, 300};
+    uint64_t state = 11;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (tg_dtype t = TG_F32; t <= TG_F64; t = t == TG_F32 ? TG_F64 : TG_I32)
+            broadcast_three(t, lengths[i] < 10 ? 200 : 40, lengths[i], &state);
+}
+
 /* ------------------------------------------------------------------------------------------- numbers as operands */
 
 Test(elementwise, numbers_are_operands) {
