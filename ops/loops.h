@@ -59,11 +59,13 @@ enum { LANES = 16 };
         typedef type T;                                                                                                \
         const T *x = in[0], *y = (operands) > 1 ? in[1] : x, *w = (operands) > 2 ? in[2] : x;                          \
         const size_t sx = step[0], sy = (operands) > 1 ? step[1] : 0, sw = (operands) > 2 ? step[2] : 0;               \
-        for (size_t k = 0; k < blocks; k++, x += sx, y += sy, w += sw) KEEP_LOOP for (size_t i = 0; i < LANES; i++) {  \
+        for (size_t k = 0; k < blocks; k++, x += sx, y += sy, w += sw) {                                               \
+            KEEP_LOOP for (size_t i = 0; i < LANES; i++) {                                                             \
                 const T a = x[i], b = y[i], c = w[i];                                                                  \
                 (void)a, (void)b, (void)c;                                                                             \
                 z[k * LANES + i] = forward;                                                                            \
             }                                                                                                          \
+        }                                                                                                              \
     }                                                                                                                  \
     static void name##_##suffix(void *out, const void *const *in, const size_t *step, size_t n) {                      \
         in_blocks_##suffix(name##_blocks_##suffix, operands, out, in, step, n);                                        \
