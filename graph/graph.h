@@ -143,8 +143,9 @@ struct tg_op {
                               for the attributes of a node */
     const char *gradient;  /* the vjp as text, for tables */
     const char *symbol;    /* in a drawing: "×", "Σ", "√" */
-    const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero: 0 of the node's
-                              dtype. A second form, behind ";", is for axes dropped behind one that stays: dropped */
+    const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one: of
+                              the node's dtype. A second form, behind ";", is for axes dropped behind one that stays:
+                              dropped */
     const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot beside
                               a single number, else \\odot. A second form is for a number as the last operand */
     const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
@@ -155,6 +156,7 @@ struct tg_op {
     tg_status (*run)(struct tg__call *c);
     void (*emit)(struct tg__emit *e); /* writes the kernel as C; NULL: code says it all */
     tg__loop *loop[2];     /* elementwise: one row, f32 and f64 */
+    bool transcendent;     /* computed by the C library: of vectors and of single numbers with other last digits */
     tg_node (*vjp)(tg_node z, tg_node g, int slot); /* nil without an error: no gradient for this operand */
     const struct tg_op *magnitude; /* the operation on absolute values that bounds its rounding; NULL: |z| itself */
     bool through;          /* as an outer operation it scales or moves, and the scale is that of what is inside */

@@ -157,22 +157,66 @@ TG_API tg_node tg_scope_operand(tg_node x, const char *name);
 /* --------------------------------------------------------------------------------------------------- operators
  * One line each with its math; g = dL/dz. Floating-point unless said otherwise; operands of one dtype. */
 
-/* elementwise, one operand                                   gradient */
-TG_API tg_node tg_neg(tg_node x);        /* z = -x            -g             */
-TG_API tg_node tg_square(tg_node x);     /* z = x²            2x g           */
-TG_API tg_node tg_sqrt(tg_node x);       /* z = √x            g / 2z         */
-TG_API tg_node tg_reciprocal(tg_node x); /* z = 1/x           -z² g          */
-TG_API tg_node tg_exp(tg_node x);        /* z = eˣ            z g            */
-TG_API tg_node tg_log(tg_node x);        /* z = ln x          g / x          */
-TG_API tg_node tg_relu(tg_node x);       /* z = max(x, 0)     g where x > 0; relu'(0) = 0; NaN stays NaN */
+/* elementwise, one operand                                     gradient */
+TG_API tg_node tg_neg(tg_node x);        /* z = -x              -g */
+TG_API tg_node tg_abs(tg_node x);        /* z = |x|             g sign(x); abs'(0) = 0 */
+TG_API tg_node tg_sign(tg_node x);       /* z = -1, 0 or 1      none */
+TG_API tg_node tg_square(tg_node x);     /* z = x²              2x g */
+TG_API tg_node tg_sqrt(tg_node x);       /* z = √x              g / 2z */
+TG_API tg_node tg_rsqrt(tg_node x);      /* z = 1/√x            -z g / 2x */
+TG_API tg_node tg_reciprocal(tg_node x); /* z = 1/x             -z² g */
+TG_API tg_node tg_floor(tg_node x);      /* z = ⌊x⌋             none */
+TG_API tg_node tg_ceil(tg_node x);       /* z = ⌈x⌉             none */
+TG_API tg_node tg_round(tg_node x);      /* z = nearest integer, halves to even   none */
+
+TG_API tg_node tg_exp(tg_node x);        /* z = eˣ              z g */
+TG_API tg_node tg_expm1(tg_node x);      /* z = eˣ - 1          eˣ g; accurate near 0 */
+TG_API tg_node tg_log(tg_node x);        /* z = ln x            g / x */
+TG_API tg_node tg_log1p(tg_node x);      /* z = ln(1 + x)       g / (1 + x); accurate near 0 */
+TG_API tg_node tg_log2(tg_node x);       /* z = log₂ x          g / (x ln 2) */
+
+TG_API tg_node tg_sin(tg_node x);        /* z = sin x           cos(x) g */
+TG_API tg_node tg_cos(tg_node x);        /* z = cos x           -sin(x) g */
+TG_API tg_node tg_tan(tg_node x);        /* z = tan x           (1 + z²) g */
+TG_API tg_node tg_asin(tg_node x);       /* z = arcsin x        g / √(1 - x²) */
+TG_API tg_node tg_acos(tg_node x);       /* z = arccos x        -g / √(1 - x²) */
+TG_API tg_node tg_atan(tg_node x);       /* z = arctan x        g / (1 + x²) */
+TG_API tg_node tg_sinh(tg_node x);       /* z = sinh x          cosh(x) g */
+TG_API tg_node tg_cosh(tg_node x);       /* z = cosh x          sinh(x) g */
+TG_API tg_node tg_tanh(tg_node x);       /* z = tanh x          (1 - z²) g */
+TG_API tg_node tg_erf(tg_node x);        /* z = 2/√π ∫₀ˣ e^-t²  2/√π e^-x² g */
+TG_API tg_node tg_erfc(tg_node x);       /* z = 1 - erf x       -2/√π e^-x² g; accurate where it is small */
+
+/* activations; slope, alpha, low and high are numbers */
+TG_API tg_node tg_relu(tg_node x);       /* z = max(x, 0)       g where x > 0; relu'(0) = 0; NaN stays NaN */
+TG_API tg_node tg_leaky_relu(tg_node x, double slope); /* z = x where x > 0, else slope x       at 0: slope g */
+TG_API tg_node tg_elu(tg_node x, double alpha); /* z = x where x > 0, else alpha (eˣ - 1)       (z + alpha) g there, and
+                                                                                                alpha g at 0 */
+TG_API tg_node tg_sigmoid(tg_node x);    /* z = 1/(1 + e⁻ˣ)     z sigmoid(-x) g */
+TG_API tg_node tg_softplus(tg_node x);   /* z = ln(1 + eˣ)      sigmoid(x) g */
+TG_API tg_node tg_silu(tg_node x);       /* z = x sigmoid(x)    (sigmoid(x) + z sigmoid(-x)) g */
+TG_API tg_node tg_gelu(tg_node x);       /* z = x Φ(x)          (Φ(x) + x φ(x)) g; Φ, φ of the normal distribution */
+TG_API tg_node tg_gelu_tanh(tg_node x);  /* z = x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))    its derivative times g */
+TG_API tg_node tg_clamp(tg_node x, double low, double high); /* z = min(max(x, low), high)   g where low ≤ x ≤ high */
 
 /* elementwise, broadcasting                                                     gradient wrt x, wrt y */
 TG_API tg_node tg_add(tg_node x, tg_node y); /* z = x + y                        g, g */
 TG_API tg_node tg_sub(tg_node x, tg_node y); /* z = x - y                        g, -g */
 TG_API tg_node tg_mul(tg_node x, tg_node y); /* z = x y                          y g, x g */
 TG_API tg_node tg_div(tg_node x, tg_node y); /* z = x / y                        g / y, -z g / y */
+TG_API tg_node tg_pow(tg_node x, tg_node y); /* z = xʸ, 0⁰ = 1                   y xʸ⁻¹ g, z ln(x) g; both 0 for 0⁰; for
+                                                x = 0, y > 0 the second is 0, for x < 0 it is NaN */
+TG_API tg_node tg_maximum(tg_node x, tg_node y); /* z = the larger, or NaN       g to the larger, equals half each */
+TG_API tg_node tg_minimum(tg_node x, tg_node y); /* z = the smaller, or NaN      g to the smaller, equals half each */
+TG_API tg_node tg_atan2(tg_node x, tg_node y); /* z = angle of the point (y, x), as atan2(x, y) of C
+                                                                                 y g / (x² + y²), -x g / (x² + y²);
+                                                                                 0 at the origin */
 TG_API tg_node tg_eq(tg_node x, tg_node y);  /* z = 1 where x = y, else 0        none */
+TG_API tg_node tg_ne(tg_node x, tg_node y);  /* z = 1 where x ≠ y, else 0        none */
+TG_API tg_node tg_lt(tg_node x, tg_node y);  /* z = 1 where x < y, else 0        none */
+TG_API tg_node tg_le(tg_node x, tg_node y);  /* z = 1 where x ≤ y, else 0        none */
 TG_API tg_node tg_gt(tg_node x, tg_node y);  /* z = 1 where x > y, else 0        none */
+TG_API tg_node tg_ge(tg_node x, tg_node y);  /* z = 1 where x ≥ y, else 0        none */
 TG_API tg_node tg_where(tg_node c, tg_node x, tg_node y); /* z = x where c ≠ 0, else y   g where taken, 0 elsewhere */
 
 /* reductions */
@@ -467,8 +511,8 @@ TG_API TG_CHECK tg_status tg_write_json(tg_graph *g, const char *path);
 /* `function`_forward, from the leaves to `out`, and `function`_backward, from the cotangent of out (an argument) to the
  * gradients of the leaves, in the tape's names with a comment for each step. out: a node that d passed; nil: d's output.
  * What the backward needs besides, from the rest of the tape, becomes an argument. LaTeX: an aligned derivation. C: C99
- * without dependencies but libm, one loop a node, the same bits as tg_run (exp and log: within 4 units in the last
- * place). */
+ * without dependencies but libm, one loop a node, the same bits as tg_run (exp, tanh and their like: within 4 units
+ * in the last place). */
 TG_API TG_CHECK tg_status tg_write_numpy(tg_grads d, tg_node out, const char *function, const char *path);
 TG_API TG_CHECK tg_status tg_write_latex(tg_grads d, tg_node out, const char *function, const char *path);
 TG_API TG_CHECK tg_status tg_write_c(tg_grads d, tg_node out, const char *function, const char *path);

@@ -124,6 +124,70 @@ static void run_rows(const struct tg__call *c, const struct nest *n, size_t firs
     }
 }
 
+/* Short rows: what repeats along a row or from row to row is written out, so that the loop goes over many at once. */
+enum { TILE = 512, SHORT = 128, VERY_SHORT = 12 };
+
+union tile {
+    float f32[TILE];
+    double f64[TILE];
+};
+
+static bool is_whole(const struct nest *n, int k) { return n->stride[0][k] == n->row && n->stride[1][k] == 1; }
+static bool is_one(const struct nest *n, int k) { return n->stride[0][k] == 0 && n->stride[1][k] == 0; }
+static bool is_row(const struct nest *n, int k) { return n->stride[0][k] == 0 && n->stride[1][k] == 1; }
+static bool is_column(const struct nest *n, int k) { return n->stride[0][k] == 1 && n->stride[1][k] == 0; }
+
+/* To write out a column costs more than it saves, unless the rows are very short. */
+static bool is_short(const struct nest *n) {
+    bool columns = false;
+    for (int k = 0; n->axes == 2 && k < n->operands; k++) {
+        columns |= is_column(n, k);
+        if (!is_whole(n, k) && !is_one(n, k) && !is_row(n, k) && !is_column(n, k)) return false;
+    }
+    return n->axes == 2 && n->row <= (columns ? VERY_SHORT : SHORT);
+}
+
+static void write_row(union tile *to, const void *from, const struct nest *n, size_t rows) {
+    const size_t all = rows * n->row * n->size;
+    size_t done = n->row * n->size;
+    memcpy(to, from, done);
+    for (size_t more; done < all; done += more) {
+        more = all - done < done ? all - done : done;
+        memcpy((char *)to + done, to, more);
+    }
+}
+
+static void write_column(union tile *to, const void *from, const struct nest *n, size_t rows) {
+    const float *f32 = from;
+    const double *f64 = from;
+    for (size_t r = 0, at = 0; r < rows && n->size == sizeof *f32; r++)
+        for (size_t i = 0; i < n->row; i++) to->f32[at++] = f32[r];
+    for (size_t r = 0, at = 0; r < rows && n->size == sizeof *f64; r++)
+        for (size_t i = 0; i < n->row; i++) to->f64[at++] = f64[r];
+}
+
+static void run_short(const struct tg__call *c, const struct nest *n, size_t first, size_t last) {
+    tg__loop *loop = c->node->op->loop[c->node->dtype == TG_F64];
+    union tile tile[TG__OPERANDS];
+    const void *in[TG__OPERANDS];
+    size_t step[TG__OPERANDS], most = TILE / n->row;
+    if (most > last - first) most = last - first;
+    for (int k = 0; k < n->operands; k++) {
+        step[k] = !is_one(n, k);
+        in[k] = is_one(n, k) ? c->in[k] : &tile[k];
+        if (is_row(n, k)) write_row(&tile[k], c->in[k], n, most);
+    }
+    for (size_t r = first, rows; r < last; r += rows) {
+        rows = last - r < most ? last - r : most;
+        for (int k = 0; k < n->operands; k++) {
+            const char *from = (const char *)c->in[k] + r * n->stride[0][k] * n->size;
+            if (is_whole(n, k)) in[k] = from;
+            if (is_column(n, k)) write_column(&tile[k], from, n, rows);
+        }
+        loop((char *)c->out + r * n->row * n->size, in, step, rows * n->row);
+    }
+}
+
 static void run_piece(const struct tg__call *c, const size_t *step, size_t first, size_t count) {
     const size_t size = tg__item_size((tg_dtype)c->node->dtype);
     const void *in[TG__OPERANDS];
@@ -159,8 +223,10 @@ TG__APART static tg_status run_many(const struct tg__call *c, size_t count) {
         return TG_OK;
     }
     const size_t rows = n.row < TG__BLOCK ? TG__BLOCK / n.row : 1, pieces = (n.rows + rows - 1) / rows;
+    void (*const run)(const struct tg__call *, const struct nest *, size_t, size_t) =
+        is_short(&n) ? run_short : run_rows;
 #pragma omp parallel for schedule(static) if (count >= TG__PARALLEL)
-    for (size_t p = 0; p < pieces; p++) run_rows(c, &n, p * rows, n.rows - p * rows < rows ? n.rows : (p + 1) * rows);
+    for (size_t p = 0; p < pieces; p++) run(c, &n, p * rows, n.rows - p * rows < rows ? n.rows : (p + 1) * rows);
     return TG_OK;
 }
 

@@ -1,65 +1,92 @@
-/* Elementwise operators: everything that a row of elementwise.def stands for, and the one driver that broadcasts. */
-#include "ops.h"
+/* Elementwise operators: everything that a row of elementwise.def stands for. */
+#include "loops.h"
 
-#include <tgmath.h>
+/* ------------------------------------------------------------------------------------------------------ for vjps
+ * What takes more than one step, in statements: the order on the tape is no compiler's choice. */
 
-/* -------------------------------------------------------------------------------------------------------- loops
- * out[i] = forward(a[i*s], b[i*t], c[i*u]) with steps 0 or 1; a step that the compiler can see vectorizes. */
+static tg_node times(double v, tg_node a) { return tg_mul(tg_scalar_like(a, v), a); }
+static tg_node one_plus(tg_node a) { return tg_add(tg_scalar_like(a, 1), a); }
+static tg_node one_minus(tg_node a) { return tg_sub(tg_scalar_like(a, 1), a); }
 
-#define LOOP(T, sa, sb, sc, forward)                                                                                   \
-    for (size_t i = 0; i < n; i++) {                                                                                   \
-        const T a = x[i * (sa)], b = y[i * (sb)], c = w[i * (sc)];                                                     \
-        (void)a, (void)b, (void)c;                                                                                     \
-        z[i] = forward;                                                                                                \
-    }
+static tg_node only_where(tg_node c, tg_node a) { return tg_where(c, a, tg_scalar_like(a, 0)); }
 
-#define LOOPS(name, suffix, T, operands, forward)                                                                      \
-    TG__HOT static void name##_##suffix(void *out, const void *const *in, const size_t *step, size_t n) {              \
-        T *restrict z = out;                                                                                           \
-        const T *x = in[0], *y = (operands) > 1 ? in[1] : x, *w = (operands) > 2 ? in[2] : x;                          \
-        const size_t sy = (operands) > 1 ? step[1] : 1, sw = (operands) > 2 ? step[2] : 1;                             \
-        if (n == 1)                                                                                                    \
-            LOOP(T, 0, 0, 0, forward)                                                                                  \
-        else if (step[0] == 1 && sy == 1 && sw == 1)                                                                   \
-            LOOP(T, 1, 1, 1, forward)                                                                                  \
-        else if (step[0] == 1 && sy == 0 && sw == 1)                                                                   \
-            LOOP(T, 1, 0, 1, forward)                                                                                  \
-        else if (step[0] == 0 && sy == 1 && sw == 1)                                                                   \
-            LOOP(T, 0, 1, 1, forward)                                                                                  \
-        else                                                                                                           \
-            LOOP(T, step[0], sy, sw, forward)                                                                          \
-    }
+static tg_node where_positive(tg_node x, tg_node yes, tg_node no) {
+    return tg_where(tg_gt(x, tg_scalar_like(x, 0)), yes, no);
+}
 
-/* A transcendental computes the same bits for an element wherever it stands: always in full blocks, the tail padded. */
-enum { LANES = 16 };
+/* Keeps what is of no use out of functions that would overflow on it: 0 times infinity is NaN. */
+static tg_node unless_positive(tg_node x, tg_node a) {
+    const tg_node zero = tg_scalar_like(x, 0);
+    return where_positive(x, zero, a);
+}
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) && defined(__OPTIMIZE__)
-#define VECTOR_MATH(f)                                                                                                 \
-    __attribute__((simd("notinbranch"))) double(f)(double);                                                            \
-    __attribute__((simd("notinbranch"))) float(f##f)(float);
-#else
-#define VECTOR_MATH(f)
-#endif
+/* g goes to the larger of two, to equals half each. */
+static tg_node to_larger(tg_node x, tg_node y, tg_node g) {
+    const tg_node half = times(0.5, g), tie = tg_where(tg_lt(x, y), tg_scalar_like(g, 0), half);
+    return tg_where(tg_gt(x, y), g, tie);
+}
 
-#define BLOCKS(name, suffix, T, forward)                                                                               \
-    TG__HOT static void name##_block_##suffix(T *restrict z, const T *restrict x) {                                    \
-        for (size_t i = 0; i < LANES; i++) {                                                                           \
-            const T a = x[i];                                                                                          \
-            z[i] = forward;                                                                                            \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static void name##_##suffix(void *out, const void *const *in, const size_t *step, size_t n) {                      \
-        const T *x = in[0];                                                                                            \
-        T *z = out, from[LANES], to[LANES];                                                                            \
-        size_t whole = step[0] ? n - n % LANES : 0;                                                                    \
-        for (size_t i = 0; i < whole; i += LANES) name##_block_##suffix(z + i, x + i);                                 \
-        for (size_t i = whole; i < n; i += LANES) {                                                                    \
-            size_t left = n - i < LANES ? n - i : LANES;                                                               \
-            for (size_t j = 0; j < LANES; j++) from[j] = j < left ? x[(i + j) * step[0]] : (T)1;                       \
-            name##_block_##suffix(to, from);                                                                           \
-            memcpy(z + i, to, left * sizeof *z);                                                                       \
-        }                                                                                                              \
-    }
+static tg_node to_inside(tg_node x, tg_node low, tg_node high, tg_node g) {
+    const tg_node below = only_where(tg_le(x, high), g);
+    return only_where(tg_ge(x, low), below);
+}
+
+static tg_node to_low(tg_node x, tg_node low, tg_node high, tg_node g) {
+    const tg_node ordered = only_where(tg_le(low, high), g);
+    return only_where(tg_lt(x, low), ordered);
+}
+
+/* √(1 - x²), to the last digits near 1 too. */
+static tg_node leg(tg_node x) {
+    const tg_node below = one_minus(x), above = one_plus(x);
+    return tg_sqrt(tg_mul(below, above));
+}
+
+/* d silu / dx = σ(x) + z σ(-x) */
+static tg_node slope_of_silu(tg_node x, tg_node z) {
+    const tg_node rise = tg_sigmoid(x), fall = tg_sigmoid(tg_neg(x));
+    return tg_add(rise, tg_mul(z, fall));
+}
+
+/* d gelu / dx = Φ(x) + x φ(x), of the normal distribution */
+static tg_node slope_of_gelu(tg_node x) {
+    const tg_node share = times(0.5, tg_erfc(times(-0.7071067811865476, x)));
+    const tg_node density = times(0.3989422804014327, tg_exp(times(-0.5, tg_square(x))));
+    return tg_add(share, tg_mul(x, density));
+}
+
+/* With u = 2√(2/π) (x + 0.044715 x³): z = x σ(u) and dz/dx = σ(u) + z σ(-u) du/dx */
+static tg_node slope_of_gelu_tanh(tg_node x, tg_node z) {
+    const tg_node xx = tg_square(x), k = tg_scalar_like(x, 1.5957691216057308);
+    const tg_node u = tg_mul(x, tg_add(k, times(0.07135481627260025, xx)));
+    const tg_node du = tg_add(k, times(0.21406444881780073, xx));
+    const tg_node rise = tg_sigmoid(u), fall = tg_mul(z, tg_sigmoid(tg_neg(u)));
+    return tg_add(rise, tg_mul(fall, du));
+}
+
+/* y xʸ⁻¹, which at x = y = 0 is 0: there the exponent stays 0. */
+static tg_node slope_of_power(tg_node x, tg_node y) {
+    const tg_node one = tg_scalar_like(x, 1), zero = tg_scalar_like(x, 0);
+    const tg_node down = tg_where(x, one, tg_ne(y, zero)); /* by what the exponent goes down */
+    return tg_mul(y, tg_pow(x, tg_sub(y, down)));
+}
+
+/* ln x, but at x = 0, where no power with y ≥ 0 depends on y, ln 1. */
+static tg_node log_of_base(tg_node x, tg_node y) {
+    const tg_node still = tg_ge(y, tg_scalar_like(y, 0));
+    return tg_log(tg_where(x, x, still));
+}
+
+/* x² + y², but 1 at the origin, which has no angle. */
+static tg_node radius(tg_node x, tg_node y) {
+    const tg_node xx = tg_square(x), yy = tg_square(y), r = tg_add(xx, yy);
+    return tg_where(r, r, tg_scalar_like(x, 1));
+}
+
+static tg_node angle_to_x(tg_node x, tg_node y, tg_node g) {
+    const tg_node r = radius(x, y);
+    return tg_mul(g, tg_div(y, r));
+}
 
 /* ------------------------------------------------------------------------------------------------ a row unfolded
  * #forward stands in the first macro that sees the row: one later, sqrt would be what tgmath.h makes of it. */
@@ -68,12 +95,24 @@ enum { LANES = 16 };
 #define SUM(op) .magnitude = &tg__op_##op
 #define SCALES  .through = true
 
-#define ROW(id, n, tokens, back, lo, hi, rounding, text, gradient_text, sign, in_numpy, in_tex, back_in_tex)           \
-    const struct tg_op tg__op_##id = {.name = #id, .formula = text, .gradient = gradient_text, .symbol = sign,         \
-                                      .numpy = in_numpy, .tex = in_tex, .tex_back = back_in_tex,                       \
-                                      .code = tokens, .operands = n, .shape = tg__rule_broadcast,                      \
-                                      .run = tg__run_elementwise, .loop = {id##_f32, id##_f64}, .vjp = back,           \
-                                      .low = lo, .high = hi, rounding};
+#define ROW(id, n, blocks, tokens, back, lo, hi, rounding, text, gradient_text, sign, in_numpy, in_tex, back_in_tex)   \
+    const struct tg_op tg__op_##id = {.name = #id,                                                                     \
+                                      .formula = text,                                                                 \
+                                      .gradient = gradient_text,                                                       \
+                                      .symbol = sign,                                                                  \
+                                      .numpy = in_numpy,                                                               \
+                                      .tex = in_tex,                                                                   \
+                                      .tex_back = back_in_tex,                                                         \
+                                      .code = tokens,                                                                  \
+                                      .operands = n,                                                                   \
+                                      .shape = tg__rule_broadcast,                                                     \
+                                      .run = tg__run_elementwise,                                                      \
+                                      .loop = {id##_f32, id##_f64},                                                    \
+                                      .vjp = back,                                                                     \
+                                      .transcendent = blocks,                                                          \
+                                      .low = lo,                                                                       \
+                                      .high = hi,                                                                      \
+                                      rounding};
 
 #define VJP(id, to_x, to_y, to_w)                                                                                      \
     static tg_node id##_vjp(tg_node z, tg_node g, int slot) {                                                          \
@@ -82,39 +121,84 @@ enum { LANES = 16 };
         return slot == 0 ? (to_x) : slot == 1 ? (to_y) : (to_w);                                                       \
     }
 
-#define LOOPS_OF(id, n, forward) LOOPS(id, f32, float, n, forward) LOOPS(id, f64, double, n, forward)
+#define LOOPS_OF(id, n, forward)                                                                                       \
+    LOOPS(id, f32, float, n, forward, WAYS_##n) LOOPS(id, f64, double, n, forward, WAYS_##n)
+#define BLOCKS_OF(id, n, forward) BLOCKS(id, f32, float, n, forward) BLOCKS(id, f64, double, n, forward)
 
-#define UNARY(id, forward, to_x, lo, hi, ...)                                                                          \
-    LOOPS_OF(id, 1, forward)                                                                                           \
-    VJP(id, to_x, tg_nil(g.graph), tg_nil(g.graph))                                                                    \
-    ROW(id, 1, #forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                \
+#define NONE tg_nil(g.graph)
+
+#define OF_1(id)                                                                                                       \
     tg_node tg_##id(tg_node x) { return tg__apply(&tg__op_##id, &x, NULL); }
-
-#define TRANSCENDENT(id, forward, to_x, lo, hi, ...)                                                                   \
-    VECTOR_MATH(id)                                                                                                    \
-    BLOCKS(id, f32, float, forward)                                                                                    \
-    BLOCKS(id, f64, double, forward)                                                                                   \
-    VJP(id, to_x, tg_nil(g.graph), tg_nil(g.graph))                                                                    \
-    ROW(id, 1, #forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                \
-    tg_node tg_##id(tg_node x) { return tg__apply(&tg__op_##id, &x, NULL); }
-
-#define BINARY(id, forward, to_x, to_y, lo, hi, ...)                                                                   \
-    LOOPS_OF(id, 2, forward)                                                                                           \
-    VJP(id, to_x, to_y, tg_nil(g.graph))                                                                               \
-    ROW(id, 2, #forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                \
+#define OF_2(id)                                                                                                       \
     tg_node tg_##id(tg_node x, tg_node y) { return tg__apply(&tg__op_##id, (tg_node[]){x, y}, NULL); }
-
-#define COMPARISON(id, forward, lo, hi, ...)                                                                           \
-    LOOPS_OF(id, 2, forward)                                                                                           \
-    ROW(id, 2, #forward, NULL, lo, hi, __VA_ARGS__)                                                                    \
-    tg_node tg_##id(tg_node x, tg_node y) { return tg__apply(&tg__op_##id, (tg_node[]){x, y}, NULL); }
-
-#define TERNARY(id, forward, to_x, to_y, to_w, lo, hi, ...)                                                            \
-    LOOPS_OF(id, 3, forward)                                                                                           \
-    VJP(id, to_x, to_y, to_w)                                                                                          \
-    ROW(id, 3, #forward, id##_vjp, lo, hi, __VA_ARGS__)                                                                \
-    tg_node tg_##id(tg_node x, tg_node y, tg_node w) {                                                                 \
+#define OF_3(id)                                                                                                       \
+    tg_node tg_##id(tg_node x, tg_node y, tg_node w) { return tg__apply(&tg__op_##id, (tg_node[]){x, y, w}, NULL); }
+#define OF_1_AND(id, number)                                                                                           \
+    tg_node tg_##id(tg_node x, double number) {                                                                        \
+        return tg__apply(&tg__op_##id, (tg_node[]){x, tg_scalar_like(x, number)}, NULL);                               \
+    }
+#define OF_1_AND_2(id, first, second)                                                                                  \
+    tg_node tg_##id(tg_node x, double first, double second) {                                                          \
+        const tg_node y = tg_scalar_like(x, first), w = tg_scalar_like(x, second);                                     \
         return tg__apply(&tg__op_##id, (tg_node[]){x, y, w}, NULL);                                                    \
     }
+
+#define UNARY(id, forward, to_x, ...)                                                                                  \
+    LOOPS_OF(id, 1, forward)                                                                                           \
+    VJP(id, to_x, NONE, NONE)                                                                                          \
+    ROW(id, 1, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
+    OF_1(id)
+
+#define STEP(id, forward, ...)                                                                                         \
+    LOOPS_OF(id, 1, forward)                                                                                           \
+    ROW(id, 1, false, #forward, NULL, __VA_ARGS__)                                                                     \
+    OF_1(id)
+
+#define TRANSCENDENT(id, forward, to_x, ...)                                                                           \
+    BLOCKS_OF(id, 1, forward)                                                                                          \
+    VJP(id, to_x, NONE, NONE)                                                                                          \
+    ROW(id, 1, true, #forward, id##_vjp, __VA_ARGS__)                                                                  \
+    OF_1(id)
+
+#define BINARY(id, forward, to_x, to_y, ...)                                                                           \
+    LOOPS_OF(id, 2, forward)                                                                                           \
+    VJP(id, to_x, to_y, NONE)                                                                                          \
+    ROW(id, 2, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
+    OF_2(id)
+
+#define TRANSCENDENT_2(id, forward, to_x, to_y, ...)                                                                   \
+    BLOCKS_OF(id, 2, forward)                                                                                          \
+    VJP(id, to_x, to_y, NONE)                                                                                          \
+    ROW(id, 2, true, #forward, id##_vjp, __VA_ARGS__)                                                                  \
+    OF_2(id)
+
+#define COMPARISON(id, forward, ...)                                                                                   \
+    LOOPS_OF(id, 2, forward)                                                                                           \
+    ROW(id, 2, false, #forward, NULL, __VA_ARGS__)                                                                     \
+    OF_2(id)
+
+#define TERNARY(id, forward, to_x, to_y, to_w, ...)                                                                    \
+    LOOPS_OF(id, 3, forward)                                                                                           \
+    VJP(id, to_x, to_y, to_w)                                                                                          \
+    ROW(id, 3, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
+    OF_3(id)
+
+#define WITH_NUMBER(id, number, forward, to_x, to_y, ...)                                                              \
+    LOOPS_OF(id, 2, forward)                                                                                           \
+    VJP(id, to_x, to_y, NONE)                                                                                          \
+    ROW(id, 2, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
+    OF_1_AND(id, number)
+
+#define TRANSCENDENT_WITH_NUMBER(id, number, forward, to_x, to_y, ...)                                                 \
+    BLOCKS_OF(id, 2, forward)                                                                                          \
+    VJP(id, to_x, to_y, NONE)                                                                                          \
+    ROW(id, 2, true, #forward, id##_vjp, __VA_ARGS__)                                                                  \
+    OF_1_AND(id, number)
+
+#define WITH_NUMBERS(id, first, second, forward, to_x, to_y, to_w, ...)                                                \
+    LOOPS_OF(id, 3, forward)                                                                                           \
+    VJP(id, to_x, to_y, to_w)                                                                                          \
+    ROW(id, 3, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
+    OF_1_AND_2(id, first, second)
 
 #include "elementwise.def"

@@ -6,14 +6,10 @@
 #include <sys/mman.h>
 
 static const struct tg_op *const operators[] = {
-#define OP(name)                &tg__op_##name,
-#define UNARY(name, ...)        OP(name)
-#define TRANSCENDENT(name, ...) OP(name)
-#define BINARY(name, ...)       OP(name)
-#define COMPARISON(name, ...)   OP(name)
-#define TERNARY(name, ...)      OP(name)
+#define OP(name) &tg__op_##name,
 #include "elementwise.def"
 #include "ops.def"
+#undef OP
     NULL};
 
 /* A long tape is gone through once from end to end: large pages save most of what touching it for the first time costs.

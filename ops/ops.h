@@ -4,20 +4,10 @@
 
 #include "graph.h"
 
-#define OP(name)                extern const struct tg_op tg__op_##name;
-#define UNARY(name, ...)        OP(name)
-#define TRANSCENDENT(name, ...) OP(name)
-#define BINARY(name, ...)       OP(name)
-#define COMPARISON(name, ...)   OP(name)
-#define TERNARY(name, ...)      OP(name)
+#define OP(name) extern const struct tg_op tg__op_##name;
 #include "elementwise.def"
 #include "ops.def"
 #undef OP
-#undef UNARY
-#undef TRANSCENDENT
-#undef BINARY
-#undef COMPARISON
-#undef TERNARY
 
 /* Hot loops get a version for the vector unit at hand; the bits are the same, for nothing is contracted or reordered.
  * Sanitizers do not survive the resolvers. */

@@ -61,9 +61,9 @@ static void put_usage(const struct tg__c *c) {
 static const char promise[] =
     "\n *\n"
     " * Self-contained C99: compile it, or #include it. Every member gets the bits that it has on the tape, from any\n"
-    " * compiler that keeps to IEEE 754 (-ffp-contract=off, no -ffast-math). exp and log are libm's, and within 4 "
-    "units\n"
-    " * in the last place.";
+    " * compiler that keeps to IEEE 754 (-ffp-contract=off, no -ffast-math). exp, tanh and their like are libm's, and "
+    "within 4\n"
+    " * units in the last place.";
 
 static const char returns[] =
     "\n *\n"

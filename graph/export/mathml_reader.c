@@ -20,9 +20,14 @@ struct reader {
 
 static const struct symbol {
     const char *command, *element, *text;
-} symbols[] = {{"\\cdot", "mo", "⋅"}, {"\\odot", "mo", "⊙"}, {"\\times", "mo", "×"},
-               {"\\neq", "mo", "≠"},  {"\\sum", "mo", "∑"},  {"\\max", "mo", "max"},
-               {"\\ln", "mi", "ln"},  {"\\top", "mi", "⊤"},  {"\\infty", "mi", "∞"}};
+} symbols[] = {{"\\cdot", "mo", "⋅"}, {"\\odot", "mo", "⊙"},  {"\\times", "mo", "×"}, {"\\neq", "mo", "≠"},
+               {"\\leq", "mo", "≤"},  {"\\geq", "mo", "≥"},   {"\\sum", "mo", "∑"},   {"\\max", "mo", "max"},
+               {"\\ln", "mi", "ln"},  {"\\infty", "mi", "∞"}, {"\\top", "mi", "⊤"}};
+
+/* What stands behind \left and \right. */
+static const struct symbol delimiters[] = {{"(", "mo", "("},        {")", "mo", ")"},       {"[", "mo", "["},
+                                           {"]", "mo", "]"},        {"|", "mo", "|"},       {"\\lfloor", "mo", "⌊"},
+                                           {"\\rfloor", "mo", "⌋"}, {"\\lceil", "mo", "⌈"}, {"\\rceil", "mo", "⌉"}};
 
 /* In the order of Unicode, from U+0391 and U+03B1. */
 static void put_greek(struct tg__sheet *s, const char *command, size_t length) {
@@ -53,7 +58,7 @@ static const char *behind_group(const char *s, const char *end) {
         depth += *s == '{' || tg__is_word("\\left", s, n);
         depth -= *s == '}' || tg__is_word("\\right", s, n);
         s += n;
-        if (depth == 0 && tg__is_word("\\right", s - n, n) && s < end) s++; /* its delimiter */
+        if (depth == 0 && tg__is_word("\\right", s - n, n) && s < end) s += *s == '\\' ? command_at(s) : 1;
     } while (depth > 0 && s < end);
     return s;
 }
@@ -128,6 +133,13 @@ static void put_text(struct reader *r, const char *text, const char *end, bool u
     complete(r);
 }
 
+static void put_delimiter(struct reader *r) {
+    const size_t n = *r->at == '\\' ? command_at(r->at) : 1;
+    for (size_t i = 0; i < sizeof delimiters / sizeof *delimiters; i++)
+        if (tg__is_word(delimiters[i].command, r->at, n)) tg__putf(r->sheet, "<mo>%s</mo>", delimiters[i].text);
+    r->at += n;
+}
+
 static void read_command(struct reader *r) {
     const char *s = r->at;
     const size_t n = command_at(s);
@@ -143,10 +155,10 @@ static void read_command(struct reader *r) {
     } else if (tg__is_word("\\hat", s, n)) {
         open(r, "<mover accent=\"true\">", "<mo stretchy=\"false\">^</mo></mover>", 1);
     } else if (tg__is_word("\\left", s, n)) {
-        open(r, *r->at == '(' ? "<mrow><mo>(</mo>" : "<mrow><mo>[</mo>", "</mrow>", 0);
-        r->at++;
+        open(r, "<mrow>", "</mrow>", 0);
+        put_delimiter(r);
     } else if (tg__is_word("\\right", s, n)) {
-        tg__put(r->sheet, *r->at++ == ')' ? "<mo>)</mo>" : "<mo>]</mo>");
+        put_delimiter(r);
         close_group(r);
     } else if (tg__is_word("\\,", s, n)) {
         tg__put(r->sheet, "<mspace width=\"0.17em\"/>");
@@ -186,7 +198,7 @@ static void read_atom(struct reader *r) {
     else if (isdigit((unsigned char)*s))
         put_element(r, "mn", s, (size_t)(behind - s));
     else
-        put_element(r, strchr("+=>,()", *s) ? "mo" : "mi", s, (size_t)(behind - s));
+        put_element(r, strchr("+=<>,()", *s) ? "mo" : "mi", s, (size_t)(behind - s));
 }
 
 void tg__put_mathml(struct tg__sheet *s, const char *tex, size_t length) {

@@ -138,11 +138,20 @@ static void put_backward(struct tg__sheet *s, const struct tg__lines *l) {
     tg__put(s, count == 0 ? "()\n" : count == 1 ? ",\n" : "\n");
 }
 
+static bool needs_math(const struct tg__part *p) {
+    for (uint32_t id = 1; id <= p->last; id++) {
+        const char *formula = p->role[id] == TG__ABSENT ? NULL : tg__node_of(p->graph, id)->op->numpy;
+        if (formula && strstr(formula, "math.")) return true;
+    }
+    return false;
+}
+
 bool tg__numpy(struct tg__sheet *s, const struct tg__part *p) {
     struct tg__lines l;
     if (!tg__lines_new(&l, p)) return false;
-    tg__putf(s, "\"\"\"%s: forward and backward, written by tapegrad from its tape.\"\"\"\n\nimport numpy as np\n\n\n",
-             p->function);
+    tg__putf(s,
+             "\"\"\"%s: forward and backward, written by tapegrad from its tape.\"\"\"\n\n%simport numpy as np\n\n\n",
+             p->function, needs_math(p) ? "import math\n\n" : "");
     put_forward(s, &l);
     put_backward(s, &l);
     tg__lines_free(&l);

@@ -31,6 +31,17 @@ static struct tg__form form(const struct tg__wording *w, uint32_t node) {
     return (struct tg__form){text, second && !behind ? second : text + strlen(text)};
 }
 
+/* A number of the node's dtype: beside a bare one, a scalar of f32 would become f64. */
+static bool put_literal(struct tg__sheet *s, const struct tg__node *n, const char *at, size_t length) {
+    static const struct { const char *word, *number; } literals[] = {{"zero", "0"}, {"half", "0.5"}, {"one", "1"}};
+    for (size_t i = 0; i < sizeof literals / sizeof *literals; i++) {
+        if (!tg__is_word(literals[i].word, at, length)) continue;
+        tg__putf(s, n->dtype == TG_F32 ? "np.float32(%s)" : "%s", literals[i].number);
+        return true;
+    }
+    return false;
+}
+
 static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node, const char *at, size_t length) {
     const struct tg__node *n = tg__node_of(w->graph, node);
     int64_t axis[TG_MAX_RANK];
@@ -42,8 +53,8 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
     } else if (tg__is_word("order", at, length)) {
         for (int i = 0; i < n->shape->dims.rank; i++) axis[i] = n->attr->axis[i];
         put_tuple(s, n->shape->dims.rank, axis);
-    } else if (tg__is_word("zero", at, length)) { /* two scalars would become f64 */
-        tg__put(s, n->dtype == TG_F32 ? "np.float32(0)" : "0");
+    } else if (put_literal(s, n, at, length)) {
+        return true;
     } else if (tg__is_word("dropped", at, length)) {
         put_tuple(s, dropped_axes(n, axis, &behind), axis);
     } else {

@@ -90,7 +90,7 @@ static int binding(struct tg__form f) {
         depth -= strchr(")]}", *s) != NULL;
         int here = TG__CLOSED;
         if (depth) continue;
-        if (strchr("+-=>", *s))
+        if (strchr("+-=<>", *s))
             here = TG__TERM;
         else if (is_one_of(prefixes, s, n))
             here = TG__PREFIX;

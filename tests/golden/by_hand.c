@@ -7,8 +7,8 @@
  *     batchnorm_backward(&t);     computes t.dx, t.dgamma, t.dbeta
  *
  * Self-contained C99: compile it, or #include it. Every member gets the bits that it has on the tape, from any
- * compiler that keeps to IEEE 754 (-ffp-contract=off, no -ffast-math). exp and log are libm's, and within 4 units
- * in the last place. */
+ * compiler that keeps to IEEE 754 (-ffp-contract=off, no -ffast-math). exp, tanh and their like are libm's, and within 4
+ * units in the last place. */
 
 /* A product is rounded before anything is added to it. */
 #if defined(__GNUC__) && !defined(__clang__)
