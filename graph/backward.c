@@ -21,6 +21,31 @@ bool tg__deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, ui
     return true;
 }
 
+/* Ours do. What a vjp of the user's own gives is looked at before anything trusts it. */
+TG__APART static bool refuse_term(tg_node z, int slot, tg_node term, int said) {
+    tg_graph *g = z.graph;
+    const struct tg__node *n = tg__node_of(g, z.id), *x = tg__node_of(g, n->in[slot]), *t = tg__get(term);
+    const tg_node operand = tg__handle(g, n->in[slot]);
+    char name[80], a[200], b[200];
+    tg__quote(g, operand.id, name, sizeof name);
+    if (!t || term.graph != g)
+        tg__fail(g, TG_HANDLE, n->op, &operand, 1, "its vjp gave operand %d, %s, a node that is stale or of another graph",
+                 said, name);
+    else
+        tg__fail(g, t->dtype == x->dtype ? TG_SHAPE : TG_DTYPE, n->op, &operand, 1,
+                 "its vjp gave operand %d a gradient that is %s %s, but %s is %s %s", said,
+                 tg__dtype_name((tg_dtype)t->dtype), tg__shape_text(&t->shape->dims, a, sizeof a), name,
+                 tg__dtype_name((tg_dtype)x->dtype), tg__shape_text(&x->shape->dims, b, sizeof b));
+    return false;
+}
+
+bool tg__is_term(tg_node z, int slot, tg_node term, int said) {
+    const struct tg__node *x = tg__node_of(z.graph, tg__node_of(z.graph, z.id)->in[slot]), *t = tg__get(term);
+    const bool fits = t && term.graph == z.graph && t->dtype == x->dtype &&
+                      (t->shape == x->shape || tg__broadcasts_to(&x->shape->dims, &t->shape->dims));
+    return fits || refuse_term(z, slot, term, said);
+}
+
 /* The only place where broadcasting is undone: a term has the shape of the result, its operand may be smaller. */
 static tg_node unbroadcast(tg_graph *g, tg_node term, const struct tg__shape *operand) {
     const struct tg__shape *shape = tg__node_of(g, term.id)->shape;
@@ -62,6 +87,7 @@ bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint)
             if (tg__is_broken(g)) return false;
             continue; /* the operator has no gradient for this operand */
         }
+        if (!tg__is_term(tg__handle(g, node), slot, term, slot + 1)) return false;
         term = bent(s, unbroadcast(g, term, operand->shape), node, slot);
         if (tg_is_nil(term) || !tg__deliver(g, s, n->in[slot], term, node, slot)) return false;
     }

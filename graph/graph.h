@@ -29,7 +29,7 @@
 #define TG__APART
 #endif
 
-enum { TG__OPERANDS = 3, TG__CHUNK = 1024, TG__MESSAGE = 1536, TG__CLASSES = 64 };
+enum { TG__OPERANDS = TG_MAX_OPERANDS, TG__CHUNK = 1024, TG__MESSAGE = 1536, TG__CLASSES = 64 };
 
 /* ---------------------------------------------------------------------------------------------------- the rows */
 
@@ -110,7 +110,8 @@ struct tg__adjoint {
     uint32_t node, first, last; /* the adjoint; its terms' rows in the log */
 };
 
-/* ------------------------------------------------------------------------------------------------ one operator */
+/* ------------------------------------------------------------------------------------------------ one operator
+ * The row itself, struct tg_op, is public: tapegrad.h. */
 
 /* What a shape rule sees and fills. */
 struct tg__rule {
@@ -133,41 +134,16 @@ struct tg__call {
     void *out;
 };
 
-struct tg__emit; /* kernel.h */
-
-typedef void tg__loop(void *out, const void *const *in, const size_t *step, size_t count);
-
-struct tg_op {
-    const char *name;
-    const char *formula;   /* "z = x*y": x y w are the operands; the words axes, shape, order, dtype and number stand
-                              for the attributes of a node */
-    const char *gradient;  /* the vjp as text, for tables */
-    const char *symbol;    /* in a drawing: "×", "Σ", "√" */
-    const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one: of
-                              the node's dtype. A second form, behind ";", is for axes dropped behind one that stays:
-                              dropped */
-    const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot beside
-                              a single number, else \\odot. A second form is for a number as the last operand */
-    const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
-    const char *code;      /* the kernel's own C expression in a b c; NULL: not elementwise */
-    int operands;
-    bool view;             /* the value is the operand's memory */
-    bool (*shape)(struct tg__rule *r);
-    tg_status (*run)(struct tg__call *c);
-    void (*emit)(struct tg__emit *e); /* writes the kernel as C; NULL: code says it all */
-    tg__loop *loop[2];     /* elementwise: one row, f32 and f64 */
-    bool transcendent;     /* computed by the C library: of vectors and of single numbers with other last digits */
-    tg_node (*vjp)(tg_node z, tg_node g, int slot); /* nil without an error: no gradient for this operand */
-    const struct tg_op *magnitude; /* the operation on absolute values that bounds its rounding; NULL: |z| itself */
-    bool through;          /* as an outer operation it scales or moves, and the scale is that of what is inside */
-    double low, high;      /* where tests draw operands from */
-};
-
 /* The three operators that differentiation itself needs. */
 struct tg__calculus {
-    const struct tg_op *const *operators; /* all rows, NULL at the end: for tables and tests */
+    const struct tg_op *const *operators; /* all rows of ours, NULL at the end: for tables and tests */
     tg_node (*add)(tg_node, tg_node);
     tg_node (*sum)(tg_node, const struct tg__attr *fates);
+};
+
+/* A row that was registered: what the user keeps, and the graph's own copy, in which no text is missing. */
+struct tg__own {
+    const struct tg_op *given, *row;
 };
 
 /* --------------------------------------------------------------------------------------------------- the graph */
@@ -205,7 +181,7 @@ struct tg_graph {
     struct tg__error error;
     uint32_t epoch;
 
-    struct tg__table nodes, values, facts, names, sites, scopes, log, sweeps, assigns, scalars;
+    struct tg__table nodes, values, facts, names, sites, scopes, log, sweeps, assigns, scalars, own;
     uint32_t scope;  /* the open one */
     uint32_t site;   /* the open stage, or the one a sweep is working for; 0: none yet */
     uint32_t last_serial;
@@ -331,10 +307,18 @@ static inline tg_node tg__in(tg_node z, int slot) { return tg__handle(z.graph, t
 tg_node tg__apply(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr);
 tg_node tg__apply_shaped(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr,
                          const struct tg__shape *shape, tg_dtype dtype);
+bool tg__open_operands(tg_graph *g, const struct tg_op *op, const tg_node *in, const struct tg__node **from);
 struct tg__node *tg__append(tg_graph *g, uint32_t site); /* its epoch is set, the rest is the caller's */
 static inline tg_node tg__newest(const tg_graph *g) {
     return (tg_node){(tg_graph *)(uintptr_t)g, g->nodes.length - 1, g->epoch};
 }
+
+/* -------------------------------------------------------------------------------------------------- register.c */
+
+bool tg__is_identifier(const char *name); /* short, and no word that formulas have for something else */
+const struct tg_op *tg__row_called(const tg_graph *g, const char *name); /* NULL: none */
+const struct tg_op *tg__complete(tg_graph *g, const struct tg_op *op); /* a copy of the graph's, with all texts */
+bool tg__share_rows(tg_graph *twin, const tg_graph *g); /* twin uses g's registered rows, and must not outlive it */
 
 /* ------------------------------------------------------------------------------------------------------ leaf.c */
 
@@ -416,6 +400,7 @@ tg_grads tg__backward(tg_node out, tg_node seed, const struct tg__bend *bend, ui
 bool tg__deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, uint32_t sender, int slot);
 bool tg__accumulate(tg_graph *g, uint32_t node, struct tg__adjoint *a);
 bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint);
+bool tg__is_term(tg_node z, int slot, tg_node term, int said); /* fits z's operand; an error calls that operand `said` */
 
 /* --------------------------------------------------------------------------------------------- value.c run.c */
 

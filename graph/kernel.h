@@ -1,12 +1,12 @@
 /* Kernels as C. A row does not write loops, it describes them: which there are, which element each operand is read at,
  * and the C of one element. The emitter makes statements out of that, and later may put several into one nest.
  *
- *     z[out…] = code(a[at[0]…], b[at[1]…], c[at[2]…])            elementwise work, movement
+ *     z[out…] = code(a[at[0]…], b[at[1]…], …)            elementwise work, movement
  *     begin;  for the loops that out does not have: step;  z[out…] = code          reductions, products
  *     call(z, a, b, c, argument…)                                                  what no such nest can say: a helper
  *                                                                                  that is given whole arrays
  *
- * In the pieces of C the letters a b c are operands, and these words are filled in:
+ * In the pieces of C the letters a b c d are operands, and these words are filled in:
  *     T  the result's type      $  its suffix, "f" for float: sum$ is sumf
  *     term  the number of the turn that step is in      terms  how many turns      digits  how many binary digits or
  *     what else a row needs room for      number  the node's attribute, or what the row has put there
@@ -56,6 +56,6 @@ bool tg__reduces(const struct tg__emit *e);
 bool tg__is_inner(const struct tg__emit *e, int loop); /* a loop that the result does not have */
 int tg__reads(const char *piece, int slot);           /* how often a piece of C reads an operand */
 size_t tg__word(const char *s);                        /* length of the word or number at s; 0: neither */
-static inline bool tg__is_operand(const char *s, size_t length) { return length == 1 && *s >= 'a' && *s <= 'c'; }
+static inline bool tg__is_operand(const char *s, size_t length) { return length == 1 && *s >= 'a' && *s <= 'd'; }
 
 #endif

@@ -30,6 +30,7 @@ tg_graph *tg__graph_new(const struct tg__calculus *calculus, tg_allocator alloca
     g->sweeps.size = sizeof(struct tg__sweep);
     g->assigns.size = sizeof(struct tg__assign);
     g->scalars.size = tg__scalar_size();
+    g->own.size = sizeof(struct tg__own);
     if (!reserve_nothing(g) || !tg__names_init(g) || !tg__scopes_init(g)) {
         tg_graph_free(g);
         return NULL;
@@ -45,7 +46,7 @@ void tg_graph_free(tg_graph *g) {
     tg__scalars_free(g);
     tg__intern_free(g);
     struct tg__table *t[] = {&g->nodes,  &g->values, &g->facts,  &g->names,  &g->sites,
-                             &g->scopes, &g->log,    &g->sweeps, &g->assigns, &g->scalars};
+                             &g->scopes, &g->log,    &g->sweeps, &g->assigns, &g->scalars, &g->own};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) tg__table_free(g, t[i]);
     tg__memory_free(g);
     g->allocator.free(g->allocator.user, g, sizeof *g);
@@ -105,7 +106,7 @@ static void refuse_operand(tg_graph *g, const struct tg_op *op, const tg_node *i
 }
 
 /* The nodes behind the operands, or false with the reason recorded. */
-static bool open_operands(tg_graph *g, const struct tg_op *op, const tg_node *in, const struct tg__node **from) {
+bool tg__open_operands(tg_graph *g, const struct tg_op *op, const tg_node *in, const struct tg__node **from) {
     if (tg__is_broken(g)) return false;
     for (int i = 0; i < op->operands; i++) {
         from[i] = in[i].graph == g ? tg__get(in[i]) : NULL;
@@ -119,7 +120,7 @@ static bool open_operands(tg_graph *g, const struct tg_op *op, const tg_node *in
 static tg_node apply(tg_graph *g, struct tg__rule *r) {
     const struct tg_op *op = r->op;
     const struct tg__node *from[TG__OPERANDS];
-    if (!open_operands(g, op, r->in, from)) return tg_nil(g);
+    if (!tg__open_operands(g, op, r->in, from)) return tg_nil(g);
     r->graph = g;
     r->from = from;
     if (!op->shape(r) || !r->shape) return tg_nil(g);

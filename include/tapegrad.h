@@ -9,7 +9,8 @@
  *     tg_graph_free(g);
  *
  * Contents, in the order of need: types, graph, leaves, names, operators, composites, backward, run, read, errors,
- * people (tables, checks, comparisons, mistakes on purpose), pictures and texts, files, undo, log, memory.
+ * people (tables, checks, comparisons, mistakes on purpose), pictures and texts, files, undo, log, operators of your own,
+ * memory.
  *
  * Rules that hold everywhere
  *   ownership  The graph owns everything. Names and data are copied in; a returned pointer is borrowed until the
@@ -582,6 +583,90 @@ typedef struct tg_moment {
 } tg_moment;
 TG_API size_t tg_moments(const tg_graph *g);
 TG_API tg_moment tg_moment_at(tg_graph *g, size_t k);
+
+/* ------------------------------------------------------------------------------------------ operators of your own
+ * In two ways: by a forward and a vjp written in the operators above, or by a row of the table that all of them have.
+ *
+ * A forward and a vjp of your own for it. forward(in) appends the computation and gives its result, from nothing but
+ * `in` and constants: another node that an adjoint may arrive at would lose its gradient, and is an error.
+ * vjp(z, g, in, slot) gives the gradient that operand in[slot] gets, of its dtype and shape (or one that its shape
+ * broadcasts to), from z, the result, and g = dL/dz; what it gives may be differentiated again. Neither names nodes of
+ * its own unless in a scope of its own, rewinds, or runs. On the tape stand what forward appended, and behind it a node
+ * called `name` with forward's result and in[…] as operands: its value is the result, no copy, and gradients go past
+ * forward to in[…] as vjp says. A gradient check compares it with differences of forward: a straight-through estimator
+ * fails it. n: 1 to 3; integers too, which get no gradient. op and user are borrowed, and must outlive the graph. */
+typedef struct tg_custom_op {
+    const char *name; /* an identifier that no operator has */
+    tg_node (*forward)(const tg_node *in, void *user);
+    tg_node (*vjp)(tg_node z, tg_node g, const tg_node *in, int slot, void *user);
+} tg_custom_op;
+TG_API tg_node tg_custom(const tg_custom_op *op, const tg_node *in, int n, void *user);
+
+/* A row: shape rule, kernel, vjp. Only name, operands, shape and run are needed; the rest may be NULL or 0. */
+#define TG_MAX_OPERANDS 4
+typedef struct tg__rule tg_rule; /* what a shape rule sees and fills in */
+typedef struct tg__call tg_call; /* what a kernel sees: operand data, and the place for the result */
+struct tg__emit;
+typedef void tg_loop(void *out, const void *const *in, const size_t *step, size_t count);
+
+typedef struct tg_op {
+    const char *name;      /* an identifier that no other operator of the graph has */
+    const char *formula;   /* "z = x*y": x y w v are the operands; the words axes, shape, order, dtype and number stand
+                              for the attributes of a node; NULL: "z = name(x, y)" */
+    const char *gradient;  /* the vjp as text, for tables, operands separated by ", " */
+    const char *symbol;    /* in a drawing: "×", "Σ", "√"; NULL: the name */
+    const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one:
+                              of the node's dtype. A second form, behind ";", is for axes dropped behind one that stays: dropped.
+                              NULL: tg_write_numpy refuses a tape that has it */
+    const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot beside
+                              a single number, else \\odot. A second form is for a number as the last operand */
+    const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
+    const char *code;      /* the kernel's own C expression in a b c d; NULL: not elementwise, or none: without it
+                              tg_write_c refuses a tape that has the operator */
+    int operands;          /* 1 to TG_MAX_OPERANDS */
+    bool view;             /* the value is operand 0's memory: as many elements, the same dtype; run is not called */
+    bool (*shape)(tg_rule *r);     /* checks the operands and sets dtype and shape; false: refused, and has said why */
+    tg_status (*run)(tg_call *c);  /* f32 and f64 alike: checks compute in f64 what the tape has in f32 */
+    void (*emit)(struct tg__emit *e); /* writes the kernel as C; for the library's own rows */
+    tg_loop *loop[2];      /* elementwise: one row, f32 and f64; for tg_run_elementwise */
+    bool transcendent;     /* computed by the C library: of vectors and of single numbers with other last digits */
+    tg_node (*vjp)(tg_node z, tg_node g, int slot); /* what operand `slot` gets, as in tg_custom_op; nil without an
+                              error: no gradient for this operand; NULL: for none */
+    const struct tg_op *magnitude; /* the operation on absolute values that bounds its rounding; NULL: |z| itself */
+    bool through;          /* as an outer operation it scales or moves, and the scale is that of what is inside */
+    double low, high;      /* where tests draw operands from */
+    const void *user;      /* attributes of your own: tg_rule_user, tg_call_user, tg_user_of */
+} tg_op;
+
+/* Takes a row into the graph, for good; a second time it is nothing. An error names the field that is wrong. The row is
+ * copied, but `op` stays what tg_apply knows it by, and user and magnitude are borrowed. */
+TG_API TG_CHECK tg_status tg_register(tg_graph *g, const tg_op *op);
+TG_API tg_node tg_apply(const tg_op *op, const tg_node *operands); /* as many as the row says; op: registered */
+TG_API const tg_op *tg_operator_at(const tg_graph *g, size_t i); /* all rows, the registered ones last; NULL: no more */
+TG_API const void *tg_user_of(tg_node a); /* of the row of its operator, for a vjp */
+
+/* For shape rules. The first four are whole rules: one floating dtype and NumPy's broadcasting; the first operand's shape
+ * besides; any dtype; only the check of the dtypes. A rule that sets no shape is an error. */
+TG_API bool tg_rule_broadcast(tg_rule *r);
+TG_API bool tg_rule_first(tg_rule *r);
+TG_API bool tg_rule_any(tg_rule *r);
+TG_API bool tg_rule_floats(tg_rule *r);
+TG_API tg_node tg_rule_operand(const tg_rule *r, int slot); /* for tg_dims, tg_dtype_of; nil beyond the last */
+TG_API const void *tg_rule_user(const tg_rule *r);
+TG_API bool tg_rule_set(tg_rule *r, tg_dtype dtype, tg_shape shape); /* of the result; false: there is no such shape */
+TG_API bool tg_rule_fail(tg_rule *r, tg_status status, const char *format, ...) TG_FORMAT_(3, 4); /* false, for return */
+
+/* For kernels. Data is row-major and of the dtype that the node, or the operand, has: tg_dims, tg_dtype_of, tg_operand of
+ * tg_call_node. */
+TG_API tg_node tg_call_node(const tg_call *c);
+TG_API const void *tg_call_input(const tg_call *c, int slot); /* NULL beyond the last */
+TG_API void *tg_call_output(const tg_call *c);
+TG_API const void *tg_call_user(const tg_call *c);
+TG_API tg_status tg_call_fail(const tg_call *c, tg_status status, const char *format, ...) TG_FORMAT_(3, 4);
+
+/* A run for elementwise rows: broadcasts, and calls loop for `count` elements at a time, from several threads at once:
+ * out[i] from in[0][i * step[0]], in[1][i * step[1]] …, steps 0 or 1. */
+TG_API tg_status tg_run_elementwise(tg_call *c);
 
 /* ------------------------------------------------------------------------------------------------------ memory */
 

@@ -100,7 +100,7 @@ static void nest_of(const struct tg__call *c, struct nest *n) {
 
 /* Rows first to last - 1: an odometer over the outer axes. */
 static void run_rows(const struct tg__call *c, const struct nest *n, size_t first, size_t last) {
-    tg__loop *loop = c->node->op->loop[c->node->dtype == TG_F64];
+    tg_loop *loop = c->node->op->loop[c->node->dtype == TG_F64];
     const int outer = n->axes - 1;
     size_t at[TG_MAX_RANK] = {0}, step[TG__OPERANDS] = {0};
     const char *in[TG__OPERANDS] = {0};
@@ -167,7 +167,7 @@ static void write_column(union tile *to, const void *from, const struct nest *n,
 }
 
 static void run_short(const struct tg__call *c, const struct nest *n, size_t first, size_t last) {
-    tg__loop *loop = c->node->op->loop[c->node->dtype == TG_F64];
+    tg_loop *loop = c->node->op->loop[c->node->dtype == TG_F64];
     union tile tile[TG__OPERANDS];
     const void *in[TG__OPERANDS];
     size_t step[TG__OPERANDS], most = TILE / n->row;
@@ -209,7 +209,7 @@ static void run_flat(const struct tg__call *c, const size_t *step, size_t count)
     }
 }
 
-static const size_t together[TG__OPERANDS] = {1, 1, 1};
+static const size_t together[TG__OPERANDS] = {1, 1, 1, 1};
 
 TG__APART static tg_status run_many(const struct tg__call *c, size_t count) {
     if (c->node->flags & TG__SAME_SHAPE) {

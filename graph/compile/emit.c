@@ -82,6 +82,13 @@ static const char *counter(const struct tg__part *p) {
     return "int";
 }
 
+uint32_t tg__without_c(const struct tg__part *p) {
+    struct tg__emit e;
+    for (uint32_t id = 1; id <= p->last; id++)
+        if (tg__is_computed(p, id) && !tg__kernel(p->graph, id, &e)) return id;
+    return 0;
+}
+
 bool tg__c(struct tg__sheet *s, const struct tg__part *p) {
     struct tg__places places;
     if (!tg__places_new(&places, p)) return false;

@@ -34,14 +34,23 @@ void tg__page_formulas(struct tg__sheet *s, const struct tg__page *p) {
 
 /* ---------------------------------------------------------------------------------------------------- programs */
 
-static bool numpy(struct tg__sheet *s, const struct tg__part *p) { return tg__numpy(s, p); }
-static bool c99(struct tg__sheet *s, const struct tg__part *p) { return tg__c(s, p); }
-static bool latex(struct tg__sheet *s, const struct tg__part *p) { return tg__latex(s, p); }
-
 static const struct {
     const char *id, *title;
     bool (*put)(struct tg__sheet *s, const struct tg__part *p);
-} program[] = {{"numpy", "NumPy", numpy}, {"c", "C", c99}, {"latex", "LaTeX", latex}};
+    uint32_t (*without)(const struct tg__part *p); /* a node that cannot be said in it */
+} program[] = {{"numpy", "NumPy", tg__numpy, tg__without_numpy},
+               {"c", "C", tg__c, tg__without_c},
+               {"latex", "LaTeX", tg__latex, NULL}};
+
+/* An operator of the user's own may have a kernel only. The page has the rest. */
+static bool put_program(struct tg__sheet *s, const struct tg__part *p, size_t i) {
+    const uint32_t without = program[i].without ? program[i].without(p) : 0;
+    if (!without) return program[i].put(s, p);
+    char name[80];
+    tg__putf(s, "There is none: the operator of %s, ", tg__quote(p->graph, without, name, sizeof name));
+    tg__putf(s, "%s, has no %s in its row.\n", tg__node_of(p->graph, without)->op->name, program[i].title);
+    return true;
+}
 
 bool tg__page_programs(struct tg__sheet *s, const struct tg__page *p) {
     const tg_page_options *o = &p->options;
@@ -55,7 +64,7 @@ bool tg__page_programs(struct tg__sheet *s, const struct tg__page *p) {
             "<section id=\"tab-%s\" class=\"tab\" data-title=\"%s\"><h2>The same as %s</h2><pre tabindex=\"0\"><code>",
             program[i].id, program[i].title, program[i].title);
         struct tg__sheet html = tg__sheet_html(s);
-        put = program[i].put(&html, &part);
+        put = put_program(&html, &part, i);
         tg__put(s, "</code></pre></section>\n");
     }
     tg__part_free(&part);

@@ -59,5 +59,7 @@ void tg__mathml(struct tg__sheet *s, tg_node a);                    /* <math>: n
 void tg__mathml_gradient(struct tg__sheet *s, tg_grads d, tg_node sender, int slot); /* <math>: what it sends there */
 bool tg__json(struct tg__sheet *s, tg_graph *g);
 bool tg__c(struct tg__sheet *s, const struct tg__part *p);          /* compile/emit.c */
+uint32_t tg__without_numpy(const struct tg__part *p); /* the first node whose row says nothing of it; 0: none */
+uint32_t tg__without_c(const struct tg__part *p);
 
 #endif

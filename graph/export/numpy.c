@@ -138,6 +138,15 @@ static void put_backward(struct tg__sheet *s, const struct tg__lines *l) {
     tg__put(s, count == 0 ? "()\n" : count == 1 ? ",\n" : "\n");
 }
 
+uint32_t tg__without_numpy(const struct tg__part *p) {
+    for (uint32_t id = 1; id <= p->last; id++) {
+        const struct tg__node *n = tg__node_of(p->graph, id);
+        const bool computed = p->role[id] == TG__FORWARD || p->role[id] == TG__BACKWARD;
+        if (computed && !tg__is_leaf(n) && !n->op->numpy) return id;
+    }
+    return 0;
+}
+
 static bool needs_math(const struct tg__part *p) {
     for (uint32_t id = 1; id <= p->last; id++) {
         const char *formula = p->role[id] == TG__ABSENT ? NULL : tg__node_of(p->graph, id)->op->numpy;
@@ -148,6 +157,9 @@ static bool needs_math(const struct tg__part *p) {
 
 bool tg__numpy(struct tg__sheet *s, const struct tg__part *p) {
     struct tg__lines l;
+    const uint32_t without = tg__without_numpy(p);
+    if (without) tg__fail_run(p->graph, TG_ARGUMENT, without, "the operator has no NumPy: its row has no numpy");
+    if (without) return false;
     if (!tg__lines_new(&l, p)) return false;
     tg__putf(s,
              "\"\"\"%s: forward and backward, written by tapegrad from its tape.\"\"\"\n\n%simport numpy as np\n\n\n",

@@ -15,7 +15,7 @@ static bool is_closed(const char *s) {
 
 /* The node that a letter of the rows stands for; 0: none. */
 static uint32_t meant(const struct tg__node *n, uint32_t id, const char *word, size_t length) {
-    static const char letters[] = "xyw";
+    static const char letters[] = "xywv";
     const char *letter = length == 1 ? strchr(letters, *word) : NULL;
     if (length == 1 && *word == 'z') return id;
     return letter && letter - letters < n->operands ? n->in[letter - letters] : 0;

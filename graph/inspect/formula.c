@@ -32,8 +32,9 @@ static struct level level_of(const struct tg__wording *w, uint32_t node, struct 
 /* Which operand a letter stands for; 0: it is no operand. */
 static uint32_t operand_of(const struct tg__wording *w, const struct level *l, const char *s, size_t length) {
     const struct tg__node *n = tg__node_of(w->graph, l->node);
-    const char *letter = length == 1 ? strchr("xyw", *s) : NULL;
-    if (letter) return letter - "xyw" < n->operands ? n->in[letter - "xyw"] : 0;
+    static const char letters[] = "xywv";
+    const char *letter = length == 1 ? strchr(letters, *s) : NULL;
+    if (letter) return letter - letters < n->operands ? n->in[letter - letters] : 0;
     if (length != 1 || !w->upstream || l->node != w->top) return 0;
     return *s == 'z' ? w->top : *s == 'g' ? w->upstream : 0;
 }

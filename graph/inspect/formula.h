@@ -8,7 +8,7 @@
  * Σ x y. A matrix product is no factor: c*(a @ b) is not (c*a) @ b. */
 enum tg__tightness { TG__ANY, TG__TERM, TG__PREFIX, TG__MATRIX, TG__FACTOR, TG__POWER, TG__CLOSED };
 
-/* A formula of a row, in the letters x y w for operands and words for attributes; of a derivative also z and g. */
+/* A formula of a row, in the letters x y w v for operands and words for attributes; of a derivative also z and g. */
 struct tg__form {
     const char *from, *end;
 };

@@ -97,9 +97,10 @@ static void add_calculation(struct text *t, const struct culprit *c) {
     const char *formula = row_of(c)->op->formula, *equals = strstr(formula, "z = ");
     add(t, "\n  there: ");
     for (const char *s = equals ? equals + 4 : formula, *start = s; *s; s++) {
-        const char *letter = strchr("xyw", *s);
+        static const char letters[] = "xywv";
+        const char *letter = strchr(letters, *s);
         const bool alone = letter && (s == start || !isalnum((unsigned char)s[-1])) && !isalnum((unsigned char)s[1]);
-        const int slot = alone ? (int)(letter - "xyw") : TG__OPERANDS;
+        const int slot = alone ? (int)(letter - letters) : TG__OPERANDS;
         if (slot >= row_of(c)->operands) {
             add(t, "%c", *s);
             continue;
@@ -114,12 +115,12 @@ static void add_calculation(struct text *t, const struct culprit *c) {
 
 /* The operator on the operands that are there, but for one; in the node's dtype or another. */
 static double try_with(const struct culprit *c, int slot, double instead, tg_dtype dtype) {
-    static const size_t step[TG__OPERANDS] = {1, 1, 1};
+    static const size_t step[TG__OPERANDS] = {1, 1, 1, 1};
     union {
         float f;
         double d;
     } x[TG__OPERANDS] = {{0}}, z = {0};
-    const void *in[TG__OPERANDS] = {&x[0], &x[1], &x[2]};
+    const void *in[TG__OPERANDS] = {&x[0], &x[1], &x[2], &x[3]};
     for (int i = 0; i < row_of(c)->operands; i++) tg__store(dtype, &x[i], 0, i == slot ? instead : operand_there(c, i));
     row_of(c)->op->loop[dtype == TG_F64](&z, in, step, 1);
     return tg__load(dtype, &z, 0);

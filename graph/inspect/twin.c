@@ -76,7 +76,7 @@ tg_graph *tg__twin_new(tg_graph *g, const uint32_t *wanted, size_t count, const 
         tg__fail_run(g, TG_MEMORY, 0, "%s: out of memory", who);
         return NULL;
     }
-    if (build(twin, g, wanted, count, who)) return twin;
+    if (tg__share_rows(twin, g) && build(twin, g, wanted, count, who)) return twin;
     tg__twin_free(twin, g, who);
     return NULL;
 }
