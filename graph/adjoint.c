@@ -69,7 +69,7 @@ const char *tg__why_constant(const tg_graph *g, uint32_t id, char *text, size_t 
 /* The operator behind which `from` is cut off from `to`: the first on any path between them that stops gradients;
  * `from` itself if none does, so that an operand without gradient is the reason; 0 if there is no path at all. One pass
  * over the tape from `to`, to mark what it depends on, and one back from `from`. */
-static uint32_t cut_by(tg_graph *g, uint32_t from, uint32_t to) {
+uint32_t tg__cut_by(tg_graph *g, uint32_t from, uint32_t to) {
     size_t bytes = to - from + 1;
     unsigned char *needed = tg__alloc(g, 2 * bytes);
     if (!needed) return 0;
@@ -97,7 +97,7 @@ static void explain(tg_grads d, const struct tg__sweep *s, tg_node a) {
     char name[80], out[80], reason[200], stop[80];
     tg__quote(g, a.id, name, sizeof name);
     tg__quote(g, s->out, out, sizeof out);
-    uint32_t cut = a.id < s->out ? cut_by(g, a.id, s->out) : 0;
+    uint32_t cut = a.id < s->out ? tg__cut_by(g, a.id, s->out) : 0;
     if (!(tg__node_of(g, a.id)->flags & TG__DIFFERENTIABLE))
         tg_fail(g, TG_GRADIENT, "grad: %s", tg__why_constant(g, a.id, reason, sizeof reason));
     else if (cut == a.id)

@@ -76,11 +76,15 @@ bool tg__accumulate(tg_graph *g, uint32_t node, struct tg__adjoint *a) {
     return a->node != 0;
 }
 
+static bool is_on_way(const struct tg__sweep *s, uint32_t node) {
+    return !s->goal || (node >= s->goal && s->way[node - s->goal]);
+}
+
 bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint) {
     const struct tg__node *n = tg__node_of(g, node);
     for (int slot = 0; slot < n->operands; slot++) {
         const struct tg__node *operand = tg__node_of(g, n->in[slot]);
-        if (!(operand->flags & TG__DIFFERENTIABLE)) continue;
+        if (!(operand->flags & TG__DIFFERENTIABLE) || !is_on_way(s, n->in[slot])) continue;
         g->site = tg__fact_of(g, node)->site;
         tg_node term = n->op->vjp(tg__handle(g, node), tg__handle(g, adjoint), slot);
         if (tg_is_nil(term)) {
@@ -137,9 +141,8 @@ static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
     return seed;
 }
 
-tg_grads tg_backward(tg_node out, tg_node seed) { return tg__backward(out, seed, NULL, 0); }
-
-tg_grads tg__backward(tg_node out, tg_node seed, const struct tg__bend *bend, uint32_t bends) {
+/* how: bends, and a goal. */
+static tg_grads ask(tg_node out, tg_node seed, const struct tg__sweep *how) {
     tg_graph *g = out.graph;
     tg_grads none = {.graph = g};
     if (!g || tg__is_broken(g)) return none;
@@ -153,12 +156,40 @@ tg_grads tg__backward(tg_node out, tg_node seed, const struct tg__bend *bend, ui
     seed = seed_of(out, n, seed);
     struct tg__sweep *s = tg_is_nil(seed) ? NULL : tg__sweep_new(g, out.id);
     if (!s) return none;
-    s->bend = bend;
-    s->bends = bends;
+    s->bend = how->bend;
+    s->bends = how->bends;
+    s->goal = how->goal;
+    s->way = how->way;
     tg_grads d = tg__sweep_latest(g);
     uint32_t open = g->site;
     bool done = sweep(g, s, d.id, seed);
     g->site = open;
     s->last_name = g->names.length;
+    s->way = NULL;
     return done ? d : none;
+}
+
+tg_grads tg_backward(tg_node out, tg_node seed) { return ask(out, seed, &(struct tg__sweep){0}); }
+
+tg_grads tg__backward(tg_node out, tg_node seed, const struct tg__bend *bend, uint32_t bends) {
+    return ask(out, seed, &(struct tg__sweep){.bend = bend, .bends = bends});
+}
+
+tg_grads tg__backward_to(tg_node out, tg_node seed, tg_node x) {
+    tg_graph *g = out.graph;
+    tg_grads none = {.graph = g};
+    if (!g || tg__is_broken(g) || !tg__want(out, "backward") || !tg__want((tg_node){g, x.id, x.epoch}, "backward"))
+        return none;
+    const size_t bytes = x.id <= out.id ? out.id - x.id + (size_t)1 : 1;
+    unsigned char *way = tg__alloc(g, bytes);
+    if (!way) return none;
+    memset(way, 0, bytes);
+    way[0] = 1;
+    for (uint32_t id = x.id + 1; id <= out.id; id++) {
+        const struct tg__node *n = tg__node_of(g, id);
+        for (int i = 0; i < n->operands; i++) way[id - x.id] |= n->in[i] >= x.id && way[n->in[i] - x.id];
+    }
+    tg_grads d = ask(out, seed, &(struct tg__sweep){.goal = x.id, .way = way});
+    tg__release(g, way, bytes);
+    return d;
 }

@@ -331,6 +331,7 @@ const struct tg__node *tg__settable(tg_node a, const void *data, const char *who
                                                                                      recorded */
 void tg__touch(tg_graph *g, uint32_t id); /* what depends on this leaf is stale */
 void tg__touch_bound(tg_graph *g); /* borrowed data may have changed */
+tg_node tg__free_cotangent(tg_node out); /* zeros of its shape that nobody sets, and yet an adjoint may arrive there */
 bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v); /* a constant of one element */
 bool tg__is_shared_scalar(const tg_graph *g, uint32_t id);           /* whoever asks tg_scalar for the number gets it */
 static inline bool tg__is_dtype(tg_dtype t) { return t == TG_F32 || t == TG_F64 || t == TG_I32; }
@@ -378,6 +379,8 @@ struct tg__sweep {
     uint32_t first_name, last_name; /* rows of the names it gave: first to last - 1 */
     uint32_t bends;
     const struct tg__bend *bend; /* kept among the strings, and rewound with them */
+    uint32_t goal;               /* the only node that is to get an adjoint, with those on the way to it; 0: all are */
+    const unsigned char *way;    /* while it is on: from goal to out, a byte each, 1 for what depends on goal */
     struct tg__adjoint **chunk; /* one for TG__CHUNK nodes, NULL where nothing arrived */
 };
 struct tg__sweep *tg__sweep_new(tg_graph *g, uint32_t out);
@@ -388,6 +391,7 @@ tg_grads tg__sweep_latest(tg_graph *g);
 void tg__sweeps_cut(tg_graph *g, uint32_t length);
 bool tg__name_adjoint(tg_graph *g, uint32_t sweep, uint32_t node, const struct tg__adjoint *adjoint);
 const char *tg__why_constant(const tg_graph *g, uint32_t id, char *text, size_t room);
+uint32_t tg__cut_by(tg_graph *g, uint32_t from, uint32_t to); /* the node that stops gradients on the way between them */
 struct tg__event *tg__log(tg_graph *g, tg_moment_kind kind, uint32_t node, uint32_t term); /* log.c */
 uint32_t tg__event_at(const tg_graph *g, size_t k); /* the event that is moment k; 0: a node was appended */
 
@@ -395,6 +399,9 @@ uint32_t tg__event_at(const tg_graph *g, size_t k); /* the event that is moment 
 
 /* tg_backward, with bends that have to live as long as the sweep. */
 tg_grads tg__backward(tg_node out, tg_node seed, const struct tg__bend *bend, uint32_t bends);
+
+/* The same with what leads to x alone. */
+tg_grads tg__backward_to(tg_node out, tg_node seed, tg_node x);
 
 /* Its three steps: a term arrives; what has arrived is summed; a node sends to its operands. */
 bool tg__deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, uint32_t sender, int slot);

@@ -103,6 +103,18 @@ tg_node tg_scalar_like(tg_node x, double v) {
     return n ? tg_scalar(x.graph, (tg_dtype)n->dtype, v) : tg_nil(x.graph);
 }
 
+tg_node tg__free_cotangent(tg_node out) {
+    tg_graph *g = out.graph;
+    const struct tg__node *n = tg__get(out);
+    tg_node a = n ? leaf(g, &tg__op_const, (tg_dtype)n->dtype, &n->shape->dims) : tg_nil(g);
+    if (tg_is_nil(a) || !tg__value_room(g, a.id)) return tg_nil(g);
+    struct tg__value *v = tg__value_of(g, a.id);
+    if (tg_size(a)) memset((void *)(uintptr_t)v->data, 0, tg__bytes(tg__node_of(g, a.id)));
+    v->valid = true;
+    tg__node_of(g, a.id)->flags = TG__DIFFERENTIABLE;
+    return a;
+}
+
 void tg__scalars_cut(tg_graph *g, uint32_t nodes) {
     for (; g->scalars.length > 0; g->scalars.length--) {
         struct tg__scalar *s = tg__row(&g->scalars, g->scalars.length - 1);

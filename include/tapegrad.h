@@ -297,6 +297,19 @@ typedef struct tg_term {
 } tg_term;
 TG_API size_t tg_grad_terms(tg_grads d, tg_node a, tg_term *terms, size_t room); /* how many there are */
 
+/* Derivatives as nodes: each is named, read and swept again like any other. They sweep towards x alone, and give an error
+ * with the reason where out does not depend on x. Their sweeps count: one of yours behind them prefixes its names. For
+ * y = out and J = dy/dx: */
+TG_API tg_node tg_vjp(tg_node out, tg_node x, tg_node cotangent); /* Jᵀ cotangent, x's shape; nil: 1, of a number */
+TG_API tg_node tg_jvp(tg_node out, tg_node x, tg_node tangent);   /* J tangent, out's shape: by two sweeps, for Jᵀ u is
+                                                                     linear in u, which may be 0 */
+TG_API tg_node tg_jacobian(tg_node out, tg_node x); /* [dims of out…, dims of x…]; one sweep an element of out */
+
+/* Of a single number. Where its gradient does not depend on x, as that of a linear loss, these are zeros; where it does,
+ * but only behind what passes no gradient on (a detach, a comparison), they are errors. */
+TG_API tg_node tg_hvp(tg_node loss, tg_node x, tg_node v); /* d²loss/dx² v, x's shape: two sweeps */
+TG_API tg_node tg_hessian(tg_node loss, tg_node x);        /* [dims of x…, dims of x…]; one sweep an element of x */
+
 /* --------------------------------------------------------------------------------------------------------- run
  * Brings values up to date, in tape order, computing only what is not valid. Never changes a leaf. A failed run says
  * why (tg_message) and can be tried again. */
