@@ -239,6 +239,12 @@ TG_API tg_node tg_matmul(tg_node x, tg_node y);  /* [m,k] [k,n] -> [m,n]    g yá
 TG_API tg_node tg_gather(tg_node x, tg_node label); /* x [..., C], label i32 [...]: z = x[..., label]   scatter */
 TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...] -> z [..., classes], 0 elsewhere */
 
+/* random numbers: a function of seed, counter and place alone (Philox 4x64-10; Salmon et al. 2011), no gradient. Draws that
+ * are to differ want seeds of their own; a draw changes from run to run as its counter does, and comes back with it. */
+TG_API tg_node tg_counter(tg_graph *g); /* a leaf, an f64 scalar of value 0 that a tg_commit counts up by 1 */
+TG_API tg_node tg_uniform(tg_node counter, uint64_t seed, tg_dtype dtype, tg_shape shape); /* in [0, 1). The bits of NumPy's
+    np.random.Generator(np.random.Philox(key=[seed, 0], counter=[0, counter, 0, 0])).random(shape, dtype); seed < 2^63 */
+
 /* -------------------------------------------------------------------------------------------------- composites
  * Written in the operators above only (ops/compose.c, ops/normalize.c). scope: a name, or NULL for the scope that is open. */
 
@@ -277,6 +283,13 @@ TG_API tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope);
 /* Mean over the rows of -ln softmax(scores)[label]; scores [N,C], label i32 [N]. Row maxima are subtracted first,
  * behind detach: softmax does not change by a shift, so neither does its gradient. */
 TG_API tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope);
+
+/* Of tg_uniform: 1 with probability p, otherwise 0. */
+TG_API tg_node tg_bernoulli(tg_node counter, uint64_t seed, double p, tg_dtype dtype, tg_shape shape);
+
+/* Inverted dropout: each element is 0 with probability p, otherwise x / (1 - p), so that the mean stays. 0 <= p < 1. When
+ * testing it is simply not there. Stages: mask out. */
+TG_API tg_node tg_dropout(tg_node x, double p, tg_node counter, uint64_t seed, const char *scope);
 
 /* ---------------------------------------------------------------------------------------------------- backward */
 
@@ -637,6 +650,8 @@ typedef struct tg_op {
     const char *code;      /* the kernel's own C expression in a b c d; NULL: not elementwise, or none: without it
                               tg_write_c refuses a tape that has the operator */
     int operands;          /* 1 to TG_MAX_OPERANDS */
+    bool drawn;            /* the value is a draw, not a function that a gradient check may try elsewhere: it is taken as
+                              the last run left it */
     bool view;             /* the value is operand 0's memory: as many elements, the same dtype; run is not called */
     bool (*shape)(tg_rule *r);     /* checks the operands and sets dtype and shape; false: refused, and has said why */
     tg_status (*run)(tg_call *c);  /* f32 and f64 alike: checks compute in f64 what the tape has in f32 */

@@ -77,6 +77,10 @@ MAKE(gather_seen, tg_gather(tg_input(g, t, tg_shape2(4, 3)), tg_reshape(labels(g
 MAKE(gather_spread, tg_gather(tg_input(g, t, tg_shape2(4, 3)), tg_expand(labels(g, tg_shape1(1)), tg_shape1(4))))
 MAKE(scatter, tg_scatter(tg_input(g, t, tg_shape1(5)), labels(g, tg_shape1(5)), 3))
 MAKE(scatter_scalar, tg_scatter(tg_input(g, t, tg_shape0()), labels(g, tg_shape0()), 4))
+MAKE(uniform, tg_mul(tg_uniform(tg_scalar(g, TG_F64, 5), 42, t, tg_shape2(5, 7)), tg_input(g, t, tg_shape1(7))))
+MAKE(uniform_counted, tg_mul(tg_uniform(tg_counter(g), INT64_MAX, t, tg_shape0()), x23(g, t)))
+MAKE(uniform_wrong, tg_mul(tg_uniform(tg_scalar(g, TG_F64, 0.5), 1, t, tg_shape2(2, 3)), x23(g, t)))
+MAKE(uniform_empty, tg_mul(tg_uniform(tg_scalar(g, TG_F64, 1), 1, t, tg_shape2(0, 3)), tg_input(g, t, tg_shape1(3))))
 
 static const struct {
     const char *op;
@@ -113,7 +117,11 @@ static const struct {
             {"gather", m_gather_seen},
             {"gather", m_gather_spread},
             {"scatter", m_scatter},
-            {"scatter", m_scatter_scalar}};
+            {"scatter", m_scatter_scalar},
+            {"uniform", m_uniform},
+            {"uniform", m_uniform_counted},
+            {"uniform", m_uniform_wrong},
+            {"uniform", m_uniform_empty}};
 
 static size_t add_made(const struct tg_op *op, tg_dtype t) {
     size_t known = 0;

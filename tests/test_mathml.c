@@ -52,6 +52,7 @@ static tg_node apply(const struct tg_op *op) {
     if (!strcmp(op->name, "expand")) return tg_expand(x, tg_shape3(2, 3, 3));
     if (!strcmp(op->name, "gather")) return tg_gather(x, label);
     if (!strcmp(op->name, "scatter")) return tg_scatter(in[2], label, 4);
+    if (!strcmp(op->name, "uniform")) return tg_uniform(tg_counter(g), 7, TG_F64, tg_shape2(2, 3));
     return tg__apply(op, in, NULL);
 }
 

@@ -270,6 +270,8 @@ static tg_node structured(tg_node x, const char *op, int way) {
     if (!strcmp(op, "expand")) return tg_expand_axes(tg_sum(x, axes[way]), tg_shape3(2, 3, 4), axes[way]);
     if (!strcmp(op, "matmul")) return tg_matmul(flat, tg_transpose(tg_exp(flat), tg_axes_all()));
     if (!strcmp(op, "gather")) return tg_gather(tg_square(x), label);
+    if (!strcmp(op, "uniform"))
+        return tg_mul(tg_uniform(way ? tg_counter(g) : tg_scalar(g, TG_F64, 0x1p53), 7, tg_dtype_of(x), tg_dims(x)), x);
     return strcmp(op, "scatter") ? tg_nil(g) : tg_scatter(row, label, 4 + way);
 }
 

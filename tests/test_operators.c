@@ -175,6 +175,12 @@ static double s_gather(const double *const *x, size_t i) { return x[0][3 * i + l
 static tg_node b_scatter(const tg_node *x) { return tg_scatter(x[0], labels(x[0]), 3); }
 static double s_scatter(const double *const *x, size_t at) { return label_of[at / 3] == at % 3 ? x[0][at / 3] : 0; }
 
+/* Its values have a test of their own; here that it broadcasts with what has a gradient, and gets none. */
+static tg_node b_uniform(const tg_node *x) {
+    const tg_node u = tg_uniform(tg_scalar(x[0].graph, TG_F64, 3), 7, tg_dtype_of(x[0]), tg_shape2(4, 3));
+    return tg_mul(tg_detach(x[0]), tg_gt(u, tg_scalar_like(x[0], -1)));
+}
+
 static const struct structured structured[] = {
     {"sum", {2}, {{4, 3}}, b_sum, s_sum},
     {"sum", {3}, {{2, 3, 4}}, b_sum_keep, s_sum_keep},
@@ -190,6 +196,7 @@ static const struct structured structured[] = {
     {"matmul", {2, 2}, {{4, 3}, {3, 5}}, b_matmul, s_matmul},
     {"gather", {2}, {{4, 3}}, b_gather, s_gather},
     {"scatter", {1}, {{4}}, b_scatter, s_scatter},
+    {"uniform", {2}, {{4, 3}}, b_uniform, s_same},
 };
 
 /* --------------------------------------------------------------------------------------- one operator on one case */

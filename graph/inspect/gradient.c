@@ -42,7 +42,7 @@ static void save(tg_graph *twin, uint32_t last, double *to) {
         if (is_given(twin, id)) to += append(to, tg__handle(twin, id));
 }
 
-/* 0, 1, 2 or 0.5 as a constant is meant exactly; 1/3 is not. */
+/* 0, 1, 2 or 0.5 as a constant is meant exactly, and so is what was drawn; 1/3 is not. */
 static bool is_short(double v) {
     int exponent;
     double mantissa = frexp(v, &exponent) * 0x1p16;
@@ -51,7 +51,7 @@ static bool is_short(double v) {
 
 /* Up to so many units in the last place of the original's dtype. */
 static double off_by(const struct tg__node *original, double v, double units, uint64_t *random) {
-    if (original->op == &tg__op_const && is_short(v)) return v;
+    if (original->op->drawn || (original->op == &tg__op_const && is_short(v))) return v;
     const double unit = original->dtype == TG_F32 ? FLT_EPSILON : DBL_EPSILON;
     return v * (1 + tg__random_uniform(random, -units, units) * unit);
 }

@@ -1,6 +1,9 @@
 /* The f64 twin of a tape: the nodes that the wanted ones depend on, operator by operator, in a graph of their own.
- * Their ids are those of the original, so that a message about #12 is about the user's #12. */
+ * Their ids are those of the original, so that a message about #12 is about the user's #12. What was drawn at random is
+ * a leaf there: the same numbers, not others of another dtype. */
 #include "inspect.h"
+
+static bool is_leaf(const struct tg__node *n) { return tg__is_leaf(n) || n->op->drawn; }
 
 /* One byte for each node up to the last: is it needed? */
 static unsigned char *needed_by(tg_graph *twin, const tg_graph *g, const uint32_t *wanted, size_t count,
@@ -11,7 +14,7 @@ static unsigned char *needed_by(tg_graph *twin, const tg_graph *g, const uint32_
     for (size_t i = 0; i < count; i++) needed[wanted[i]] = 1;
     for (uint32_t id = last; id > 0; id--) {
         const struct tg__node *n = tg__node_of(g, id);
-        for (int i = 0; needed[id] && i < n->operands; i++) needed[n->in[i]] = 1;
+        for (int i = 0; needed[id] && !is_leaf(n) && i < n->operands; i++) needed[n->in[i]] = 1;
     }
     return needed;
 }
@@ -31,9 +34,11 @@ static bool fill(tg_graph *twin, const tg_graph *g, uint32_t id) {
 static bool copy(tg_graph *twin, const tg_graph *g, uint32_t id) {
     const struct tg__node *from = tg__node_of(g, id);
     struct tg__node n = *from;
+    if (from->op->drawn) n = (struct tg__node){.op = &tg__op_const, .dtype = from->dtype};
+    const bool bare = n.attr == NULL;
     n.shape = tg__shape_of(twin, &from->shape->dims, from->op->name);
-    n.attr = from->attr ? tg__intern(twin, from->attr, sizeof *from->attr) : NULL;
-    if (!n.shape || (from->attr && !n.attr)) return false;
+    n.attr = bare ? NULL : tg__intern(twin, from->attr, sizeof *from->attr);
+    if (!n.shape || (!bare && !n.attr)) return false;
     if (n.dtype == TG_F32) n.dtype = TG_F64;
     if (n.op == &tg__op_const) n.op = &tg__op_input; /* still without adjoint, but it can be set: see gradient.c */
     n.epoch = twin->epoch;
@@ -43,14 +48,17 @@ static bool copy(tg_graph *twin, const tg_graph *g, uint32_t id) {
     tg_node a = tg__newest(twin);
     const char *name = tg_name(tg__handle(g, id));
     if (*name && tg_is_nil(tg_let(a, name, NULL, 0))) return false;
-    return !tg__is_leaf(from) || fill(twin, g, id);
+    return !is_leaf(from) || fill(twin, g, id);
 }
 
 static bool has_value(tg_graph *g, uint32_t id, const char *who) {
     char name[80];
-    if (!tg__is_leaf(tg__node_of(g, id)) || (id < g->values.length && tg__value_of(g, id)->valid)) return true;
-    tg__fail_run(g, TG_VALUE, 0, "%s: %s has no value: tg_set or tg_bind it first", who,
-                 tg__quote(g, id, name, sizeof name));
+    const struct tg__node *n = tg__node_of(g, id);
+    if (!is_leaf(n) || tg__valid(g, id)) return true;
+    tg__fail_run(g, TG_VALUE, 0,
+                 tg__is_leaf(n) ? "%s: %s has no value: tg_set or tg_bind it first"
+                                : "%s: %s has not been drawn: tg_run first",
+                 who, tg__quote(g, id, name, sizeof name));
     return false;
 }
 
