@@ -29,8 +29,8 @@ TG__APART static bool refuse_term(tg_node z, int slot, tg_node term, int said) {
     char name[80], a[200], b[200];
     tg__quote(g, operand.id, name, sizeof name);
     if (!t || term.graph != g)
-        tg__fail(g, TG_HANDLE, n->op, &operand, 1, "its vjp gave operand %d, %s, a node that is stale or of another graph",
-                 said, name);
+        tg__fail(g, TG_HANDLE, n->op, &operand, 1,
+                 "its vjp gave operand %d, %s, a node that is stale or of another graph", said, name);
     else
         tg__fail(g, t->dtype == x->dtype ? TG_SHAPE : TG_DTYPE, n->op, &operand, 1,
                  "its vjp gave operand %d a gradient that is %s %s, but %s is %s %s", said,

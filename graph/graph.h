@@ -391,7 +391,7 @@ tg_grads tg__sweep_latest(tg_graph *g);
 void tg__sweeps_cut(tg_graph *g, uint32_t length);
 bool tg__name_adjoint(tg_graph *g, uint32_t sweep, uint32_t node, const struct tg__adjoint *adjoint);
 const char *tg__why_constant(const tg_graph *g, uint32_t id, char *text, size_t room);
-uint32_t tg__cut_by(tg_graph *g, uint32_t from, uint32_t to); /* the node that stops gradients on the way between them */
+uint32_t tg__cut_by(tg_graph *g, uint32_t from, uint32_t to); /* what stops gradients on the way; 0: there is none */
 struct tg__event *tg__log(tg_graph *g, tg_moment_kind kind, uint32_t node, uint32_t term); /* log.c */
 uint32_t tg__event_at(const tg_graph *g, size_t k); /* the event that is moment k; 0: a node was appended */
 
@@ -407,7 +407,7 @@ tg_grads tg__backward_to(tg_node out, tg_node seed, tg_node x);
 bool tg__deliver(tg_graph *g, struct tg__sweep *s, uint32_t to, tg_node term, uint32_t sender, int slot);
 bool tg__accumulate(tg_graph *g, uint32_t node, struct tg__adjoint *a);
 bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint);
-bool tg__is_term(tg_node z, int slot, tg_node term, int said); /* fits z's operand; an error calls that operand `said` */
+bool tg__is_term(tg_node z, int slot, tg_node term, int said); /* fits the operand; errors call that one `said` */
 
 /* --------------------------------------------------------------------------------------------- value.c run.c */
 

@@ -9,8 +9,8 @@
  *     tg_graph_free(g);
  *
  * Contents, in the order of need: types, graph, leaves, names, operators, composites, backward, run, read, errors,
- * people (tables, checks, comparisons, mistakes on purpose), pictures and texts, files, undo, log, operators of your own,
- * memory.
+ * people (tables, checks, comparisons, mistakes on purpose), pictures and texts, files, undo, log, operators of your
+ * own, memory.
  *
  * Rules that hold everywhere
  *   ownership  The graph owns everything. Names and data are copied in; a returned pointer is borrowed until the
@@ -239,11 +239,14 @@ TG_API tg_node tg_matmul(tg_node x, tg_node y);  /* [m,k] [k,n] -> [m,n]    g y�
 TG_API tg_node tg_gather(tg_node x, tg_node label); /* x [..., C], label i32 [...]: z = x[..., label]   scatter */
 TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...] -> z [..., classes], 0 elsewhere */
 
-/* random numbers: a function of seed, counter and place alone (Philox 4x64-10; Salmon et al. 2011), no gradient. Draws that
- * are to differ want seeds of their own; a draw changes from run to run as its counter does, and comes back with it. */
+/* Random numbers, without gradient: each is a function of seed, counter and place alone (Philox 4x64-10; Salmon et al.
+ * 2011). Draws that are to differ want seeds of their own; a draw changes from run to run as its counter does, and
+ * comes back with it. */
 TG_API tg_node tg_counter(tg_graph *g); /* a leaf, an f64 scalar of value 0 that a tg_commit counts up by 1 */
-TG_API tg_node tg_uniform(tg_node counter, uint64_t seed, tg_dtype dtype, tg_shape shape); /* in [0, 1). The bits of NumPy's
-    np.random.Generator(np.random.Philox(key=[seed, 0], counter=[0, counter, 0, 0])).random(shape, dtype); seed < 2^63 */
+
+/* In [0, 1), with the bits of NumPy's np.random.Generator(np.random.Philox(key=[seed, 0], counter=[0, counter, 0,
+ * 0])).random(shape, dtype). seed < 2^63; counter: an f64 scalar, a whole number from 0 to 2^53, else the run fails. */
+TG_API tg_node tg_uniform(tg_node counter, uint64_t seed, tg_dtype dtype, tg_shape shape);
 
 /* -------------------------------------------------------------------------------------------------- composites
  * Written in the operators above only (ops/compose.c, ops/normalize.c). scope: a name, or NULL for the scope that is open. */
@@ -287,8 +290,8 @@ TG_API tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope)
 /* Of tg_uniform: 1 with probability p, otherwise 0. */
 TG_API tg_node tg_bernoulli(tg_node counter, uint64_t seed, double p, tg_dtype dtype, tg_shape shape);
 
-/* Inverted dropout: each element is 0 with probability p, otherwise x / (1 - p), so that the mean stays. 0 <= p < 1. When
- * testing it is simply not there. Stages: mask out. */
+/* Inverted dropout: each element is 0 with probability p, otherwise x / (1 - p), so that the mean stays. 0 <= p < 1.
+ * When testing it is simply not there. Stages: mask out. */
 TG_API tg_node tg_dropout(tg_node x, double p, tg_node counter, uint64_t seed, const char *scope);
 
 /* ---------------------------------------------------------------------------------------------------- backward */
@@ -310,16 +313,15 @@ typedef struct tg_term {
 } tg_term;
 TG_API size_t tg_grad_terms(tg_grads d, tg_node a, tg_term *terms, size_t room); /* how many there are */
 
-/* Derivatives as nodes: each is named, read and swept again like any other. They sweep towards x alone, and give an error
- * with the reason where out does not depend on x. Their sweeps count: one of yours behind them prefixes its names. For
- * y = out and J = dy/dx: */
+/* Derivatives as nodes: each is named, read and swept again like any other. They sweep towards x alone, and give an
+ * error with the reason where out does not depend on x. Their sweeps count: one of yours behind them prefixes its
+ * names. With J = d out/dx: */
 TG_API tg_node tg_vjp(tg_node out, tg_node x, tg_node cotangent); /* Jᵀ cotangent, x's shape; nil: 1, of a number */
-TG_API tg_node tg_jvp(tg_node out, tg_node x, tg_node tangent);   /* J tangent, out's shape: by two sweeps, for Jᵀ u is
-                                                                     linear in u, which may be 0 */
+TG_API tg_node tg_jvp(tg_node out, tg_node x, tg_node tangent);   /* J tangent, out's shape: Jᵀ u is swept, then u */
 TG_API tg_node tg_jacobian(tg_node out, tg_node x); /* [dims of out…, dims of x…]; one sweep an element of out */
 
-/* Of a single number. Where its gradient does not depend on x, as that of a linear loss, these are zeros; where it does,
- * but only behind what passes no gradient on (a detach, a comparison), they are errors. */
+/* Of a single number. Where its gradient does not depend on x, as that of a linear loss, these are zeros; where it
+ * does, but only behind what passes no gradient on (a detach, a comparison), they are errors. */
 TG_API tg_node tg_hvp(tg_node loss, tg_node x, tg_node v); /* d²loss/dx² v, x's shape: two sweeps */
 TG_API tg_node tg_hessian(tg_node loss, tg_node x);        /* [dims of x…, dims of x…]; one sweep an element of x */
 
@@ -644,14 +646,14 @@ typedef struct tg_op {
     const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one:
                               of the node's dtype. A second form, behind ";", is for axes dropped behind one that stays: dropped.
                               NULL: tg_write_numpy refuses a tape that has it */
-    const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot beside
-                              a single number, else \\odot. A second form is for a number as the last operand */
+    const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot
+                              beside a single number, else \\odot. A second form is for a number as the last operand */
     const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
     const char *code;      /* the kernel's own C expression in a b c d; NULL: not elementwise, or none: without it
                               tg_write_c refuses a tape that has the operator */
     int operands;          /* 1 to TG_MAX_OPERANDS */
-    bool drawn;            /* the value is a draw, not a function that a gradient check may try elsewhere: it is taken as
-                              the last run left it */
+    bool drawn;            /* the value is a draw, not a function that a gradient check may try elsewhere: it is taken
+                              as the last run left it */
     bool view;             /* the value is operand 0's memory: as many elements, the same dtype; run is not called */
     bool (*shape)(tg_rule *r);     /* checks the operands and sets dtype and shape; false: refused, and has said why */
     tg_status (*run)(tg_call *c);  /* f32 and f64 alike: checks compute in f64 what the tape has in f32 */
@@ -666,26 +668,26 @@ typedef struct tg_op {
     const void *user;      /* attributes of your own: tg_rule_user, tg_call_user, tg_user_of */
 } tg_op;
 
-/* Takes a row into the graph, for good; a second time it is nothing. An error names the field that is wrong. The row is
- * copied, but `op` stays what tg_apply knows it by, and user and magnitude are borrowed. */
+/* Takes a row into the graph, for good; a second time it is nothing. An error names the field that is wrong. The row
+ * is copied, but `op` stays what tg_apply knows it by, and user and magnitude are borrowed. */
 TG_API TG_CHECK tg_status tg_register(tg_graph *g, const tg_op *op);
 TG_API tg_node tg_apply(const tg_op *op, const tg_node *operands); /* as many as the row says; op: registered */
 TG_API const tg_op *tg_operator_at(const tg_graph *g, size_t i); /* all rows, the registered ones last; NULL: no more */
 TG_API const void *tg_user_of(tg_node a); /* of the row of its operator, for a vjp */
 
-/* For shape rules. The first four are whole rules: one floating dtype and NumPy's broadcasting; the first operand's shape
- * besides; any dtype; only the check of the dtypes. A rule that sets no shape is an error. */
+/* For shape rules. Whole ones: operands of one floating dtype, that broadcast as in NumPy; that give the first one's
+ * shape; any first operand, and a result like it. Then the parts. A rule that sets no shape is an error. */
 TG_API bool tg_rule_broadcast(tg_rule *r);
 TG_API bool tg_rule_first(tg_rule *r);
 TG_API bool tg_rule_any(tg_rule *r);
-TG_API bool tg_rule_floats(tg_rule *r);
+TG_API bool tg_rule_floats(tg_rule *r); /* only checks that all operands have one floating dtype */
 TG_API tg_node tg_rule_operand(const tg_rule *r, int slot); /* for tg_dims, tg_dtype_of; nil beyond the last */
 TG_API const void *tg_rule_user(const tg_rule *r);
 TG_API bool tg_rule_set(tg_rule *r, tg_dtype dtype, tg_shape shape); /* of the result; false: there is no such shape */
-TG_API bool tg_rule_fail(tg_rule *r, tg_status status, const char *format, ...) TG_FORMAT_(3, 4); /* false, for return */
+TG_API bool tg_rule_fail(tg_rule *r, tg_status status, const char *format, ...) TG_FORMAT_(3, 4); /* false */
 
-/* For kernels. Data is row-major and of the dtype that the node, or the operand, has: tg_dims, tg_dtype_of, tg_operand of
- * tg_call_node. */
+/* For kernels. Data is row-major and of the dtype that the node, or the operand, has: tg_dims, tg_dtype_of, tg_operand
+ * of tg_call_node. */
 TG_API tg_node tg_call_node(const tg_call *c);
 TG_API const void *tg_call_input(const tg_call *c, int slot); /* NULL beyond the last */
 TG_API void *tg_call_output(const tg_call *c);
