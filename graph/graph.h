@@ -307,6 +307,7 @@ static inline tg_node tg__in(tg_node z, int slot) { return tg__handle(z.graph, t
 tg_node tg__apply(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr);
 tg_node tg__apply_shaped(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr,
                          const struct tg__shape *shape, tg_dtype dtype);
+tg_graph *tg__common_graph(const tg_node *in, int operands); /* of the first that has one */
 bool tg__open_operands(tg_graph *g, const struct tg_op *op, const tg_node *in, const struct tg__node **from);
 struct tg__node *tg__append(tg_graph *g, uint32_t site); /* its epoch is set, the rest is the caller's */
 static inline tg_node tg__newest(const tg_graph *g) {

@@ -124,8 +124,10 @@ static bool is_text(const char *s) {
 static bool is_balanced(const char *tex) {
     int depth = 0;
     for (const char *s = tex; s && *s && depth >= 0; s++) {
-        if (*s == '\\' && !*++s) return false;
-        if (s[-(s > tex)] != '\\') depth += (*s == '{') - (*s == '}');
+        if (*s != '\\')
+            depth += (*s == '{') - (*s == '}');
+        else if (!*++s)
+            return false;
     }
     return depth == 0;
 }
@@ -190,14 +192,8 @@ bool tg__share_rows(tg_graph *twin, const tg_graph *g) {
 
 /* ------------------------------------------------------------------------------------------------- applying it */
 
-static tg_graph *common_graph(const struct tg_op *op, const tg_node *in) {
-    tg_graph *g = NULL;
-    for (int i = 0; i < op->operands && i < TG__OPERANDS && !g; i++) g = in[i].graph;
-    return g;
-}
-
 tg_node tg_apply(const tg_op *op, const tg_node *operands) {
-    tg_graph *g = op && operands ? common_graph(op, operands) : NULL;
+    tg_graph *g = op && operands ? tg__common_graph(operands, op->operands) : NULL;
     char name[80], a[200], b[200];
     if (!g) return tg_nil(NULL);
     const struct tg_op *row = row_of(g, op);

@@ -89,9 +89,9 @@ struct tg__node *tg__append(tg_graph *g, uint32_t site) {
     return n;
 }
 
-static tg_graph *common_graph(const struct tg_op *op, const tg_node *in) {
+tg_graph *tg__common_graph(const tg_node *in, int operands) {
     tg_graph *g = NULL;
-    for (int i = 0; i < op->operands && !g; i++) g = in[i].graph;
+    for (int i = 0; i < operands && i < TG__OPERANDS && !g; i++) g = in[i].graph;
     return g;
 }
 
@@ -144,14 +144,14 @@ static tg_node apply(tg_graph *g, struct tg__rule *r) {
 }
 
 tg_node tg__apply(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr) {
-    tg_graph *g = common_graph(op, in);
+    tg_graph *g = tg__common_graph(in, op->operands);
     if (!g) return (tg_node){0};
     return apply(g, &(struct tg__rule){.op = op, .in = in, .attr = attr});
 }
 
 tg_node tg__apply_shaped(const struct tg_op *op, const tg_node *in, const struct tg__attr *attr,
                          const struct tg__shape *shape, tg_dtype dtype) {
-    tg_graph *g = common_graph(op, in);
+    tg_graph *g = tg__common_graph(in, op->operands);
     if (!g || !shape) return tg_nil(g);
     return apply(g, &(struct tg__rule){.op = op, .in = in, .attr = attr, .shape = shape, .dtype = dtype});
 }

@@ -141,9 +141,8 @@ static uint32_t smuggled(tg_node y, const tg_node *in, int n, uint32_t first) {
 }
 
 tg_node tg_custom(const tg_custom_op *op, const tg_node *in, int n, void *user) {
-    tg_graph *g = NULL;
+    tg_graph *g = in ? tg__common_graph(in, n) : NULL;
     const struct tg__node *from[TG__OPERANDS];
-    for (int i = 0; in && i < n && i < TG__OPERANDS && !g; i++) g = in[i].graph;
     if (!g || tg__is_broken(g) || !is_custom(g, op, n)) return tg_nil(g);
     const struct tg_op *row = row_for(g, op, n, user), called = {.name = op->name, .operands = n};
     if (!row || !tg__open_operands(g, &called, in, from)) return tg_nil(g);

@@ -53,6 +53,20 @@ Test(custom, a_row_by_the_driver) {
     }
 }
 
+/* A row is no part of the tape: it is still there when the tape is rewound. */
+Test(custom, rows_outlive_a_rewind) {
+    tg_graph *g = tg_graph_new();
+    const tg_mark m = tg_mark_now(g);
+    cr_assert_eq(tg_register(g, &outer), TG_OK);
+    for (int turn = 0; turn < 3; turn++) {
+        TG_LET(x, drawn(g, TG_F64, tg_shape1(2)));
+        TG_LET(z, tg_apply(&outer, (tg_node[]){x, x}));
+        cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+        cr_assert_eq(tg_rewind(g, m), TG_OK, "%s", tg_message(g));
+    }
+    tg_graph_free(g);
+}
+
 Test(custom, rows_are_listed) {
     tg_graph *g = with_rows();
     size_t n = 0;
@@ -171,6 +185,7 @@ Test(custom, wrong_rows_are_refused) {
     refuses((bad = good, bad.loop[0] = mixed_float, bad), TG_ARGUMENT, "loop has one of f32 and f64");
     refuses((bad = good, bad.formula = "z = \x1b[2J", bad), TG_ARGUMENT, "formula is not printable");
     refuses((bad = good, bad.tex = "\\frac{x}{", bad), TG_ARGUMENT, "braces of tex do not match");
+    refuses((bad = good, bad.tex_back = "\\\\}", bad), TG_ARGUMENT, "braces of tex_back do not match");
     tg_graph *g = tg_graph_new();
     cr_assert_eq(tg_register(g, NULL), TG_ARGUMENT);
     says(g, TG_ARGUMENT, "the row is NULL");
