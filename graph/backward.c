@@ -39,10 +39,15 @@ TG__APART static bool refuse_term(tg_node z, int slot, tg_node term, int said) {
     return false;
 }
 
-bool tg__is_term(tg_node z, int slot, tg_node term, int said) {
+static inline bool is_alike(const struct tg__node *x, tg_node term, const tg_graph *g) {
+    const struct tg__node *t = tg__get(term);
+    return t && term.graph == g && t->shape == x->shape && t->dtype == x->dtype;
+}
+
+TG__APART bool tg__is_term(tg_node z, int slot, tg_node term, int said) {
     const struct tg__node *x = tg__node_of(z.graph, tg__node_of(z.graph, z.id)->in[slot]), *t = tg__get(term);
-    const bool fits = t && term.graph == z.graph && t->dtype == x->dtype &&
-                      (t->shape == x->shape || tg__broadcasts_to(&x->shape->dims, &t->shape->dims));
+    const bool fits =
+        t && term.graph == z.graph && t->dtype == x->dtype && tg__broadcasts_to(&x->shape->dims, &t->shape->dims);
     return fits || refuse_term(z, slot, term, said);
 }
 
@@ -91,7 +96,7 @@ bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint)
             if (tg__is_broken(g)) return false;
             continue; /* the operator has no gradient for this operand */
         }
-        if (!tg__is_term(tg__handle(g, node), slot, term, slot + 1)) return false;
+        if (!is_alike(operand, term, g) && !tg__is_term(tg__handle(g, node), slot, term, slot + 1)) return false;
         term = bent(s, unbroadcast(g, term, operand->shape), node, slot);
         if (tg_is_nil(term) || !tg__deliver(g, s, n->in[slot], term, node, slot)) return false;
     }
