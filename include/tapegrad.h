@@ -398,7 +398,7 @@ TG_API bool tg_has_unicode(void);
  * them, NULL for all. */
 TG_API void tg_print_steps(tg_grads d, const char *scope, FILE *file);
 TG_API void tg_print_ledger(tg_grads d, tg_node a, FILE *file); /* each term: sender, path, share of the whole */
-TG_API void tg_print_operators(FILE *file);                     /* the table of operators, Markdown */
+TG_API void tg_print_operators(FILE *file); /* the table of operators, Markdown; tg_operator_at has your own too */
 
 /* One node in full: where it was written, operands, consumers, formula, local derivative, value, and from every sweep
  * that reached it the gradient and the ledger, each path unfolded. */

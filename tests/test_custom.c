@@ -67,6 +67,25 @@ Test(custom, rows_outlive_a_rewind) {
     tg_graph_free(g);
 }
 
+Test(custom, calls_on_nothing) {
+    const tg_node none = {0};
+    cr_assert_eq(tg_register(NULL, NULL), TG_HANDLE);
+    cr_assert_null(tg_user_of(none));
+    const tg_node made[] = {tg_apply(&outer, (tg_node[]){none, none}),
+                            tg_custom(NULL, NULL, 1, NULL),
+                            tg_custom(NULL, &none, 1, NULL),
+                            tg_vjp(none, none, none),
+                            tg_jvp(none, none, none),
+                            tg_jacobian(none, none),
+                            tg_hvp(none, none, none),
+                            tg_hessian(none, none),
+                            tg_counter(NULL),
+                            tg_uniform(none, 1, TG_F64, tg_shape0()),
+                            tg_bernoulli(none, 1, 2, TG_F64, tg_shape0()),
+                            tg_dropout(none, 0.5, none, 1, "drop")};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) cr_assert(tg_is_nil(made[i]), "%zu", i);
+}
+
 Test(custom, rows_are_listed) {
     tg_graph *g = with_rows();
     size_t n = 0;

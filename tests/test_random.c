@@ -68,6 +68,14 @@ Test(random_numbers, a_place_has_a_number) {
     for (tg_dtype dtype = TG_F32; dtype <= TG_F64; dtype++) {
         const tg_node all = tg_uniform(c, 3, dtype, tg_shape1(1 << 20));
         run();
+        for (int k = 0; k < 200; k++) {
+            const size_t i = k ? random_below(&state, 1 << 20) : (1 << 20) - 1, of = dtype == TG_F64 ? 4 : 8;
+            uint64_t word[4], at = i % of;
+            tg__philox((uint64_t[]){i / of + 1, 0, 0, 0}, 3, 0, word);
+            const double want = dtype == TG_F64 ? (double)(word[at] >> 11) * 0x1p-53
+                                                : (double)((word[at / 2] >> 32 * (at % 2) & UINT32_MAX) >> 8) * 0x1p-24;
+            cr_assert_eq(item(all, i), want, "%zu", i);
+        }
         for (int64_t n = 0; n < 20; n++) {
             const tg_node some = tg_uniform(c, 3, dtype, tg_shape2(1, n));
             run();
