@@ -287,7 +287,9 @@ TG_API tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope);
  * behind detach: softmax does not change by a shift, so neither does its gradient. */
 TG_API tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope);
 
-/* Of tg_uniform: 1 with probability p, otherwise 0. */
+/* Of tg_uniform: mean 0 and variance 1, by the method of Box and Muller, from two numbers each (rank 0 to 7). And 1 with
+ * probability p, otherwise 0. */
+TG_API tg_node tg_normal(tg_node counter, uint64_t seed, tg_dtype dtype, tg_shape shape);
 TG_API tg_node tg_bernoulli(tg_node counter, uint64_t seed, double p, tg_dtype dtype, tg_shape shape);
 
 /* Inverted dropout: each element is 0 with probability p, otherwise x / (1 - p), so that the mean stays. 0 <= p < 1.

@@ -81,6 +81,7 @@ Test(custom, calls_on_nothing) {
                             tg_hessian(none, none),
                             tg_counter(NULL),
                             tg_uniform(none, 1, TG_F64, tg_shape0()),
+                            tg_normal(none, 1, TG_F64, tg_shape0()),
                             tg_bernoulli(none, 1, 2, TG_F64, tg_shape0()),
                             tg_dropout(none, 0.5, none, 1, "drop")};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) cr_assert(tg_is_nil(made[i]), "%zu", i);

@@ -154,6 +154,36 @@ Test(random_numbers, bernoulli) {
         }
 }
 
+/* The first four moments, and the largest distance from the distribution function (Kolmogorov and Smirnov): a hundred
+ * thousand such numbers come as near but once in a million times. */
+Test(random_numbers, normal) {
+    enum { N = 100000 };
+    const tg_node c = tg_counter(g);
+    for (tg_dtype dtype = TG_F32; dtype <= TG_F64; dtype++) {
+        const tg_node z = tg_normal(c, 21, dtype, tg_shape2(N / 10, 10)), u = tg_uniform(c, 21, dtype, tg_shape2(N, 2));
+        run();
+        double moment[5] = {0}, bins[100] = {0}, below = 0, farthest = 0;
+        for (size_t i = 0; i < N; i++) {
+            const double v = item(z, i), p = (1 + erf(v / sqrt(2))) / 2;
+            const double want = sqrt(-2 * log1p(-item(u, 2 * i))) * cos(2 * acos(-1) * item(u, 2 * i + 1));
+            cr_assert_leq(fabs(v - want), dtype == TG_F32 ? 1e-5 : 1e-14, "%zu: %g, not %g", i, v, want);
+            for (int k = 1; k < 5; k++) moment[k] += pow(v, k) / N;
+            bins[p < 1 ? (size_t)(p * 100) : 99]++;
+        }
+        for (size_t k = 0; k < 100; k++) {
+            below += bins[k] / N;
+            farthest = fmax(farthest, fabs(below - (double)(k + 1) / 100));
+        }
+        cr_assert_leq(fabs(moment[1]), 5 * sqrt(1.0 / N));
+        cr_assert_leq(fabs(moment[2] - 1), 5 * sqrt(2.0 / N));
+        cr_assert_leq(fabs(moment[3]), 5 * sqrt(15.0 / N));
+        cr_assert_leq(fabs(moment[4] - 3), 5 * sqrt(96.0 / N));
+        cr_assert_leq(farthest, 2.7 / sqrt(N));
+    }
+    cr_assert(tg_is_nil(tg_normal(c, 1, TG_F64, (tg_shape){.rank = 8})));
+    says(TG_SHAPE, "normal: rank 8 is outside 0 to 7");
+}
+
 Test(random_numbers, dropout) {
     enum { ROWS = 200, COLUMNS = 50, N = ROWS * COLUMNS };
     for (tg_dtype dtype = TG_F32; dtype <= TG_F64; dtype++) {
