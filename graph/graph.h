@@ -144,12 +144,16 @@ struct tg_op {
     const char *gradient;  /* the vjp as text, for tables */
     const char *symbol;    /* in a drawing: "×", "Σ", "√" */
     const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one: of
-                              the node's dtype. A second form, behind ";", is for axes dropped behind one that stays:
-                              dropped */
+                              the node's dtype; T, in x.T: the last two axes swapped; margin outside span every taps down
+                              across: where the taps of a window look. Without a form below: a second form, behind ";",
+                              is for axes dropped behind one that stays: dropped */
     const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot beside
-                              a single number, else \\odot. A second form is for a number as the last operand */
+                              a single number, else \\odot. Without a form below: a second one is for a number as the last
+                              operand */
     const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
     const char *code;      /* the kernel's own C expression in a b c; NULL: not elementwise */
+    int (*form)(const struct tg__node *n); /* which of several forms, separated by "; ", of formula, gradient, numpy,
+                                              tex and tex_back is this node's, from 0; NULL: the first */
     int operands;
     bool view;             /* the value is the operand's memory */
     bool (*shape)(struct tg__rule *r);
@@ -226,6 +230,7 @@ struct tg_graph {
     uint32_t touched; /* lowest leaf set since the last settling, or UINT32_MAX */
     uint32_t bound;   /* how many leaves borrow their data */
     bool busy;        /* running: an error now is a run error */
+    bool any_blas;    /* one that cannot be held to one thread too */
 };
 
 /* ----------------------------------------------------------------------------------------------------- arena.c */

@@ -17,7 +17,7 @@
 
 #include "graph.h"
 
-enum { TG__LOOPS = TG_MAX_RANK, TG__ARGUMENTS = 32 };
+enum { TG__LOOPS = TG_MAX_RANK + 1, TG__ARGUMENTS = 32 };
 enum { TG__FIRST = -1, TG__LABEL = -2 }; /* no loop, but element 0; or the one that operand 1 names */
 
 /* A function that goes with a kernel, once a file and type. */

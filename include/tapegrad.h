@@ -233,8 +233,17 @@ TG_API tg_node tg_transpose(tg_node x, tg_axes order);    /* z's axis i is x's a
 TG_API tg_node tg_expand(tg_node x, tg_shape shape);      /* repeats x by NumPy's broadcasting rule; Σ g */
 TG_API tg_node tg_expand_axes(tg_node x, tg_shape shape, tg_axes axes); /* the adjoint of tg_sum over `axes` of shape */
 
-/* linear algebra and indexing */
-TG_API tg_node tg_matmul(tg_node x, tg_node y);  /* [m,k] [k,n] -> [m,n]    g yᵀ, xᵀ g */
+/* linear algebra (see tg_allow_any_blas) */
+TG_API tg_node tg_matmul(tg_node x, tg_node y); /* z = x y: [..., m,k] [..., k,n] -> [..., m,n]   g yᵀ, xᵀ g; the axes
+                                                    before the last two broadcast. As NumPy's @: a vector x is a row, a
+                                                    vector y a column, and that axis is dropped from z. Nothing to add
+                                                    up (k = 0) is 0; 0 times Inf is NaN */
+TG_API tg_node tg_matmul_t(tg_node x, tg_node y, bool transpose_x, bool transpose_y); /* the same with the last two axes
+                                                    of x, of y swapped, no copy; no vectors then */
+TG_API tg_node tg_dot(tg_node x, tg_node y);    /* [k] [k] -> a scalar, Σ x y        g y, g x */
+TG_API tg_node tg_outer(tg_node x, tg_node y);  /* [m] [n] -> [m,n], z = x_i y_j     g y, gᵀ x */
+
+/* indexing */
 TG_API tg_node tg_gather(tg_node x, tg_node label); /* x [..., C], label i32 [...]: z = x[..., label]   scatter */
 TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...] -> z [..., classes], 0 elsewhere */
 
@@ -303,6 +312,12 @@ TG_API TG_CHECK tg_status tg_run(tg_graph *g);    /* everything */
 TG_API TG_CHECK tg_status tg_run_to(tg_node a);   /* everything up to and with a */
 TG_API TG_CHECK tg_status tg_step(tg_graph *g);   /* one node: the one that tg_next names; TG_OK where there is none */
 TG_API tg_node tg_next(tg_graph *g);              /* nil when all is up to date */
+
+/* Large products are left to the system's BLAS, if tapegrad was built with one that can be held to one thread: OpenBLAS
+ * is set to one thread, for the whole process, at the first such product, and stays so; MKL for the moment of the call.
+ * The library's own threads then share the blocks. So the bits do not depend on the number of threads. A BLAS that
+ * cannot be held is not used unless you allow it for a graph, and give up that promise. */
+TG_API void tg_allow_any_blas(tg_graph *g, bool allow);
 
 /* ------------------------------------------------------------------------------------------------------- state
  * What lives from one run to the next (parameters, running statistics, moments, counters) is a leaf that takes the value

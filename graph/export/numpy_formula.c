@@ -24,6 +24,7 @@ static int dropped_axes(const struct tg__node *n, int64_t *axis, bool *behind) {
 static struct tg__form form(const struct tg__wording *w, uint32_t node) {
     const struct tg__node *n = tg__node_of(w->graph, node);
     const char *text = n->op->numpy, *second = strstr(text, "; ");
+    if (n->op->form) return tg__form_of(n, text);
     int64_t axis[TG_MAX_RANK];
     bool behind = false;
     if (second) dropped_axes(n, axis, &behind);
@@ -55,6 +56,8 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
         put_tuple(s, n->shape->dims.rank, axis);
     } else if (put_literal(s, n, at, length)) {
         return true;
+    } else if (tg__is_word("T", at, length)) {
+        tg__put(s, n->shape->dims.rank > 2 ? "swapaxes(-1, -2)" : "T");
     } else if (tg__is_word("dropped", at, length)) {
         put_tuple(s, dropped_axes(n, axis, &behind), axis);
     } else {
@@ -67,7 +70,7 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
 static int needed(struct tg__form f, const char *at, int around) {
     const struct tg__sides by = tg__sides(f, at);
     if (!by.left && !by.right) return around;
-    if (by.left == '*' || by.left == '/' || by.left == '@' || by.right == '[') return TG__CLOSED;
+    if (by.left == '*' || by.left == '/' || by.left == '@' || by.right == '[' || by.right == '.') return TG__CLOSED;
     if (by.left == '+' || by.left == '-') return TG__MATRIX;
     if (by.right == '*' || by.right == '/') return TG__FACTOR;
     if (by.right == '@') return TG__MATRIX;
