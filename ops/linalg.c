@@ -32,8 +32,10 @@ static bool broadcast_batch(struct tg__rule *r, tg_shape *z) {
 static bool matmul_shape(struct tg__rule *r) {
     if (!tg__rule_floats(r)) return false;
     const tg_shape *x = &r->from[0]->shape->dims, *y = &r->from[1]->shape->dims;
-    if (x->rank < 2 || y->rank < 2) return refuse(r, "both must have an axis of rows and one of columns");
     const int tx = r->attr && r->attr->axis[0], ty = r->attr && r->attr->axis[1];
+    if (x->rank == 0 || y->rank == 0) return refuse(r, "a scalar has no axis to multiply along");
+    if ((x->rank < 2 || y->rank < 2) && tx + ty) return refuse(r, "a vector has no axes to swap");
+    if (x->rank < 2 || y->rank < 2) return refuse(r, "the inner dimensions differ");
     if (x->dim[x->rank - 1 - tx] != y->dim[y->rank - 2 + ty]) return refuse(r, "the inner dimensions differ");
     tg_shape z = {.rank = 0};
     if (!broadcast_batch(r, &z)) return false;
@@ -183,11 +185,12 @@ tg_node tg_matmul_t(tg_node x, tg_node y, bool transpose_x, bool transpose_y) {
 }
 
 static bool are_vectors(const char *who, tg_node x, tg_node y) {
-    const tg_shape a = tg_dims(x), b = tg_dims(y);
-    char as[200], bs[200];
-    if (tg_is_nil(x) || tg_is_nil(y) || (a.rank == 1 && b.rank == 1)) return true;
-    tg_fail(x.graph, TG_SHAPE, "%s: shapes %s and %s: both must be vectors", who, tg__shape_text(&a, as, sizeof as),
-            tg__shape_text(&b, bs, sizeof bs));
+    const tg_shape xs = tg_dims(x), ys = tg_dims(y);
+    char a[80], b[80], as[200], bs[200];
+    if (!tg__get(x) || !tg__get(y) || (xs.rank == 1 && ys.rank == 1)) return true; /* an operator says what is wrong */
+    tg_fail(x.graph, TG_SHAPE, "%s: %s %s with %s %s: both must be vectors", who, tg__quote(x.graph, x.id, a, sizeof a),
+            tg__shape_text(&xs, as, sizeof as), tg__quote(y.graph, y.id, b, sizeof b),
+            tg__shape_text(&ys, bs, sizeof bs));
     return false;
 }
 
@@ -195,5 +198,5 @@ tg_node tg_dot(tg_node x, tg_node y) { return are_vectors("dot", x, y) ? tg_matm
 
 tg_node tg_outer(tg_node x, tg_node y) {
     if (!are_vectors("outer", x, y)) return tg_nil(x.graph);
-    return tg_mul(tg_is_nil(x) ? x : tg_reshape(x, tg_shape2(-1, 1)), y);
+    return tg_mul(tg_reshape(x, tg_shape2(-1, 1)), y);
 }

@@ -93,10 +93,11 @@ void tg__product_loop(const struct tg__product *p) {
  * has the bits of the C that tg_write_c writes. A block of BLAS's is as large as its own panels. */
 enum { LARGE = 1 << 22, OWN_ROWS = 96, BLAS_ROWS = 256, BLAS_COLUMNS = 1024 };
 
-static size_t in_blocks(size_t n, size_t *block) {
-    const size_t count = (n + *block - 1) / *block, even = count ? (n + count - 1) / count : n;
-    *block = (even + 7) / 8 * 8; /* about equal, and whole tiles */
-    return *block ? (n + *block - 1) / *block : 0;
+/* How many blocks: a power of 2, so that threads have equally many, and about equal, in whole tiles. */
+static size_t in_blocks(size_t n, size_t *block, size_t count) {
+    while (count * *block < n) count *= 2;
+    *block = ((n + count - 1) / count + 7) / 8 * 8;
+    return (n + *block - 1) / *block;
 }
 
 struct tg__cut tg__cut_of(const tg_graph *g, const struct tg__product *p) {
@@ -104,8 +105,11 @@ struct tg__cut tg__cut_of(const tg_graph *g, const struct tg__product *p) {
     struct tg__cut c = {.rows = OWN_ROWS, .columns = p->columns, .down = 0, .across = 1};
     c.blas = work >= LARGE && tg__blas_may(g, p);
     if (c.blas) c.rows = BLAS_ROWS, c.columns = BLAS_COLUMNS;
-    if (!c.blas) c.down = (p->rows + c.rows - 1) / c.rows;
-    if (c.blas) c.down = in_blocks(p->rows, &c.rows), c.across = in_blocks(p->columns, &c.columns);
+    if (c.blas)
+        c.down = in_blocks(p->rows, &c.rows, p->rows < BLAS_ROWS ? 1 : 2),
+        c.across = in_blocks(p->columns, &c.columns, 1);
+    else
+        c.down = (p->rows + c.rows - 1) / c.rows;
     if (p->columns == 0) c.across = 0;
     return c;
 }
