@@ -288,7 +288,7 @@ Test(matmul, any_blas_may_be_allowed) {
 
 static void refused(tg_node z, tg_mark m, const char *message) {
     cr_expect(tg_is_nil(z));
-    cr_expect_str_eq(tg_message(m.graph), message);
+    cr_expect_eq(strncmp(tg_message(m.graph), message, strlen(message)), 0, "%s", tg_message(m.graph));
     cr_assert_eq(tg_rewind(m.graph, m), TG_OK);
 }
 
