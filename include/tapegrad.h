@@ -243,6 +243,26 @@ TG_API tg_node tg_matmul_t(tg_node x, tg_node y, bool transpose_x, bool transpos
 TG_API tg_node tg_dot(tg_node x, tg_node y);    /* [k] [k] -> a scalar, Σ x y        g y, g x */
 TG_API tg_node tg_outer(tg_node x, tg_node y);  /* [m] [n] -> [m,n], z = x_i y_j     g y, gᵀ x */
 
+/* pictures x [N, C, H, W] and windows w [F, C, height, width]. A window stands at every stride-th place of the picture,
+ * which has `padding` zeros around it, and its elements lie `dilation` apart; position o of an axis sees with tap i
+ * element o*stride + i*dilation - padding. So there are floor((H + 2 padding - dilation (height - 1) - 1) / stride) + 1
+ * positions. Of each number, one for the rows and one for the columns. */
+typedef struct tg_window {
+    int64_t stride[2], padding[2], dilation[2];
+} tg_window;
+TG_API tg_window tg_window_of(int64_t stride, int64_t padding, int64_t dilation); /* both axes alike; usual: 1, 0, 1 */
+
+TG_API tg_node tg_conv2d(tg_node x, tg_node w, tg_window how); /* z [N, F, positions…] = Σ over c, i, j of w x; the window
+                                                                  is not turned round   conv2d_data, conv2d_weight */
+TG_API tg_node tg_conv2d_data(tg_node g, tg_node w, tg_shape x, tg_window how); /* conv2d's gradient wrt pictures of
+                                      shape x; also known as a transposed convolution   conv2d, conv2d_weight */
+TG_API tg_node tg_conv2d_weight(tg_node x, tg_node g, tg_shape w, tg_window how); /* conv2d's gradient wrt windows of
+                                                                         shape w        conv2d_data, conv2d */
+TG_API tg_node tg_windows(tg_node x, int64_t height, int64_t width, tg_window how, double fill); /* what windows see:
+                 z [N, C, height*width, positions…], padding has the value fill, 0 or ±INFINITY      fold */
+TG_API tg_node tg_fold(tg_node x, tg_shape shape, int64_t height, int64_t width, tg_window how); /* the adjoint of
+                 tg_windows over pictures of `shape`: adds up what every tap saw                     windows */
+
 /* indexing */
 TG_API tg_node tg_gather(tg_node x, tg_node label); /* x [..., C], label i32 [...]: z = x[..., label]   scatter */
 TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...] -> z [..., classes], 0 elsewhere */
@@ -278,6 +298,12 @@ typedef struct tg_batchnorm_options {
 TG_API tg_batchnorm_options tg_batchnorm_defaults(void); /* "train", 0.9, 1e-5, biased */
 TG_API tg_node tg_batchnorm_running(tg_node x, tg_node gamma, tg_node beta, tg_node mean, tg_node var, tg_axes axes,
                                     tg_batchnorm_options options, const char *scope);
+
+/* Pooling of x [N, C, H, W] (ops/pool.c): windows as in tg_windows, reduced. The values that windows see are kept, height *
+ * width for every position. max: padding never wins, and must not fill a window; ties share the gradient equally, as
+ * everywhere here (other libraries give it to the first). avg: padding counts as zeros, also in the divisor. */
+TG_API tg_node tg_max_pool2d(tg_node x, int64_t height, int64_t width, tg_window how);
+TG_API tg_node tg_avg_pool2d(tg_node x, int64_t height, int64_t width, tg_window how);
 
 /* x [N,D] W [D,M] b [M] -> x W + b [N,M] */
 TG_API tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope);
