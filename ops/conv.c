@@ -223,7 +223,7 @@ static tg_node conv2d_weight_vjp(tg_node z, tg_node g, int slot) {
 #define VIEW "np.lib.stride_tricks.sliding_window_view(np.pad(x, margin), span, (2, 3))every"
 
 const struct tg_op tg__op_conv2d = {.name = "conv2d",
-                                    .formula = "z = conv2d(x, y, sliding)",
+                                    .formula = "z = conv2d(x, y, steps)",
                                     .gradient = "conv2d_data(g, y), conv2d_weight(x, g)",
                                     .symbol = "conv2d",
                                     .numpy = "np.einsum('nchwij,fcij->nfhw', " VIEW ", y, optimize=True)",
@@ -240,7 +240,7 @@ const struct tg_op tg__op_conv2d = {.name = "conv2d",
 
 const struct tg_op tg__op_conv2d_data = {
     .name = "conv2d_data",
-    .formula = "z = conv2d_data(x, y, shape, sliding)",
+    .formula = "z = conv2d_data(x, y, shape, steps)",
     .gradient = "conv2d(g, y), conv2d_weight(g, x)",
     .symbol = "conv2dᵀ",
     .numpy = "np.einsum('nfhw,fcij,ihy,jwx->ncyx', x, y, down, across, optimize=True)",
@@ -257,7 +257,7 @@ const struct tg_op tg__op_conv2d_data = {
 
 const struct tg_op tg__op_conv2d_weight = {
     .name = "conv2d_weight",
-    .formula = "z = conv2d_weight(x, y, shape, sliding)",
+    .formula = "z = conv2d_weight(x, y, shape, steps)",
     .gradient = "conv2d_data(y, g), conv2d(x, g)",
     .symbol = "conv2dᵂ",
     .numpy = "np.einsum('nchwij,nfhw->fcij', " VIEW ", y, optimize=True)",

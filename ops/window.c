@@ -201,7 +201,7 @@ static tg_node fold_vjp(tg_node z, tg_node g, int slot) {
     "(4, 5), (2, 3))"
 
 const struct tg_op tg__op_windows = {.name = "windows",
-                                     .formula = "z = windows(x, window, sliding)",
+                                     .formula = "z = windows(x, extent, steps)",
                                      .gradient = "fold(g)",
                                      .symbol = "windows",
                                      .numpy = "np.reshape(" VIEW ", shape)",
@@ -217,7 +217,7 @@ const struct tg_op tg__op_windows = {.name = "windows",
                                      .high = 2};
 
 const struct tg_op tg__op_fold = {.name = "fold",
-                                  .formula = "z = fold(x, shape, window, sliding)",
+                                  .formula = "z = fold(x, shape, extent, steps)",
                                   .gradient = "windows(g)",
                                   .symbol = "fold",
                                   .numpy = "np.einsum('ncijhw,ihy,jwx->ncyx', np.reshape(x, taps), down, across, "
