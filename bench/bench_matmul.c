@@ -27,13 +27,17 @@ static const struct size {
     size_t rows, inner, columns;
     bool turn_x, turn_y;
 } sizes[] = {
-    {64, 64, 100, false, false}, {64, 100, 10, false, false}, {64, 10, 100, false, true}, /* a layer, forward and back */
-    {100, 64, 10, true, false},  {64, 64, 100, true, false},  {100, 64, 64, true, false},
-    {16, 16, 16, false, false},  {32, 32, 32, false, false},
-    {64, 64, 64, false, false},  {96, 96, 96, false, false},  {128, 128, 128, false, false},
-    {192, 192, 192, false, false}, {256, 256, 256, false, false}, {256, 256, 256, true, false},
-    {256, 256, 256, false, true}, {384, 384, 384, false, false}, {512, 512, 512, false, false},
-    {768, 768, 768, false, false}, {1024, 1024, 1024, false, false}, {1024, 1024, 1024, true, true},
+    {64, 64, 100, false, false},    {64, 100, 10, false, false},
+    {64, 10, 100, false, true}, /* a layer, forward and back */
+    {100, 64, 10, true, false},     {64, 64, 100, true, false},
+    {100, 64, 64, true, false},     {16, 16, 16, false, false},
+    {32, 32, 32, false, false},     {64, 64, 64, false, false},
+    {96, 96, 96, false, false},     {128, 128, 128, false, false},
+    {192, 192, 192, false, false},  {256, 256, 256, false, false},
+    {256, 256, 256, true, false},   {256, 256, 256, false, true},
+    {384, 384, 384, false, false},  {512, 512, 512, false, false},
+    {768, 768, 768, false, false},  {1024, 1024, 1024, false, false},
+    {1024, 1024, 1024, true, true},
 };
 
 static double now(void) {

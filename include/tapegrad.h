@@ -252,8 +252,8 @@ typedef struct tg_window {
 } tg_window;
 TG_API tg_window tg_window_of(int64_t stride, int64_t padding, int64_t dilation); /* both axes alike; usual: 1, 0, 1 */
 
-TG_API tg_node tg_conv2d(tg_node x, tg_node w, tg_window how); /* z [N, F, positions…] = Σ over c, i, j of w x; the window
-                                                                  is not turned round   conv2d_data, conv2d_weight */
+TG_API tg_node tg_conv2d(tg_node x, tg_node w, tg_window how); /* z [N, F, positions…] = Σ over c, i, j of w x, without
+                                         turning the window round       conv2d_data, conv2d_weight */
 TG_API tg_node tg_conv2d_data(tg_node g, tg_node w, tg_shape x, tg_window how); /* conv2d's gradient wrt pictures of
                                       shape x; also known as a transposed convolution   conv2d, conv2d_weight */
 TG_API tg_node tg_conv2d_weight(tg_node x, tg_node g, tg_shape w, tg_window how); /* conv2d's gradient wrt windows of
@@ -299,9 +299,9 @@ TG_API tg_batchnorm_options tg_batchnorm_defaults(void); /* "train", 0.9, 1e-5, 
 TG_API tg_node tg_batchnorm_running(tg_node x, tg_node gamma, tg_node beta, tg_node mean, tg_node var, tg_axes axes,
                                     tg_batchnorm_options options, const char *scope);
 
-/* Pooling of x [N, C, H, W] (ops/pool.c): windows as in tg_windows, reduced. The values that windows see are kept, height *
- * width for every position. max: padding never wins, and must not fill a window; ties share the gradient equally, as
- * everywhere here (other libraries give it to the first). avg: padding counts as zeros, also in the divisor. */
+/* Pooling of x [N, C, H, W] (ops/pool.c): tg_windows, reduced; so what windows see takes height * width times the memory
+ * of the result. max: padding never wins, and must not fill a window; ties share the gradient equally, as everywhere
+ * here (other libraries give it to the first). avg: padding counts as zeros, also in the divisor. */
 TG_API tg_node tg_max_pool2d(tg_node x, int64_t height, int64_t width, tg_window how);
 TG_API tg_node tg_avg_pool2d(tg_node x, int64_t height, int64_t width, tg_window how);
 
@@ -553,7 +553,7 @@ TG_API TG_CHECK tg_status tg_write_json(tg_graph *g, const char *path);
  * gradients of the leaves, in the tape's names with a comment for each step. out: a node that d passed; nil: d's output.
  * What the backward needs besides, from the rest of the tape, becomes an argument. LaTeX: an aligned derivation. C: C99
  * without dependencies but libm, one loop a node, the same bits as tg_run (exp, tanh and their like: within 4 units
- * in the last place). */
+ * in the last place; products large enough for a BLAS, from 4 million multiplications on: to rounding). */
 TG_API TG_CHECK tg_status tg_write_numpy(tg_grads d, tg_node out, const char *function, const char *path);
 TG_API TG_CHECK tg_status tg_write_latex(tg_grads d, tg_node out, const char *function, const char *path);
 TG_API TG_CHECK tg_status tg_write_c(tg_grads d, tg_node out, const char *function, const char *path);

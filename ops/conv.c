@@ -62,7 +62,7 @@ struct job {
     size_t item, pictures, channels, filters, depth, positions; /* depth: channels*taps */
     size_t picture, result;                                     /* elements of one of x, of z */
     size_t group, groups;
-    size_t seen, sums;                                          /* elements of room for a group */
+    size_t seen, sums; /* elements of room for a group */
     size_t bytes;
     char *room;
 };
@@ -104,25 +104,36 @@ static void each_channel(const struct job *j, const char *x, char *seen) {
     for (size_t c = 0; c < j->channels; c++) tg__unfold(&j->w, j->dtype, x + c * plane, 0, seen + c * rows);
 }
 
-static struct tg__matrix matrix(const void *data, size_t stride, bool turn) {
-    return (struct tg__matrix){data, stride, turn};
+/* Picture n of an operand or of the result. */
+static const char *picture(const struct job *j, const void *x, size_t n) {
+    return (const char *)x + n * j->picture * j->item;
 }
+static const char *result(const struct job *j, const void *z, size_t n) {
+    return (const char *)z + n * j->result * j->item;
+}
+static char *writable(const char *z) { return (char *)(uintptr_t)z; }
 
-/* A graph is asked for nothing but whether any BLAS will do, so that threads may share it. */
 static tg_status conv2d_run(struct tg__call *c) {
     struct job j;
     if (c->node->shape->count == 0) return TG_OK;
     if (!begin(&j, c, &c->shape[0]->dims, &c->shape[1]->dims, false)) return c->graph->error.status;
-    const char *x = c->in[0];
-    char *z = c->out;
+    const struct tg__product all = {.dtype = j.dtype,
+                                    .rows = j.filters,
+                                    .inner = j.depth,
+                                    .columns = j.positions,
+                                    .x = {c->in[1], j.depth, false},
+                                    .y = {NULL, j.positions, false},
+                                    .stride = j.positions};
+    const struct tg__cut cut = tg__cut_of(c->graph, &all);
 #pragma omp parallel for schedule(static) if (is_large(&j))
     for (size_t group = 0; group < j.groups; group++)
         for (size_t n = group * j.group; n < j.pictures && n < (group + 1) * j.group; n++) {
+            struct tg__product p = all;
             char *seen = room_of(&j, group);
-            if (j.channels) each_channel(&j, x + n * j.picture * j.item, seen);
-            tg__product(j.g, &(struct tg__product){j.dtype, j.filters, j.depth, j.positions,
-                                                   matrix(c->in[1], j.depth, false), matrix(seen, j.positions, false),
-                                                   z + n * j.result * j.item, j.positions, false});
+            if (j.channels) each_channel(&j, picture(&j, c->in[0], n), seen);
+            p.y.data = seen;
+            p.z = writable(result(&j, c->out, n));
+            tg__product(&p, &cut);
         }
     end(&j);
     return TG_OK;
@@ -132,20 +143,25 @@ static tg_status conv2d_data_run(struct tg__call *c) {
     struct job j;
     if (c->node->shape->count == 0) return TG_OK;
     if (!begin(&j, c, &c->node->shape->dims, &c->shape[1]->dims, false)) return c->graph->error.status;
-    const char *g = c->in[0];
-    char *z = c->out;
     const size_t plane = j.picture / j.channels * j.item, rows = j.seen / j.channels * j.item;
-    memset(z, 0, j.pictures * j.picture * j.item);
+    const struct tg__product all = {.dtype = j.dtype,
+                                    .rows = j.depth,
+                                    .inner = j.filters,
+                                    .columns = j.positions,
+                                    .x = {c->in[1], j.depth, true},
+                                    .y = {NULL, j.positions, false},
+                                    .stride = j.positions};
+    const struct tg__cut cut = tg__cut_of(c->graph, &all);
+    memset(c->out, 0, j.pictures * j.picture * j.item);
 #pragma omp parallel for schedule(static) if (is_large(&j))
     for (size_t group = 0; group < j.groups; group++)
         for (size_t n = group * j.group; n < j.pictures && n < (group + 1) * j.group; n++) {
-            char *seen = room_of(&j, group);
-            tg__product(j.g, &(struct tg__product){j.dtype, j.depth, j.filters, j.positions,
-                                                   matrix(c->in[1], j.depth, true),
-                                                   matrix(g + n * j.result * j.item, j.positions, false), seen,
-                                                   j.positions, false});
-            for (size_t k = 0; k < j.channels; k++)
-                tg__fold(&j.w, j.dtype, seen + k * rows, z + n * j.picture * j.item + k * plane);
+            struct tg__product p = all;
+            char *z = writable(picture(&j, c->out, n));
+            p.y.data = result(&j, c->in[0], n);
+            p.z = room_of(&j, group);
+            tg__product(&p, &cut);
+            for (size_t k = 0; k < j.channels; k++) tg__fold(&j.w, j.dtype, (char *)p.z + k * rows, z + k * plane);
         }
     end(&j);
     return TG_OK;
@@ -165,18 +181,26 @@ static tg_status conv2d_weight_run(struct tg__call *c) {
     struct job j;
     if (c->node->shape->count == 0) return TG_OK;
     if (!begin(&j, c, &c->shape[0]->dims, &c->node->shape->dims, true)) return c->graph->error.status;
-    const char *x = c->in[0], *g = c->in[1];
-    char *z = c->out;
-    memset(z, 0, j.sums * j.item);
+    const struct tg__product all = {.dtype = j.dtype,
+                                    .rows = j.filters,
+                                    .inner = j.positions,
+                                    .columns = j.depth,
+                                    .x = {NULL, j.positions, false},
+                                    .y = {NULL, j.positions, true},
+                                    .stride = j.depth};
+    const struct tg__cut cut = tg__cut_of(c->graph, &all);
+    memset(c->out, 0, j.sums * j.item);
 #pragma omp parallel for schedule(static) if (is_large(&j))
     for (size_t group = 0; group < j.groups; group++)
         for (size_t n = group * j.group; n < j.pictures && n < (group + 1) * j.group; n++) {
-            char *seen = room_of(&j, group), *sums = group ? seen + j.seen * j.item : z; /* the first is z itself */
-            each_channel(&j, x + n * j.picture * j.item, seen);
-            tg__product(j.g, &(struct tg__product){j.dtype, j.filters, j.positions, j.depth,
-                                                   matrix(g + n * j.result * j.item, j.positions, false),
-                                                   matrix(seen, j.positions, true), sums, j.depth,
-                                                   n > group * j.group});
+            struct tg__product p = all;
+            char *seen = room_of(&j, group);
+            each_channel(&j, picture(&j, c->in[0], n), seen);
+            p.x.data = result(&j, c->in[1], n);
+            p.y.data = seen;
+            p.z = group ? seen + j.seen * j.item : c->out; /* the first adds up in z itself */
+            p.adds = n > group * j.group;
+            tg__product(&p, &cut);
         }
     if (j.dtype == TG_F64)
         add_groups_f64(&j, c->out);
@@ -189,7 +213,8 @@ static tg_status conv2d_weight_run(struct tg__call *c) {
 /* -------------------------------------------------------------------------------------------------------- the rows */
 
 static tg_node data(tg_node g, tg_node y, const struct tg__shape *x, const struct tg__attr *attr) {
-    return tg__apply_shaped(&tg__op_conv2d_data, (tg_node[]){g, y}, attr, x, (tg_dtype)tg__node_of(g.graph, g.id)->dtype);
+    return tg__apply_shaped(&tg__op_conv2d_data, (tg_node[]){g, y}, attr, x,
+                            (tg_dtype)tg__node_of(g.graph, g.id)->dtype);
 }
 
 static tg_node weight(tg_node x, tg_node g, const struct tg__shape *y, const struct tg__attr *attr) {
@@ -228,7 +253,8 @@ const struct tg_op tg__op_conv2d = {.name = "conv2d",
                                     .symbol = "conv2d",
                                     .numpy = "np.einsum('nchwij,fcij->nfhw', " VIEW ", y, optimize=True)",
                                     .tex = "\\mathrm{conv}\\left(x, y\\right)",
-                                    .tex_back = "\\mathrm{data}\\left(g, y\\right), \\mathrm{weight}\\left(x, g\\right)",
+                                    .tex_back =
+                                        "\\mathrm{data}\\left(g, y\\right), \\mathrm{weight}\\left(x, g\\right)",
                                     .operands = 2,
                                     .shape = conv2d_shape,
                                     .run = conv2d_run,
@@ -255,22 +281,22 @@ const struct tg_op tg__op_conv2d_data = {
     .low = -2,
     .high = 2};
 
-const struct tg_op tg__op_conv2d_weight = {
-    .name = "conv2d_weight",
-    .formula = "z = conv2d_weight(x, y, shape, steps)",
-    .gradient = "conv2d_data(y, g), conv2d(x, g)",
-    .symbol = "conv2dᵂ",
-    .numpy = "np.einsum('nchwij,nfhw->fcij', " VIEW ", y, optimize=True)",
-    .tex = "\\mathrm{weight}\\left(x, y\\right)",
-    .tex_back = "\\mathrm{data}\\left(y, g\\right), \\mathrm{conv}\\left(x, g\\right)",
-    .operands = 2,
-    .shape = conv2d_weight_shape,
-    .run = conv2d_weight_run,
-    .emit = tg__emit_conv2d_weight,
-    .vjp = conv2d_weight_vjp,
-    .magnitude = &tg__op_conv2d_weight,
-    .low = -2,
-    .high = 2};
+const struct tg_op tg__op_conv2d_weight = {.name = "conv2d_weight",
+                                           .formula = "z = conv2d_weight(x, y, shape, steps)",
+                                           .gradient = "conv2d_data(y, g), conv2d(x, g)",
+                                           .symbol = "conv2dᵂ",
+                                           .numpy = "np.einsum('nchwij,nfhw->fcij', " VIEW ", y, optimize=True)",
+                                           .tex = "\\mathrm{weight}\\left(x, y\\right)",
+                                           .tex_back =
+                                               "\\mathrm{data}\\left(y, g\\right), \\mathrm{conv}\\left(x, g\\right)",
+                                           .operands = 2,
+                                           .shape = conv2d_weight_shape,
+                                           .run = conv2d_weight_run,
+                                           .emit = tg__emit_conv2d_weight,
+                                           .vjp = conv2d_weight_vjp,
+                                           .magnitude = &tg__op_conv2d_weight,
+                                           .low = -2,
+                                           .high = 2};
 
 /* ------------------------------------------------------------------------------------------------ the constructors */
 

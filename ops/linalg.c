@@ -22,7 +22,8 @@ static bool broadcast_batch(struct tg__rule *r, tg_shape *z) {
     const tg_shape *x = &r->from[0]->shape->dims, *y = &r->from[1]->shape->dims;
     z->rank = x->rank > y->rank ? x->rank : y->rank;
     for (int back = 3; back <= z->rank; back++) {
-        const int64_t a = back <= x->rank ? x->dim[x->rank - back] : 1, b = back <= y->rank ? y->dim[y->rank - back] : 1;
+        const int64_t a = back <= x->rank ? x->dim[x->rank - back] : 1,
+                      b = back <= y->rank ? y->dim[y->rank - back] : 1;
         if (a != b && a != 1 && b != 1) return refuse(r, "the axes before the last two do not broadcast");
         z->dim[z->rank - back] = a == 1 ? b : a;
     }

@@ -64,8 +64,7 @@ enum { ROWS = 6, DEPTH = 128 }; /* of a tile; how much of `inner` is gone throug
 /* An empty sum is 0. */
 static void clear(const struct tg__product *p) {
     const size_t item = tg__item_size(p->dtype);
-    for (size_t i = 0; i < p->rows && !p->adds; i++)
-        memset((char *)p->z + i * p->stride * item, 0, p->columns * item);
+    for (size_t i = 0; i < p->rows && !p->adds; i++) memset((char *)p->z + i * p->stride * item, 0, p->columns * item);
 }
 
 void tg__product_loop(const struct tg__product *p) {
@@ -129,7 +128,6 @@ void tg__product_block(const struct tg__product *p, const struct tg__cut *cut, s
         tg__product_loop(&b);
 }
 
-void tg__product(const tg_graph *g, const struct tg__product *p) {
-    const struct tg__cut cut = tg__cut_of(g, p);
-    for (size_t b = 0; b < cut.down * cut.across; b++) tg__product_block(p, &cut, b);
+void tg__product(const struct tg__product *p, const struct tg__cut *cut) {
+    for (size_t b = 0; b < cut->down * cut->across; b++) tg__product_block(p, cut, b);
 }

@@ -30,7 +30,7 @@ struct tg__cut {
 };
 struct tg__cut tg__cut_of(const tg_graph *g, const struct tg__product *p);
 void tg__product_block(const struct tg__product *p, const struct tg__cut *cut, size_t block);
-void tg__product(const tg_graph *g, const struct tg__product *p); /* all of its blocks, in this thread */
+void tg__product(const struct tg__product *p, const struct tg__cut *cut); /* all of its blocks, in this thread */
 
 void tg__product_loop(const struct tg__product *p); /* ours */
 

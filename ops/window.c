@@ -179,8 +179,7 @@ static tg_status fold_run(struct tg__call *c) {
     const size_t from = c->shape[0]->count / planes * item, to = c->node->shape->count / planes * item;
     memset(c->out, 0, planes * to);
 #pragma omp parallel for schedule(static) if (c->shape[0]->count >= TG__PARALLEL)
-    for (size_t i = 0; i < planes; i++)
-        tg__fold(&w, dtype, (const char *)c->in[0] + i * from, (char *)c->out + i * to);
+    for (size_t i = 0; i < planes; i++) tg__fold(&w, dtype, (const char *)c->in[0] + i * from, (char *)c->out + i * to);
     return TG_OK;
 }
 
@@ -196,15 +195,14 @@ static tg_node fold_vjp(tg_node z, tg_node g, int slot) {
     return tg__apply(&tg__op_windows, &g, own);
 }
 
-#define VIEW                                                                                                           \
-    "np.moveaxis(np.lib.stride_tricks.sliding_window_view(np.pad(x, margin, constant_values=fill), span, (2, 3))every, " \
-    "(4, 5), (2, 3))"
+#define PADDED "np.pad(x, margin, constant_values=fill)"
+#define VIEW   "np.lib.stride_tricks.sliding_window_view(" PADDED ", span, (2, 3))every"
 
 const struct tg_op tg__op_windows = {.name = "windows",
                                      .formula = "z = windows(x, extent, steps)",
                                      .gradient = "fold(g)",
                                      .symbol = "windows",
-                                     .numpy = "np.reshape(" VIEW ", shape)",
+                                     .numpy = "np.reshape(np.moveaxis(" VIEW ", (4, 5), (2, 3)), shape)",
                                      .tex = "\\mathrm{windows}\\left(x\\right)",
                                      .tex_back = "\\mathrm{fold}\\left(g\\right)",
                                      .operands = 1,

@@ -26,9 +26,22 @@ struct golden {
 };
 
 #define CASE(id, n, c, height, width, f, i, j, s, t, p, q, d, e)                                                       \
-    {#id,       id##_x,    id##_w,     id##_g,                 id##_z, id##_dx, id##_dw,                               \
-     id##_h,    id##_most, id##_dmost, id##_mean,              id##_dmean,                                             \
-     {n, c, height, width}, f, {i, j}, {{s, t}, {p, q}, {d, e}}},
+    {#id,                                                                                                              \
+     id##_x,                                                                                                           \
+     id##_w,                                                                                                           \
+     id##_g,                                                                                                           \
+     id##_z,                                                                                                           \
+     id##_dx,                                                                                                          \
+     id##_dw,                                                                                                          \
+     id##_h,                                                                                                           \
+     id##_most,                                                                                                        \
+     id##_dmost,                                                                                                       \
+     id##_mean,                                                                                                        \
+     id##_dmean,                                                                                                       \
+     {n, c, height, width},                                                                                            \
+     f,                                                                                                                \
+     {i, j},                                                                                                           \
+     {{s, t}, {p, q}, {d, e}}},
 static const struct golden golden[] = {CONV_CASES(CASE)};
 
 /* All in 100 roundings of numbers of at most 4. */
@@ -177,7 +190,8 @@ Test(conv, any_allocation_may_fail) {
     cr_assert_eq(heap.wrong, 0);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- refusals */
+/* ---------------------------------------------------------------------------------------------------------- refusals
+ */
 
 static void refused(tg_node z, tg_mark m, const char *message) {
     cr_expect(tg_is_nil(z));

@@ -72,7 +72,8 @@ static void every_flag(tg_dtype dtype, int64_t m, int64_t k, int64_t n, enum sou
     for (int t = 0; t < 4; t++) {
         cr_assert(tg_dims(z[t]).rank == 2 && tg_dims(z[t]).dim[0] == m && tg_dims(z[t]).dim[1] == n);
         const size_t wrong = mismatches(x[t], y[t], t & 1, t & 2, z[t]);
-        cr_expect_eq(wrong, 0, "[%d,%d,%d] turned %d, source %d: %zu are wrong", (int)m, (int)k, (int)n, t, from, wrong);
+        cr_expect_eq(wrong, 0, "[%d,%d,%d] turned %d, source %d: %zu are wrong", (int)m, (int)k, (int)n, t, from,
+                     wrong);
     }
     tg_graph_free(g);
 }
@@ -90,8 +91,9 @@ Test(matmul, every_small_product) {
 
 /* Every edge of tiles, of the depth that is gone through at a time, of the blocks; no element or many. */
 Test(matmul, edges_of_tiles_and_blocks) {
-    static const int64_t odd[][3] = {{13, 127, 9},  {12, 128, 17}, {7, 129, 33}, {11, 300, 31}, {97, 5, 40},
-                                     {200, 20, 65}, {1, 64, 50},   {50, 64, 1},  {3, 0, 5},     {0, 4, 5}, {5, 4, 0}};
+    static const int64_t odd[][3] = {{13, 127, 9}, {12, 128, 17}, {7, 129, 33}, {11, 300, 31},
+                                     {97, 5, 40},  {200, 20, 65}, {1, 64, 50},  {50, 64, 1},
+                                     {3, 0, 5},    {0, 4, 5},     {5, 4, 0}};
     uint64_t state = 12;
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         every_flag(TG_F32, odd[i][0], odd[i][1], odd[i][2], LEAF, &state);
@@ -262,7 +264,8 @@ Test(matmul, nothing_is_skipped) {
     for (size_t s = 0; s < sizeof side / sizeof *side; s++) {
         const size_t n = (size_t)side[s];
         tg_graph *g = tg_graph_new();
-        tg_node x = tg_input(g, TG_F64, tg_shape2(side[s], side[s])), y = tg_input(g, TG_F64, tg_shape2(side[s], side[s]));
+        tg_node x = tg_input(g, TG_F64, tg_shape2(side[s], side[s])),
+                y = tg_input(g, TG_F64, tg_shape2(side[s], side[s]));
         tg_node z = tg_matmul(x, y);
         double *a = calloc(n * n, sizeof *a), *b = calloc(n * n, sizeof *b);
         b[1 * n + 2] = INFINITY; /* times a zero: column 2 is NaN */
@@ -286,7 +289,8 @@ Test(matmul, any_blas_may_be_allowed) {
     tg_graph_free(g);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- refusals */
+/* ---------------------------------------------------------------------------------------------------------- refusals
+ */
 
 static void refused(tg_node z, tg_mark m, const char *message) {
     cr_expect(tg_is_nil(z));
@@ -308,14 +312,17 @@ Test(matmul, refusals) {
             "matmul: 'x' [2, 3] transposed times 'x' [2, 3] transposed: the inner dimensions differ");
     refused(tg_matmul(x, v), m, "matmul: 'x' [2, 3] times 'v' [4]: the inner dimensions differ");
     refused(tg_matmul(v, x), m, "matmul: 'v' [4] times 'x' [2, 3]: the inner dimensions differ");
-    refused(tg_matmul(b, c), m, "matmul: 'b' [5, 3, 2] times 'c' [4, 2, 3]: the axes before the last two do not broadcast");
+    refused(tg_matmul(b, c), m,
+            "matmul: 'b' [5, 3, 2] times 'c' [4, 2, 3]: the axes before the last two do not broadcast");
     refused(tg_matmul(s, v), m, "matmul: 's' [] times 'v' [4]: a scalar has no axis to multiply along");
     refused(tg_matmul(x, s), m, "matmul: 'x' [2, 3] times 's' []: a scalar has no axis to multiply along");
-    refused(tg_matmul_t(v, x, true, false), m, "matmul: 'v' [4] transposed times 'x' [2, 3]: a vector has no axes to swap");
+    refused(tg_matmul_t(v, x, true, false), m,
+            "matmul: 'v' [4] transposed times 'x' [2, 3]: a vector has no axes to swap");
     refused(tg_matmul(x, f), m, "matmul: 'x' is f64 but 'f' is f32; tg_cast one of them");
     refused(tg_dot(x, v), m, "dot: 'x' [2, 3] with 'v' [4]: both must be vectors");
     refused(tg_outer(v, s), m, "outer: 'v' [4] with 's' []: both must be vectors");
-    refused(tg_dot(v, tg_reshape(f, tg_shape1(3))), m, "matmul: 'v' is f64 but #7 (reshape) is f32; tg_cast one of them");
+    refused(tg_dot(v, tg_reshape(f, tg_shape1(3))), m,
+            "matmul: 'v' is f64 but #7 (reshape) is f32; tg_cast one of them");
     cr_assert(tg_is_nil(tg_outer(tg_nil(g), v)));
     tg_graph_free(g);
 }
