@@ -11,23 +11,37 @@
 #include <omp.h>
 #endif
 
-/* Of whichever library is linked; NULL where it has none of that name. */
+/* Of whichever library is linked: NULL where it has none of that name. An archive gives only what is asked for by name,
+ * so where OpenBLAS was found at build time it is. */
 #define WEAK __attribute__((weak))
-WEAK int openblas_get_num_threads(void);
-WEAK void openblas_set_num_threads(int threads);
-WEAK int openblas_get_parallel(void); /* 0: not at all, 1: threads of its own, 2: OpenMP */
+#ifdef TAPEGRAD_OPENBLAS
+#define OPENBLAS
+#else
+#define OPENBLAS WEAK
+#endif
+OPENBLAS int openblas_get_num_threads(void);
+OPENBLAS void openblas_set_num_threads(int threads);
+OPENBLAS int openblas_get_parallel(void); /* 0: not at all, 1: threads of its own, 2: OpenMP */
 WEAK int MKL_Set_Num_Threads_Local(int threads);
 
-enum hold { CANNOT, NEED_NOT, OPENBLAS, OPENMP, MKL };
+static bool is_openblas(void) {
+#ifdef TAPEGRAD_OPENBLAS
+    return true;
+#else
+    return openblas_get_parallel && openblas_get_num_threads && openblas_set_num_threads;
+#endif
+}
+
+enum hold { CANNOT, NEED_NOT, BY_SETTING, BY_OPENMP, BY_MKL };
 
 static enum hold hold(void) {
-    if (MKL_Set_Num_Threads_Local) return MKL;
-    if (!openblas_get_parallel || !openblas_get_num_threads || !openblas_set_num_threads) return CANNOT;
+    if (MKL_Set_Num_Threads_Local) return BY_MKL;
+    if (!is_openblas()) return CANNOT;
     const int parallel = openblas_get_parallel();
 #ifdef _OPENMP
-    if (parallel == 2) return OPENMP;
+    if (parallel == 2) return BY_OPENMP;
 #endif
-    return parallel == 0 ? NEED_NOT : parallel == 1 ? OPENBLAS : CANNOT;
+    return parallel == 0 ? NEED_NOT : parallel == 1 ? BY_SETTING : CANNOT;
 }
 
 static bool fits(const struct tg__product *p) {
@@ -38,7 +52,7 @@ static bool fits(const struct tg__product *p) {
 bool tg__blas_may(const tg_graph *g, const struct tg__product *p) {
     const enum hold how = hold();
     if (!fits(p) || (how == CANNOT && !g->any_blas)) return false;
-    if (how == OPENBLAS && openblas_get_num_threads() != 1) openblas_set_num_threads(1);
+    if (how == BY_SETTING && openblas_get_num_threads() != 1) openblas_set_num_threads(1);
     return true;
 }
 
@@ -55,16 +69,16 @@ static void multiply(const struct tg__product *p) {
 /* Held anew for each product where the number is this thread's own. */
 void tg__blas_product(const struct tg__product *p) {
     const enum hold how = hold();
-    const int before = how == MKL ? MKL_Set_Num_Threads_Local(1) : 0;
+    const int before = how == BY_MKL ? MKL_Set_Num_Threads_Local(1) : 0;
 #ifdef _OPENMP
     const int threads = omp_get_max_threads();
-    if (how == OPENMP) omp_set_num_threads(1);
+    if (how == BY_OPENMP) omp_set_num_threads(1);
 #endif
     multiply(p);
 #ifdef _OPENMP
-    if (how == OPENMP) omp_set_num_threads(threads);
+    if (how == BY_OPENMP) omp_set_num_threads(threads);
 #endif
-    if (how == MKL) MKL_Set_Num_Threads_Local(before);
+    if (how == BY_MKL) MKL_Set_Num_Threads_Local(before);
 }
 
 #else
