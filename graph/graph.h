@@ -156,6 +156,7 @@ struct tg_op {
                                               tex and tex_back is this node's, from 0; NULL: the first */
     int operands;
     bool view;             /* the value is the operand's memory */
+    bool batches;          /* the axes before the last two broadcast */
     bool (*shape)(struct tg__rule *r);
     tg_status (*run)(struct tg__call *c);
     void (*emit)(struct tg__emit *e); /* writes the kernel as C; NULL: code says it all */

@@ -112,6 +112,8 @@ static void matmul_emit(struct tg__emit *e) {
     e->loops = rank + 1;
     e->extent[inner] = e->terms = x->dim[x->rank - 1 - is_turned(e->node, 0)];
     lay_operand(e, 0, rank - 2, inner), lay_operand(e, 1, inner, rank - 1);
+    const tg_shape *z = &e->node->shape->dims;
+    e->rounds = tg__is_large((double)z->dim[rank - 2], (double)e->terms, (double)z->dim[rank - 1]);
     e->begin = "T sum = 0;";
     e->step = "sum += a * b;";
     e->code = "sum";
@@ -137,6 +139,7 @@ const struct tg_op tg__op_matmul = {
                 "{y}^{\\top} \\, {g}^{\\top}, {g}^{\\top} \\, {x}^{\\top}",
     .operands = 2,
     .form = matmul_form,
+    .batches = true,
     .shape = matmul_shape,
     .run = matmul_run,
     .emit = matmul_emit,

@@ -99,10 +99,11 @@ static size_t in_blocks(size_t n, size_t *block, size_t count) {
     return (n + *block - 1) / *block;
 }
 
+bool tg__is_large(double rows, double inner, double columns) { return rows * inner * columns >= LARGE; }
+
 struct tg__cut tg__cut_of(const tg_graph *g, const struct tg__product *p) {
-    const double work = (double)p->rows * (double)p->columns * (double)p->inner;
     struct tg__cut c = {.rows = OWN_ROWS, .columns = p->columns, .down = 0, .across = 1};
-    c.blas = work >= LARGE && tg__blas_may(g, p);
+    c.blas = tg__is_large((double)p->rows, (double)p->inner, (double)p->columns) && tg__blas_may(g, p);
     if (c.blas) c.rows = BLAS_ROWS, c.columns = BLAS_COLUMNS;
     if (c.blas)
         c.down = in_blocks(p->rows, &c.rows, p->rows < BLAS_ROWS ? 1 : 2),

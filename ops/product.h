@@ -29,6 +29,7 @@ struct tg__cut {
     bool blas;
 };
 struct tg__cut tg__cut_of(const tg_graph *g, const struct tg__product *p);
+bool tg__is_large(double rows, double inner, double columns); /* a BLAS may do it */
 void tg__product_block(const struct tg__product *p, const struct tg__cut *cut, size_t block);
 void tg__product(const struct tg__product *p, const struct tg__cut *cut); /* all of its blocks, in this thread */
 

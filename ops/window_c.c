@@ -1,5 +1,6 @@
 /* Windows and convolutions as C: helpers that are given whole arrays, and the sizes. Padding is multiplied like any
  * other element, and the sums have the order of the kernels, so the bits are theirs. */
+#include "product.h"
 #include "window.h"
 
 /* The arguments of all of them: pictures, channels, filters, and for both axes size, taps, positions, stride, padding,
@@ -117,6 +118,8 @@ static void call(struct tg__emit *e, const struct tg__helper *helper, const tg_s
                                             w.count[1],   w.stride[0],   w.stride[1],       w.padding[0],
                                             w.padding[1], w.dilation[0], w.dilation[1],     last};
     tg__emit_call(e, helper, SIZES_GIVEN + more, sizes);
+    e->rounds = y && tg__is_large((double)y->dim[0], (double)(y->dim[1] * y->dim[2]) * (double)y->dim[3],
+                                  (double)w.count[0] * (double)w.count[1]);
 }
 
 void tg__emit_windows(struct tg__emit *e) {

@@ -97,10 +97,6 @@ void tg__mathml_gradient(struct tg__sheet *s, tg_grads d, tg_node sender, int sl
     if (!a || slot < 0 || slot >= n->operands || !sends(d, sender.id, slot)) return;
     struct edge e = {.form = piece(tg__form_of(n, n->op->tex_back), slot)};
     e.wording = (struct tg__wording){.dialect = &tg__tex, .graph = d.graph, .top = sender.id, .upstream = a->node};
-    const struct tg__shape *x = tg__node_of(d.graph, n->in[slot])->shape;
-    if (n->op->code && x != n->shape) {
-        e.rank = n->shape->dims.rank;
-        tg__fates_between(x, n->shape, &e.summed);
-    }
+    e.rank = tg__unbroadcast_axes(d.graph, sender.id, slot, &e.summed);
     put_math(s, d.graph, write_edge, &e);
 }

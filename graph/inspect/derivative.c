@@ -64,14 +64,24 @@ const char *tg__derivative(const tg_graph *g, uint32_t id, int slot, char *text,
     return text;
 }
 
-/* Only elementwise operators broadcast. */
-const char *tg__unbroadcast_text(const tg_graph *g, uint32_t id, int slot, char *text, size_t room) {
+/* Elementwise operators broadcast along all axes, products of matrices along those before the last two. */
+int tg__unbroadcast_axes(const tg_graph *g, uint32_t id, int slot, struct tg__attr *fates) {
     const struct tg__node *n = tg__node_of(g, id);
     const struct tg__shape *operand = tg__node_of(g, n->in[slot])->shape;
+    const int rank = n->shape->dims.rank;
+    int axes = 0;
+    if ((!n->op->code && !n->op->batches) || operand == n->shape) return 0;
+    tg__fates_between(operand, n->shape, fates);
+    if (n->op->batches) fates->axis[rank - 1] = fates->axis[rank - 2] = TG__STAYS;
+    for (int i = 0; i < rank; i++) axes += fates->axis[i] != TG__STAYS;
+    return axes ? rank : 0;
+}
+
+const char *tg__unbroadcast_text(const tg_graph *g, uint32_t id, int slot, char *text, size_t room) {
+    const struct tg__node *n = tg__node_of(g, id);
     struct tg__attr fates;
     text[0] = 0;
-    if (!n->op->code || operand == n->shape) return text;
-    tg__fates_between(operand, n->shape, &fates);
+    if (!tg__unbroadcast_axes(g, id, slot, &fates)) return text;
     int axes = 0;
     for (int i = 0; i < n->shape->dims.rank; i++) axes += fates.axis[i] != TG__STAYS;
     size_t used = (size_t)snprintf(text, room, axes == 1 ? ", summed over axis " : ", summed over axes ");
