@@ -195,7 +195,7 @@ static tg_node fold_vjp(tg_node z, tg_node g, int slot) {
     return tg__apply(&tg__op_windows, &g, own);
 }
 
-#define PADDED "np.pad(x, margin, constant_values=fill)"
+#define PADDED "np.pad(x, margin, constant_values=outside)"
 #define VIEW   "np.lib.stride_tricks.sliding_window_view(" PADDED ", span, (2, 3))every"
 
 const struct tg_op tg__op_windows = {.name = "windows",

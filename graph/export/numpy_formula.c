@@ -56,7 +56,7 @@ static bool put_window_word(struct tg__sheet *s, const struct tg__node *n, const
     if (tg__is_word("margin", at, length)) {
         tg__putf(s, "((0, 0), (0, 0), (%lld, %lld), (%lld, %lld))", (long long)a->first[0], (long long)a->first[0],
                  (long long)a->first[1], (long long)a->first[1]);
-    } else if (tg__is_word("fill", at, length)) {
+    } else if (tg__is_word("outside", at, length)) {
         tg__put(s, a->number ? a->number > 0 ? "np.inf" : "-np.inf" : "0");
     } else if (tg__is_word("span", at, length)) {
         put_tuple(s, 2, span);
