@@ -51,7 +51,7 @@ bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e) {
     const tg_shape *z = &n->shape->dims;
     *e = (struct tg__emit){.node = n, .loops = z->rank, .code = n->op->code, .terms = 1, .digits = 1};
     if (n->attr) e->number = n->attr->number;
-    for (int i = 0; i < z->rank; i++) {
+    for (int i = 0; i < z->rank && i < TG_MAX_RANK; i++) {
         e->extent[i] = z->dim[i];
         tg__loop_along(e, e->out, i, i);
     }

@@ -17,7 +17,7 @@
 
 #include "graph.h"
 
-enum { TG__LOOPS = TG_MAX_RANK, TG__ARGUMENTS = 32 };
+enum { TG__LOOPS = TG_MAX_RANK + 1, TG__ARGUMENTS = 32 };
 enum { TG__FIRST = -1, TG__LABEL = -2 }; /* no loop, but element 0; or the one that operand 1 names */
 
 /* A function that goes with a kernel, once a file and type. */
@@ -39,6 +39,7 @@ struct tg__emit {
     int arguments;
     bool checks;       /* the helper returns 1 where it cannot go on, otherwise 0 */
     bool math;         /* the helpers need <tgmath.h> */
+    bool rounds;       /* the tape may have summed in another order: the bits may differ */
     int along;
     const char *guard; /* where this is true the function returns 1: the kernel cannot go on */
     const struct tg__helper *helper[2];

@@ -234,8 +234,37 @@ TG_API tg_node tg_transpose(tg_node x, tg_axes order);    /* z's axis i is x's a
 TG_API tg_node tg_expand(tg_node x, tg_shape shape);      /* repeats x by NumPy's broadcasting rule; Σ g */
 TG_API tg_node tg_expand_axes(tg_node x, tg_shape shape, tg_axes axes); /* the adjoint of tg_sum over `axes` of shape */
 
-/* linear algebra and indexing */
-TG_API tg_node tg_matmul(tg_node x, tg_node y);  /* [m,k] [k,n] -> [m,n]    g yᵀ, xᵀ g */
+/* linear algebra (see tg_allow_any_blas) */
+TG_API tg_node tg_matmul(tg_node x, tg_node y); /* z = x y: [..., m,k] [..., k,n] -> [..., m,n]   g yᵀ, xᵀ g; the axes
+                                                    before the last two broadcast. As NumPy's @: a vector x is a row, a
+                                                    vector y a column, and that axis is dropped from z. Nothing to add
+                                                    up (k = 0) is 0; 0 times Inf is NaN */
+TG_API tg_node tg_matmul_t(tg_node x, tg_node y, bool transpose_x, bool transpose_y); /* the same with the last two axes
+                                                    of x, of y swapped, no copy; no vectors then */
+TG_API tg_node tg_dot(tg_node x, tg_node y);    /* [k] [k] -> a scalar, Σ x y        g y, g x */
+TG_API tg_node tg_outer(tg_node x, tg_node y);  /* [m] [n] -> [m,n], z = x_i y_j     g y, gᵀ x */
+
+/* pictures x [N, C, H, W] and windows w [F, C, height, width]. A window stands at every stride-th place of the picture,
+ * which has `padding` zeros around it, and its elements lie `dilation` apart; position o of an axis sees with tap i
+ * element o*stride + i*dilation - padding. So there are floor((H + 2 padding - dilation (height - 1) - 1) / stride) + 1
+ * positions. Of each number, one for the rows and one for the columns. */
+typedef struct tg_window {
+    int64_t stride[2], padding[2], dilation[2];
+} tg_window;
+TG_API tg_window tg_window_of(int64_t stride, int64_t padding, int64_t dilation); /* both axes alike; usual: 1, 0, 1 */
+
+TG_API tg_node tg_conv2d(tg_node x, tg_node w, tg_window how); /* z [N, F, positions…] = Σ over c, i, j of w x, without
+                                         turning the window round       conv2d_data, conv2d_weight */
+TG_API tg_node tg_conv2d_data(tg_node g, tg_node w, tg_shape x, tg_window how); /* conv2d's gradient wrt pictures of
+                                      shape x; also known as a transposed convolution   conv2d, conv2d_weight */
+TG_API tg_node tg_conv2d_weight(tg_node x, tg_node g, tg_shape w, tg_window how); /* conv2d's gradient wrt windows of
+                                                                         shape w        conv2d_data, conv2d */
+TG_API tg_node tg_windows(tg_node x, int64_t height, int64_t width, tg_window how, double fill); /* what windows see:
+                 z [N, C, height*width, positions…], padding has the value fill, 0 or ±INFINITY      fold */
+TG_API tg_node tg_fold(tg_node x, tg_shape shape, int64_t height, int64_t width, tg_window how); /* the adjoint of
+                 tg_windows over pictures of `shape`: adds up what every tap saw                     windows */
+
+/* indexing */
 TG_API tg_node tg_gather(tg_node x, tg_node label); /* x [..., C], label i32 [...]: z = x[..., label]   scatter */
 TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...] -> z [..., classes], 0 elsewhere */
 
@@ -279,6 +308,12 @@ typedef struct tg_batchnorm_options {
 TG_API tg_batchnorm_options tg_batchnorm_defaults(void); /* "train", 0.9, 1e-5, biased */
 TG_API tg_node tg_batchnorm_running(tg_node x, tg_node gamma, tg_node beta, tg_node mean, tg_node var, tg_axes axes,
                                     tg_batchnorm_options options, const char *scope);
+
+/* Pooling of x [N, C, H, W] (ops/pool.c): tg_windows, reduced; so what windows see takes height * width times the memory
+ * of the result. max: padding never wins, and must not fill a window; ties share the gradient equally, as everywhere
+ * here (other libraries give it to the first). avg: padding counts as zeros, also in the divisor. */
+TG_API tg_node tg_max_pool2d(tg_node x, int64_t height, int64_t width, tg_window how);
+TG_API tg_node tg_avg_pool2d(tg_node x, int64_t height, int64_t width, tg_window how);
 
 /* x [N,D] W [D,M] b [M] -> x W + b [N,M] */
 TG_API tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope);
@@ -334,6 +369,12 @@ TG_API TG_CHECK tg_status tg_run(tg_graph *g);    /* everything */
 TG_API TG_CHECK tg_status tg_run_to(tg_node a);   /* everything up to and with a */
 TG_API TG_CHECK tg_status tg_step(tg_graph *g);   /* one node: the one that tg_next names; TG_OK where there is none */
 TG_API tg_node tg_next(tg_graph *g);              /* nil when all is up to date */
+
+/* Large products are left to the system's BLAS, if tapegrad was built with one that can be held to one thread: OpenBLAS
+ * is set to one thread, for the whole process, at the first such product, and stays so; MKL for the moment of the call.
+ * The library's own threads then share the blocks. So the bits do not depend on the number of threads. A BLAS that
+ * cannot be held is not used unless you allow it for a graph, and give up that promise. */
+TG_API void tg_allow_any_blas(tg_graph *g, bool allow);
 
 /* ------------------------------------------------------------------------------------------------------- state
  * What lives from one run to the next (parameters, running statistics, moments, counters) is a leaf that takes the value
@@ -543,7 +584,7 @@ TG_API TG_CHECK tg_status tg_write_json(tg_graph *g, const char *path);
  * gradients of the leaves, in the tape's names with a comment for each step. out: a node that d passed; nil: d's output.
  * What the backward needs besides, from the rest of the tape, becomes an argument. LaTeX: an aligned derivation. C: C99
  * without dependencies but libm, one loop a node, the same bits as tg_run (exp, tanh and their like: within 4 units
- * in the last place). */
+ * in the last place; products large enough for a BLAS, from 4 million multiplications on: to rounding). */
 TG_API TG_CHECK tg_status tg_write_numpy(tg_grads d, tg_node out, const char *function, const char *path);
 TG_API TG_CHECK tg_status tg_write_latex(tg_grads d, tg_node out, const char *function, const char *path);
 TG_API TG_CHECK tg_status tg_write_c(tg_grads d, tg_node out, const char *function, const char *path);
@@ -637,25 +678,32 @@ TG_API tg_node tg_custom(const tg_custom_op *op, const tg_node *in, int n, void 
 typedef struct tg__rule tg_rule; /* what a shape rule sees and fills in */
 typedef struct tg__call tg_call; /* what a kernel sees: operand data, and the place for the result */
 struct tg__emit;
+struct tg__node;
 typedef void tg_loop(void *out, const void *const *in, const size_t *step, size_t count);
 
 typedef struct tg_op {
     const char *name;      /* an identifier that no other operator of the graph has */
-    const char *formula;   /* "z = x*y": x y w v are the operands; the words axes, shape, order, dtype and number stand
-                              for the attributes of a node; NULL: "z = name(x, y)" */
+    const char *formula;   /* "z = x*y": x y w v are the operands; the words axes, shape, order, dtype, number,
+                              extent and steps stand for the attributes of a node; NULL: "z = name(x, y)" */
     const char *gradient;  /* the vjp as text, for tables, operands separated by ", " */
     const char *symbol;    /* in a drawing: "×", "Σ", "√"; NULL: the name */
-    const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one:
-                              of the node's dtype. A second form, behind ";", is for axes dropped behind one that stays: dropped.
-                              NULL: tg_write_numpy refuses a tape that has it */
+    const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one: of
+                              the node's dtype; T, in x.T: the last two axes swapped; margin outside span every taps down
+                              across: where the taps of a window look. Without a form below, a second form, behind ";",
+                              is for axes dropped behind one that stays: dropped. NULL: tg_write_numpy refuses a tape
+                              that has it */
     const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot
-                              beside a single number, else \\odot. A second form is for a number as the last operand */
+                              beside a single number, else \\odot. Without a form below, a second one is for a number
+                              as the last operand */
     const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
     const char *code;      /* the kernel's own C expression in a b c d; NULL: not elementwise, or none: without it
                               tg_write_c refuses a tape that has the operator */
     int operands;          /* 1 to TG_MAX_OPERANDS */
     bool drawn;            /* the value is a draw, not a function that a gradient check may try elsewhere: it is taken
                               as the last run left it */
+    int (*form)(const struct tg__node *n); /* which of several forms, separated by "; ", of formula, gradient, numpy, tex
+                              and tex_back is a node's, from 0; NULL: the first. For the library's own rows */
+    bool batches;          /* the axes before the last two broadcast */
     bool view;             /* the value is operand 0's memory: as many elements, the same dtype; run is not called */
     bool (*shape)(tg_rule *r);     /* checks the operands and sets dtype and shape; false: refused, and has said why */
     tg_status (*run)(tg_call *c);  /* f32 and f64 alike: checks compute in f64 what the tape has in f32 */

@@ -1,94 +1,206 @@
-/* Linear algebra: the product of two matrices. */
+/* Linear algebra: products of matrices, many at a time, either of them transposed where it lies. */
 #include "kernel.h"
 #include "ops.h"
+#include "product.h"
+
+/* -------------------------------------------------------------------------------------------------------- the rule */
+
+static bool is_turned(const struct tg__node *n, int slot) { return n->attr && n->attr->axis[slot]; }
+
+static bool refuse(struct tg__rule *r, const char *why) {
+    char a[80], b[80], as[200], bs[200];
+    tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "%s %s%s times %s %s%s: %s",
+             tg__quote(r->graph, r->in[0].id, a, sizeof a), tg__shape_text(&r->from[0]->shape->dims, as, sizeof as),
+             r->attr && r->attr->axis[0] ? " transposed" : "", tg__quote(r->graph, r->in[1].id, b, sizeof b),
+             tg__shape_text(&r->from[1]->shape->dims, bs, sizeof bs), r->attr && r->attr->axis[1] ? " transposed" : "",
+             why);
+    return false;
+}
+
+/* The axes before the last two, as NumPy broadcasts them. */
+static bool broadcast_batch(struct tg__rule *r, tg_shape *z) {
+    const tg_shape *x = &r->from[0]->shape->dims, *y = &r->from[1]->shape->dims;
+    z->rank = x->rank > y->rank ? x->rank : y->rank;
+    for (int back = 3; back <= z->rank; back++) {
+        const int64_t a = back <= x->rank ? x->dim[x->rank - back] : 1,
+                      b = back <= y->rank ? y->dim[y->rank - back] : 1;
+        if (a != b && a != 1 && b != 1) return refuse(r, "the axes before the last two do not broadcast");
+        z->dim[z->rank - back] = a == 1 ? b : a;
+    }
+    return true;
+}
 
 static bool matmul_shape(struct tg__rule *r) {
     if (!tg__rule_floats(r)) return false;
     const tg_shape *x = &r->from[0]->shape->dims, *y = &r->from[1]->shape->dims;
-    char a[80], b[80], as[200], bs[200];
-    if (x->rank != 2 || y->rank != 2 || x->dim[1] != y->dim[0]) {
-        tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "%s %s times %s %s: %s",
-                 tg__quote(r->graph, r->in[0].id, a, sizeof a), tg__shape_text(x, as, sizeof as),
-                 tg__quote(r->graph, r->in[1].id, b, sizeof b), tg__shape_text(y, bs, sizeof bs),
-                 x->rank != 2 || y->rank != 2 ? "both must be matrices" : "the inner dimensions differ");
-        return false;
-    }
-    tg_shape z = tg_shape2(x->dim[0], y->dim[1]);
+    const int tx = r->attr && r->attr->axis[0], ty = r->attr && r->attr->axis[1];
+    if (x->rank == 0 || y->rank == 0) return refuse(r, "a scalar has no axis to multiply along");
+    if ((x->rank < 2 || y->rank < 2) && tx + ty) return refuse(r, "a vector has no axes to swap");
+    if (x->rank < 2 || y->rank < 2) return refuse(r, "the inner dimensions differ");
+    if (x->dim[x->rank - 1 - tx] != y->dim[y->rank - 2 + ty]) return refuse(r, "the inner dimensions differ");
+    tg_shape z = {.rank = 0};
+    if (!broadcast_batch(r, &z)) return false;
+    z.dim[z.rank - 2] = x->dim[x->rank - 2 + tx];
+    z.dim[z.rank - 1] = y->dim[y->rank - 1 - ty];
     r->shape = tg__shape_of(r->graph, &z, r->op->name);
     return r->shape != NULL;
 }
 
-/* A panel of rows of z += x y, with y gone through in bands that stay in cache. Every element of z adds its products in
- * the order of k, whatever the panel: the bits depend on nothing but the shapes. */
-enum { PANEL = 8, BAND = 256 };
+/* ------------------------------------------------------------------------------------------------------ the kernel */
 
-#define PRODUCT(suffix, T)                                                                                             \
-    TG__HOT static void panel_##suffix(const T *restrict x, const T *restrict y, T *restrict z, size_t rows,           \
-                                       size_t inner, size_t columns) {                                                 \
-        memset(z, 0, rows *columns * sizeof *z);                                                                       \
-        for (size_t from = 0; from < columns; from += BAND) {                                                          \
-            const size_t to = columns - from < BAND ? columns : from + BAND;                                           \
-            for (size_t k = 0; k < inner; k++)                                                                         \
-                for (size_t i = 0; i < rows; i++) {                                                                    \
-                    const T a = x[i * inner + k];                                                                      \
-                    for (size_t j = from; j < to; j++) z[i * columns + j] += a * y[k * columns + j];                   \
-                }                                                                                                      \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static void product_##suffix(const T *x, const T *y, T *z, size_t rows, size_t inner, size_t columns) {            \
-        const size_t panels = (rows + PANEL - 1) / PANEL;                                                              \
-        _Pragma("omp parallel for schedule(static) if (rows * inner * columns >= TG__PARALLEL)") for (size_t p = 0;    \
-                                                                                                      p < panels;      \
-                                                                                                      p++) {           \
-            const size_t i = p * PANEL;                                                                                \
-            panel_##suffix(x + i * inner, y, z + i * columns, rows - i < PANEL ? rows - i : PANEL, inner, columns);    \
-        }                                                                                                              \
+/* Where matrix number `index` of the result finds its operand's, in elements. */
+static size_t matrix_at(const tg_shape *x, const tg_shape *z, size_t index) {
+    size_t stride = (size_t)x->dim[x->rank - 1] * (size_t)x->dim[x->rank - 2], at = 0;
+    for (int back = 3; back <= z->rank; back++) {
+        const size_t here = index % (size_t)z->dim[z->rank - back];
+        index /= (size_t)z->dim[z->rank - back];
+        if (back > x->rank) break;
+        const size_t d = (size_t)x->dim[x->rank - back];
+        at += d == 1 ? 0 : here * stride;
+        stride *= d;
     }
+    return at;
+}
 
-PRODUCT(f32, float)
-PRODUCT(f64, double)
+static struct tg__matrix matrix_of(const tg_shape *x, bool turn) {
+    return (struct tg__matrix){.stride = (size_t)x->dim[x->rank - 1], .turn = turn};
+}
 
 static tg_status matmul_run(struct tg__call *c) {
-    const size_t rows = (size_t)c->shape[0]->dims.dim[0], inner = (size_t)c->shape[0]->dims.dim[1];
-    const size_t columns = (size_t)c->shape[1]->dims.dim[1];
-    if (rows * columns == 0) return TG_OK;
-    if (c->node->dtype == TG_F64)
-        product_f64(c->in[0], c->in[1], c->out, rows, inner, columns);
-    else
-        product_f32(c->in[0], c->in[1], c->out, rows, inner, columns);
+    const tg_shape *x = &c->shape[0]->dims, *y = &c->shape[1]->dims, *z = &c->node->shape->dims;
+    const size_t item = tg__item_size((tg_dtype)c->node->dtype), count = c->node->shape->count;
+    if (count == 0) return TG_OK;
+    struct tg__product p = {.dtype = (tg_dtype)c->node->dtype, .rows = (size_t)z->dim[z->rank - 2]};
+    p.columns = p.stride = (size_t)z->dim[z->rank - 1];
+    p.inner = (size_t)x->dim[is_turned(c->node, 0) ? x->rank - 2 : x->rank - 1];
+    p.x = matrix_of(x, is_turned(c->node, 0)), p.y = matrix_of(y, is_turned(c->node, 1));
+    p.x.data = c->in[0], p.y.data = c->in[1], p.z = c->out;
+    const struct tg__cut cut = tg__cut_of(c->graph, &p);
+    const size_t one = p.rows * p.columns, blocks = cut.down * cut.across, tasks = count / one * blocks;
+    const double work = (double)count * (double)p.inner;
+    if (tasks == 1) {
+        tg__product_block(&p, &cut, 0);
+        return TG_OK;
+    }
+#pragma omp parallel for schedule(static) if (work >= TG__PARALLEL)
+    for (size_t i = 0; i < tasks; i++) {
+        struct tg__product own = p;
+        own.x.data = (const char *)p.x.data + matrix_at(x, z, i / blocks) * item;
+        own.y.data = (const char *)p.y.data + matrix_at(y, z, i / blocks) * item;
+        own.z = (char *)p.z + i / blocks * one * item;
+        tg__product_block(&own, &cut, i % blocks);
+    }
     return TG_OK;
 }
 
+/* --------------------------------------------------------------------------------------------------------- the row */
+
+static void lay_operand(struct tg__emit *e, int slot, int row, int column) {
+    const tg_shape *x = &e->in[slot]->shape->dims, *z = &e->node->shape->dims;
+    const int turn = is_turned(e->node, slot);
+    for (int axis = 0; axis + 2 < x->rank; axis++) {
+        e->at[slot][axis] = TG__FIRST;
+        if (x->dim[axis] != 1) tg__loop_along(e, e->at[slot], axis, axis + z->rank - x->rank);
+    }
+    tg__loop_along(e, e->at[slot], x->rank - 2 + turn, row);
+    tg__loop_along(e, e->at[slot], x->rank - 1 - turn, column);
+}
+
 static void matmul_emit(struct tg__emit *e) {
-    enum { I, J, K };
-    e->loops = 3;
-    e->extent[K] = e->terms = e->in[0]->shape->dims.dim[1];
-    tg__loop_along(e, e->at[0], 0, I), tg__loop_along(e, e->at[0], 1, K);
-    tg__loop_along(e, e->at[1], 0, K), tg__loop_along(e, e->at[1], 1, J);
+    const tg_shape *x = &e->in[0]->shape->dims;
+    const int rank = e->node->shape->dims.rank, inner = rank;
+    e->loops = rank + 1;
+    e->extent[inner] = e->terms = x->dim[x->rank - 1 - is_turned(e->node, 0)];
+    lay_operand(e, 0, rank - 2, inner), lay_operand(e, 1, inner, rank - 1);
+    const tg_shape *z = &e->node->shape->dims;
+    e->rounds = tg__is_large((double)z->dim[rank - 2], (double)e->terms, (double)z->dim[rank - 1]);
     e->begin = "T sum = 0;";
     e->step = "sum += a * b;";
     e->code = "sum";
 }
 
+static int matmul_form(const struct tg__node *n) { return is_turned(n, 0) + 2 * is_turned(n, 1); }
+
 static tg_node matmul_vjp(tg_node z, tg_node g, int slot) {
-    tg_node other = tg_transpose(tg_operand(z, 1 - slot), tg_axes_all());
-    return slot == 0 ? tg_matmul(g, other) : tg_matmul(other, g);
+    const tg_node x = tg__in(z, 0), y = tg__in(z, 1);
+    const bool tx = is_turned(tg__node_of(z.graph, z.id), 0), ty = is_turned(tg__node_of(z.graph, z.id), 1);
+    if (slot == 0) return tx ? tg_matmul_t(y, g, ty, true) : tg_matmul_t(g, y, false, !ty);
+    return ty ? tg_matmul_t(g, x, true, tx) : tg_matmul_t(x, g, !tx, false);
 }
 
-const struct tg_op tg__op_matmul = {.name = "matmul",
-                                    .formula = "z = x @ y",
-                                    .gradient = "g @ y.T, x.T @ g",
-                                    .symbol = "@",
-                                    .numpy = "x @ y",
-                                    .tex = "x \\, y",
-                                    .tex_back = "g \\, {y}^{\\top}, {x}^{\\top} \\, g",
-                                    .operands = 2,
-                                    .shape = matmul_shape,
-                                    .run = matmul_run,
-                                    .emit = matmul_emit,
-                                    .vjp = matmul_vjp,
-                                    .magnitude = &tg__op_matmul,
-                                    .low = -2,
-                                    .high = 2};
+const struct tg_op tg__op_matmul = {
+    .name = "matmul",
+    .formula = "z = x @ y; z = x.T @ y; z = x @ y.T; z = x.T @ y.T",
+    .gradient = "g @ y.T, x.T @ g; y @ g.T, x @ g; g @ y, g.T @ x; y.T @ g.T, g.T @ x.T",
+    .symbol = "@",
+    .numpy = "x @ y; x.T @ y; x @ y.T; x.T @ y.T",
+    .tex = "x \\, y; {x}^{\\top} \\, y; x \\, {y}^{\\top}; {x}^{\\top} \\, {y}^{\\top}",
+    .tex_back = "g \\, {y}^{\\top}, {x}^{\\top} \\, g; y \\, {g}^{\\top}, x \\, g; g \\, y, {g}^{\\top} \\, x; "
+                "{y}^{\\top} \\, {g}^{\\top}, {g}^{\\top} \\, {x}^{\\top}",
+    .operands = 2,
+    .form = matmul_form,
+    .batches = true,
+    .shape = matmul_shape,
+    .run = matmul_run,
+    .emit = matmul_emit,
+    .vjp = matmul_vjp,
+    .magnitude = &tg__op_matmul,
+    .low = -2,
+    .high = 2};
 
-tg_node tg_matmul(tg_node x, tg_node y) { return tg__apply(&tg__op_matmul, (tg_node[]){x, y}, NULL); }
+/* ------------------------------------------------------------------------------------------------ the constructors */
+
+/* A vector is one row, or one column, and that axis is dropped from the result. */
+static tg_node as_matrix(tg_node v, int64_t rows, int64_t columns) { return tg_reshape(v, tg_shape2(rows, columns)); }
+
+static tg_node without_axis(tg_node z, int axis) {
+    tg_shape dims = tg_dims(z);
+    if (tg_is_nil(z)) return z;
+    axis += dims.rank--;
+    for (int i = axis; i < dims.rank; i++) dims.dim[i] = dims.dim[i + 1];
+    dims.dim[dims.rank] = 0;
+    return tg_reshape(z, dims);
+}
+
+static tg_node apply(tg_node x, tg_node y, const struct tg__attr *attr) {
+    return tg__apply(&tg__op_matmul, (tg_node[]){x, y}, attr);
+}
+
+tg_node tg_matmul(tg_node x, tg_node y) {
+    const struct tg__node *a = tg__get(x), *b = tg__get(y);
+    if (!a || !b || x.graph != y.graph) return apply(x, y, NULL);
+    const tg_shape *xs = &a->shape->dims, *ys = &b->shape->dims;
+    const bool row = xs->rank == 1, column = ys->rank == 1;
+    if ((!row && !column) || xs->rank == 0 || ys->rank == 0) return apply(x, y, NULL);
+    if (xs->dim[xs->rank - 1] != ys->dim[column ? 0 : ys->rank - 2] || a->dtype != b->dtype)
+        return tg__apply(&tg__op_matmul, (tg_node[]){x, y}, NULL); /* refuses them as they are */
+    if (row) x = as_matrix(x, 1, xs->dim[0]);
+    if (column) y = as_matrix(y, ys->dim[0], 1);
+    tg_node z = apply(x, y, NULL);
+    if (column) z = without_axis(z, -1);
+    return row ? without_axis(z, column ? -1 : -2) : z;
+}
+
+tg_node tg_matmul_t(tg_node x, tg_node y, bool transpose_x, bool transpose_y) {
+    if (!transpose_x && !transpose_y) return tg_matmul(x, y);
+    if (!x.graph) return apply(x, y, NULL);
+    const struct tg__attr attr = {.axis = {transpose_x, transpose_y}}, *kept = tg__intern(x.graph, &attr, sizeof attr);
+    return kept ? apply(x, y, kept) : tg_nil(x.graph);
+}
+
+static bool are_vectors(const char *who, tg_node x, tg_node y) {
+    const tg_shape xs = tg_dims(x), ys = tg_dims(y);
+    char a[80], b[80], as[200], bs[200];
+    if (!tg__get(x) || !tg__get(y) || (xs.rank == 1 && ys.rank == 1)) return true; /* an operator says what is wrong */
+    tg_fail(x.graph, TG_SHAPE, "%s: %s %s with %s %s: both must be vectors", who, tg__quote(x.graph, x.id, a, sizeof a),
+            tg__shape_text(&xs, as, sizeof as), tg__quote(y.graph, y.id, b, sizeof b),
+            tg__shape_text(&ys, bs, sizeof bs));
+    return false;
+}
+
+tg_node tg_dot(tg_node x, tg_node y) { return are_vectors("dot", x, y) ? tg_matmul(x, y) : tg_nil(x.graph); }
+
+tg_node tg_outer(tg_node x, tg_node y) {
+    if (!are_vectors("outer", x, y)) return tg_nil(x.graph);
+    return tg_mul(tg_reshape(x, tg_shape2(-1, 1)), y);
+}

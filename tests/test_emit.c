@@ -41,6 +41,10 @@ static tg_node x23(tg_graph *g, tg_dtype t) { return tg_input(g, t, tg_shape2(2,
 static tg_node x234(tg_graph *g, tg_dtype t) { return tg_input(g, t, tg_shape3(2, 3, 4)); }
 static tg_node labels(tg_graph *g, tg_shape s) { return tg_input(g, TG_I32, s); }
 
+static const tg_window usual = {{1, 1}, {0, 0}, {1, 1}}, uneven = {{2, 1}, {1, 1}, {1, 3}};
+static tg_node pictures(tg_graph *g, tg_dtype t) { return tg_input(g, t, tg_shape4(2, 3, 5, 4)); }
+static tg_node patches(tg_graph *g, tg_dtype t) { return tg_neg(tg_input(g, t, tg_shape4(2, 3, 3, 2))); }
+
 #define MAKE(id, e)                                                                                                    \
     static tg_node m_##id(tg_graph *g, tg_dtype t) { return e; }
 MAKE(sum, tg_sum(x234(g, t), tg_axes2(0, 2)))
@@ -71,6 +75,18 @@ MAKE(matmul_thin, tg_matmul(tg_input(g, t, tg_shape2(4, 1)), tg_input(g, t, tg_s
 MAKE(matmul_empty,
      tg_add(tg_matmul(tg_input(g, t, tg_shape2(4, 0)), tg_input(g, t, tg_shape2(0, 3))), tg_input(g, t, tg_shape1(3))))
 MAKE(matmul_dot, tg_matmul(tg_input(g, t, tg_shape2(1, 4)), tg_neg(tg_input(g, t, tg_shape2(4, 1)))))
+MAKE(matmul_turned, tg_matmul_t(tg_input(g, t, tg_shape2(3, 4)), tg_input(g, t, tg_shape2(5, 3)), true, true))
+MAKE(matmul_batch, tg_matmul_t(tg_input(g, t, tg_shape4(2, 1, 3, 4)), tg_input(g, t, tg_shape3(3, 5, 4)), false, true))
+MAKE(matmul_vector, tg_matmul(tg_input(g, t, tg_shape1(3)), tg_input(g, t, tg_shape3(2, 3, 4))))
+MAKE(conv2d, tg_conv2d(pictures(g, t), patches(g, t), uneven))
+MAKE(conv2d_many, tg_conv2d(tg_input(g, t, tg_shape4(19, 1, 3, 3)), tg_input(g, t, tg_shape4(2, 1, 2, 2)), usual))
+MAKE(conv2d_none, tg_conv2d(tg_input(g, t, tg_shape4(0, 2, 3, 3)), tg_input(g, t, tg_shape4(2, 2, 2, 2)), usual))
+MAKE(conv2d_data, tg_conv2d_data(tg_input(g, t, tg_shape4(2, 2, 3, 3)), patches(g, t), tg_shape4(2, 3, 5, 4), uneven))
+MAKE(conv2d_weight,
+     tg_conv2d_weight(pictures(g, t), tg_input(g, t, tg_shape4(2, 2, 3, 3)), tg_shape4(2, 3, 3, 2), uneven))
+MAKE(windows, tg_windows(pictures(g, t), 3, 2, uneven, 0))
+MAKE(windows_low, tg_max(tg_windows(pictures(g, t), 3, 2, uneven, -INFINITY), tg_axis(2)))
+MAKE(fold, tg_fold(tg_input(g, t, tg_shape_n(5, (int64_t[]){2, 3, 6, 3, 3})), tg_shape4(2, 3, 5, 4), 3, 2, uneven))
 MAKE(gather, tg_gather(tg_input(g, t, tg_shape3(2, 4, 3)), labels(g, tg_shape2(2, 4))))
 MAKE(gather_one, tg_gather(tg_input(g, t, tg_shape1(3)), tg_scalar(g, TG_I32, 2)))
 MAKE(gather_seen, tg_gather(tg_input(g, t, tg_shape2(4, 3)), tg_reshape(labels(g, tg_shape2(2, 2)), tg_shape1(4))))
@@ -112,6 +128,17 @@ static const struct {
             {"matmul", m_matmul_thin},
             {"matmul", m_matmul_empty},
             {"matmul", m_matmul_dot},
+            {"matmul", m_matmul_turned},
+            {"matmul", m_matmul_batch},
+            {"matmul", m_matmul_vector},
+            {"conv2d", m_conv2d},
+            {"conv2d", m_conv2d_many},
+            {"conv2d", m_conv2d_none},
+            {"conv2d_data", m_conv2d_data},
+            {"conv2d_weight", m_conv2d_weight},
+            {"windows", m_windows},
+            {"windows", m_windows_low},
+            {"fold", m_fold},
             {"gather", m_gather},
             {"gather", m_gather_one},
             {"gather", m_gather_seen},

@@ -35,6 +35,25 @@ static void add_network(tg_dtype t) {
     add_case(d, scores);
 }
 
+/* Large enough for a BLAS, which the file says: equal to rounding only, so it is not run here. */
+Test(emit_tapes, what_a_blas_did) {
+    for (int64_t n = 100; n <= 200; n += 100) {
+        tg_graph *g = tg_graph_new();
+        TG_LET(x, tg_input(g, TG_F32, tg_shape2(n, n)));
+        TG_LET(z, tg_matmul(x, x));
+        tg_grads d = tg_backward(z, tg_input(g, TG_F32, tg_shape2(n, n)));
+        const char *path = "/tmp/tapegrad-emit-blas.c";
+        char text[4096] = "";
+        cr_assert_eq(tg_write_c(d, tg_nil(g), "f", path), TG_OK, "%s", tg_message(g));
+        FILE *file = fopen(path, "r");
+        cr_assert(file && fread(text, 1, sizeof text - 1, file) > 0);
+        fclose(file);
+        remove(path);
+        cr_expect_eq(strstr(text, "BLAS") != NULL, n == 200);
+        tg_graph_free(g);
+    }
+}
+
 /* The gradient of a number made of gradients. */
 static void add_second_order(tg_dtype t) {
     tg_graph *g = tg_graph_new();

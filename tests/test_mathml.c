@@ -53,6 +53,14 @@ static tg_node apply(const struct tg_op *op) {
     if (!strcmp(op->name, "gather")) return tg_gather(x, label);
     if (!strcmp(op->name, "scatter")) return tg_scatter(in[2], label, 4);
     if (!strcmp(op->name, "uniform")) return tg_uniform(tg_counter(g), 7, TG_F64, tg_shape2(2, 3));
+    const tg_window how = tg_window_of(1, 0, 1);
+    const tg_node picture = tg_let(tg_input(g, TG_F64, tg_shape4(1, 1, 3, 3)), "picture", NULL, 0);
+    const tg_node patch = tg_let(tg_input(g, TG_F64, tg_shape4(1, 1, 2, 2)), "patch", NULL, 0);
+    if (!strcmp(op->name, "conv2d")) return tg_conv2d(picture, patch, how);
+    if (!strcmp(op->name, "conv2d_data")) return tg_conv2d_data(patch, patch, tg_dims(picture), how);
+    if (!strcmp(op->name, "conv2d_weight")) return tg_conv2d_weight(picture, patch, tg_dims(patch), how);
+    if (!strcmp(op->name, "windows")) return tg_windows(picture, 2, 2, how, 0);
+    if (!strcmp(op->name, "fold")) return tg_fold(tg_windows(picture, 2, 2, how, 0), tg_dims(picture), 2, 2, how);
     return tg__apply(op, in, NULL);
 }
 

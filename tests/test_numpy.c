@@ -252,6 +252,33 @@ static void elementwise(const struct tg_op *op, tg_dtype dtype, size_t row, uint
     }
 }
 
+static tg_node matmul(tg_node x, tg_node flat, int way) {
+    const tg_node first = tg_exp(tg_matmul(x, tg_sum(x, tg_axes2(0, 1)))); /* [2, 3]: a vector, and batches below */
+    switch (way) {
+    case 0: return tg_matmul(flat, tg_transpose(tg_exp(flat), tg_axes_all()));
+    case 1: return tg_matmul_t(x, tg_exp(x), false, true);
+    case 2: return tg_matmul_t(tg_neg(x), first, true, true);
+    case 3: return tg_matmul_t(tg_add(flat, flat), tg_sub(flat, flat), true, false);
+    default: return tg_matmul(first, x);
+    }
+}
+
+static tg_node pictures(tg_node x, const char *op, int way) {
+    static const tg_window how[] = {{{1, 1}, {0, 0}, {1, 1}},
+                                    {{1, 1}, {1, 2}, {1, 1}},
+                                    {{2, 1}, {1, 0}, {1, 2}},
+                                    {{1, 3}, {2, 1}, {2, 1}},
+                                    {{2, 2}, {0, 1}, {1, 1}}};
+    const tg_node many = tg_reshape(x, tg_shape4(2, 1, 3, 4)), w = tg_exp(tg_reshape(x, tg_shape4(3, 1, 2, 4)));
+    const tg_node taps = tg_windows(way ? tg_square(many) : many, 2, 2, how[way], way == 3 ? INFINITY : 0);
+    const tg_node v = tg_sum(w, tg_keep(tg_axis(3))), z = tg_conv2d(many, v, how[way]); /* windows of 2 x 1 */
+    if (!strcmp(op, "windows")) return way == 3 ? tg_exp(tg_neg(taps)) : taps;
+    if (!strcmp(op, "fold")) return tg_fold(tg_exp(tg_windows(many, 2, 2, how[way], 0)), tg_dims(many), 2, 2, how[way]);
+    if (!strcmp(op, "conv2d_data")) return tg_conv2d_data(tg_square(z), v, tg_dims(many), how[way]);
+    if (!strcmp(op, "conv2d_weight")) return tg_conv2d_weight(many, tg_square(z), tg_dims(v), how[way]);
+    return z;
+}
+
 static tg_node structured(tg_node x, const char *op, int way) {
     tg_graph *g = x.graph; /* x: [2, 3, 4] */
     const tg_axes axes[] = {tg_axis(1), tg_axes2(0, 2), tg_keep(tg_axes2(0, -1)), tg_axes_all(), tg_axes_n(0, NULL)};
@@ -268,10 +295,11 @@ static tg_node structured(tg_node x, const char *op, int way) {
     if (!strcmp(op, "transpose")) return tg_transpose(x, way ? tg_axes_all() : tg_axes3(2, 0, 1));
     if (!strcmp(op, "expand") && way == 3) return tg_expand(x, tg_shape4(2, 2, 3, 4));
     if (!strcmp(op, "expand")) return tg_expand_axes(tg_sum(x, axes[way]), tg_shape3(2, 3, 4), axes[way]);
-    if (!strcmp(op, "matmul")) return tg_matmul(flat, tg_transpose(tg_exp(flat), tg_axes_all()));
+    if (!strcmp(op, "matmul")) return matmul(x, flat, way);
     if (!strcmp(op, "gather")) return tg_gather(tg_square(x), label);
     if (!strcmp(op, "uniform"))
         return tg_mul(tg_uniform(way ? tg_counter(g) : tg_scalar(g, TG_F64, 0x1p53), 7, tg_dtype_of(x), tg_dims(x)), x);
+    if (strstr(op, "conv2d") || !strcmp(op, "windows") || !strcmp(op, "fold")) return pictures(x, op, way);
     return strcmp(op, "scatter") ? tg_nil(g) : tg_scatter(row, label, 4 + way);
 }
 

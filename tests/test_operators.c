@@ -128,7 +128,7 @@ static const struct formula {
 struct structured {
     const char *op;
     int rank[2];
-    int64_t dim[2][3];
+    int64_t dim[2][5];
     tg_node (*build)(const tg_node *in);
     double (*f)(const double *const *in, size_t at);
 };
@@ -170,6 +170,114 @@ static double s_matmul(const double *const *x, size_t at) {
     for (size_t k = 0; k < 3; k++) sum += x[0][at / 5 * 3 + k] * x[1][k * 5 + at % 5];
     return sum;
 }
+#define MATMUL(id, tx, ty)                                                                                             \
+    static tg_node b_matmul_##id(const tg_node *x) { return tg_matmul_t(x[0], x[1], tx, ty); }                         \
+    static double s_matmul_##id(const double *const *x, size_t at) {                                                   \
+        double sum = 0;                                                                                                \
+        for (size_t k = 0; k < 3; k++)                                                                                 \
+            sum += x[0][(tx) ? k * 4 + at / 5 : at / 5 * 3 + k] * x[1][(ty) ? at % 5 * 3 + k : k * 5 + at % 5];        \
+        return sum;                                                                                                    \
+    }
+MATMUL(tn, true, false)
+MATMUL(nt, false, true)
+MATMUL(tt, true, true)
+static tg_node b_matmul_batch(const tg_node *x) { return tg_matmul_t(x[0], x[1], false, true); }
+static double s_matmul_batch(const double *const *x, size_t at) { /* [2,1,2,3] and [3,2,3] transposed: [2,3,2,2] */
+    double sum = 0;
+    for (size_t k = 0; k < 3; k++)
+        sum += x[0][at / 12 * 6 + at / 2 % 2 * 3 + k] * x[1][at / 4 % 3 * 6 + at % 2 * 3 + k];
+    return sum;
+}
+static double s_matmul_shared(const double *const *x, size_t at) { /* [2,2,3] and [2,3] transposed: [2,2,2] */
+    double sum = 0;
+    for (size_t k = 0; k < 3; k++) sum += x[0][at / 2 * 3 + k] * x[1][at % 2 * 3 + k];
+    return sum;
+}
+static tg_node b_matmul_vector(const tg_node *x) { return tg_matmul(x[0], x[1]); }
+static double s_matmul_vector(const double *const *x, size_t i) {
+    return x[0][3 * i] * x[1][0] + x[0][3 * i + 1] * x[1][1] + x[0][3 * i + 2] * x[1][2];
+}
+
+/* A window over pictures: sizes of the picture, of the window, of its positions; stride, padding, dilation. The element
+ * that tap (i, j) sees at (r, c): its place in the picture, -1 for padding. */
+struct sliding {
+    int64_t size[2], taps[2], count[2];
+    tg_window how;
+};
+static int64_t seen(const struct sliding *s, size_t tap, size_t position) {
+    const int64_t y = (int64_t)position / s->count[1] * s->how.stride[0] +
+                      (int64_t)tap / s->taps[1] * s->how.dilation[0] - s->how.padding[0];
+    const int64_t x = (int64_t)position % s->count[1] * s->how.stride[1] +
+                      (int64_t)tap % s->taps[1] * s->how.dilation[1] - s->how.padding[1];
+    return y < 0 || x < 0 || y >= s->size[0] || x >= s->size[1] ? -1 : y * s->size[1] + x;
+}
+#define AREA(a) ((size_t)((a)[0] * (a)[1]))
+
+/* All three convolutions by one sum over everything: z, x, or w. Two pictures and channels, three filters. */
+enum { PICTURES = 2, CHANNELS = 2, FILTERS = 3 };
+static double all_products(const struct sliding *s, const double *z, const double *x, const double *w, size_t at) {
+    const size_t P = AREA(s->count), T = AREA(s->taps), S = AREA(s->size);
+    double sum = 0;
+    for (size_t n = 0; n < PICTURES; n++)
+        for (size_t f = 0; f < FILTERS; f++)
+            for (size_t p = 0; p < P; p++)
+                for (size_t c = 0; c < CHANNELS; c++)
+                    for (size_t t = 0; t < T; t++) {
+                        const int64_t where = seen(s, t, p);
+                        const size_t i = (n * FILTERS + f) * P + p, k = (f * CHANNELS + c) * T + t;
+                        if (where < 0) continue;
+                        const size_t j = (n * CHANNELS + c) * S + (size_t)where;
+                        if ((!z && i == at) || (!x && j == at) || (!w && k == at))
+                            sum += (z ? z[i] : 1) * (x ? x[j] : 1) * (w ? w[k] : 1);
+                    }
+    return sum;
+}
+static tg_shape shape_of_x(const struct sliding *s) { return tg_shape4(PICTURES, CHANNELS, s->size[0], s->size[1]); }
+static tg_shape shape_of_w(const struct sliding *s) { return tg_shape4(FILTERS, CHANNELS, s->taps[0], s->taps[1]); }
+
+#define CONV(id, ...)                                                                                                  \
+    static const struct sliding sliding_##id = __VA_ARGS__;                                                            \
+    static tg_node b_conv_##id(const tg_node *x) { return tg_conv2d(x[0], x[1], sliding_##id.how); }                   \
+    static double s_conv_##id(const double *const *x, size_t at) {                                                     \
+        return all_products(&sliding_##id, NULL, x[0], x[1], at);                                                      \
+    }                                                                                                                  \
+    static tg_node b_data_##id(const tg_node *x) {                                                                     \
+        return tg_conv2d_data(x[0], x[1], shape_of_x(&sliding_##id), sliding_##id.how);                                \
+    }                                                                                                                  \
+    static double s_data_##id(const double *const *x, size_t at) {                                                     \
+        return all_products(&sliding_##id, x[0], NULL, x[1], at);                                                      \
+    }                                                                                                                  \
+    static tg_node b_weight_##id(const tg_node *x) {                                                                   \
+        return tg_conv2d_weight(x[0], x[1], shape_of_w(&sliding_##id), sliding_##id.how);                              \
+    }                                                                                                                  \
+    static double s_weight_##id(const double *const *x, size_t at) {                                                   \
+        return all_products(&sliding_##id, x[1], x[0], NULL, at);                                                      \
+    }                                                                                                                  \
+    static tg_node b_windows_##id(const tg_node *x) {                                                                  \
+        return tg_windows(x[0], sliding_##id.taps[0], sliding_##id.taps[1], sliding_##id.how, 0);                      \
+    }                                                                                                                  \
+    static double s_windows_##id(const double *const *x, size_t at) {                                                  \
+        const size_t P = AREA(sliding_##id.count), T = AREA(sliding_##id.taps);                                        \
+        const int64_t where = seen(&sliding_##id, at / P % T, at % P);                                                 \
+        return where < 0 ? 0 : x[0][at / (P * T) * AREA(sliding_##id.size) + (size_t)where];                           \
+    }                                                                                                                  \
+    static tg_node b_fold_##id(const tg_node *x) {                                                                     \
+        return tg_fold(x[0], shape_of_x(&sliding_##id), sliding_##id.taps[0], sliding_##id.taps[1],                    \
+                       sliding_##id.how);                                                                              \
+    }                                                                                                                  \
+    static double s_fold_##id(const double *const *x, size_t at) {                                                     \
+        const size_t P = AREA(sliding_##id.count), T = AREA(sliding_##id.taps), S = AREA(sliding_##id.size);           \
+        double sum = 0;                                                                                                \
+        for (size_t i = 0; i < T * P; i++)                                                                             \
+            sum += seen(&sliding_##id, i / P, i % P) == (int64_t)(at % S) ? x[0][at / S * T * P + i] : 0;              \
+        return sum;                                                                                                    \
+    }
+CONV(plain, {{4, 3}, {2, 2}, {3, 2}, {{1, 1}, {0, 0}, {1, 1}}})
+CONV(padded, {{3, 3}, {3, 2}, {3, 4}, {{1, 1}, {1, 1}, {1, 1}}})
+CONV(strided, {{5, 4}, {2, 3}, {2, 2}, {{2, 3}, {0, 2}, {1, 1}}})
+CONV(dilated, {{5, 4}, {2, 2}, {3, 3}, {{2, 1}, {1, 1}, {2, 3}}})
+CONV(one, {{2, 3}, {1, 1}, {2, 3}, {{1, 1}, {0, 0}, {1, 1}}})
+
 static tg_node b_gather(const tg_node *x) { return tg_gather(x[0], labels(x[0])); }
 static double s_gather(const double *const *x, size_t i) { return x[0][3 * i + label_of[i]]; }
 static tg_node b_scatter(const tg_node *x) { return tg_scatter(x[0], labels(x[0]), 3); }
@@ -194,6 +302,37 @@ static const struct structured structured[] = {
     {"expand", {2}, {{4, 1}}, b_expand, s_expand},
     {"expand", {1}, {{3}}, b_expand_axes, s_expand_axes},
     {"matmul", {2, 2}, {{4, 3}, {3, 5}}, b_matmul, s_matmul},
+    {"matmul", {2, 2}, {{3, 4}, {3, 5}}, b_matmul_tn, s_matmul_tn},
+    {"matmul", {2, 2}, {{4, 3}, {5, 3}}, b_matmul_nt, s_matmul_nt},
+    {"matmul", {2, 2}, {{3, 4}, {5, 3}}, b_matmul_tt, s_matmul_tt},
+    {"matmul", {4, 3}, {{2, 1, 2, 3}, {3, 2, 3}}, b_matmul_batch, s_matmul_batch},
+    {"matmul", {3, 2}, {{2, 2, 3}, {2, 3}}, b_matmul_batch, s_matmul_shared},
+    {"matmul", {2, 1}, {{4, 3}, {3}}, b_matmul_vector, s_matmul_vector},
+    {"conv2d", {4, 4}, {{2, 2, 4, 3}, {3, 2, 2, 2}}, b_conv_plain, s_conv_plain},
+    {"conv2d_data", {4, 4}, {{2, 3, 3, 2}, {3, 2, 2, 2}}, b_data_plain, s_data_plain},
+    {"conv2d_weight", {4, 4}, {{2, 2, 4, 3}, {2, 3, 3, 2}}, b_weight_plain, s_weight_plain},
+    {"windows", {4}, {{2, 2, 4, 3}}, b_windows_plain, s_windows_plain},
+    {"fold", {5}, {{2, 2, 4, 3, 2}}, b_fold_plain, s_fold_plain},
+    {"conv2d", {4, 4}, {{2, 2, 3, 3}, {3, 2, 3, 2}}, b_conv_padded, s_conv_padded},
+    {"conv2d_data", {4, 4}, {{2, 3, 3, 4}, {3, 2, 3, 2}}, b_data_padded, s_data_padded},
+    {"conv2d_weight", {4, 4}, {{2, 2, 3, 3}, {2, 3, 3, 4}}, b_weight_padded, s_weight_padded},
+    {"windows", {4}, {{2, 2, 3, 3}}, b_windows_padded, s_windows_padded},
+    {"fold", {5}, {{2, 2, 6, 3, 4}}, b_fold_padded, s_fold_padded},
+    {"conv2d", {4, 4}, {{2, 2, 5, 4}, {3, 2, 2, 3}}, b_conv_strided, s_conv_strided},
+    {"conv2d_data", {4, 4}, {{2, 3, 2, 2}, {3, 2, 2, 3}}, b_data_strided, s_data_strided},
+    {"conv2d_weight", {4, 4}, {{2, 2, 5, 4}, {2, 3, 2, 2}}, b_weight_strided, s_weight_strided},
+    {"windows", {4}, {{2, 2, 5, 4}}, b_windows_strided, s_windows_strided},
+    {"fold", {5}, {{2, 2, 6, 2, 2}}, b_fold_strided, s_fold_strided},
+    {"conv2d", {4, 4}, {{2, 2, 5, 4}, {3, 2, 2, 2}}, b_conv_dilated, s_conv_dilated},
+    {"conv2d_data", {4, 4}, {{2, 3, 3, 3}, {3, 2, 2, 2}}, b_data_dilated, s_data_dilated},
+    {"conv2d_weight", {4, 4}, {{2, 2, 5, 4}, {2, 3, 3, 3}}, b_weight_dilated, s_weight_dilated},
+    {"windows", {4}, {{2, 2, 5, 4}}, b_windows_dilated, s_windows_dilated},
+    {"fold", {5}, {{2, 2, 4, 3, 3}}, b_fold_dilated, s_fold_dilated},
+    {"conv2d", {4, 4}, {{2, 2, 2, 3}, {3, 2, 1, 1}}, b_conv_one, s_conv_one},
+    {"conv2d_data", {4, 4}, {{2, 3, 2, 3}, {3, 2, 1, 1}}, b_data_one, s_data_one},
+    {"conv2d_weight", {4, 4}, {{2, 2, 2, 3}, {2, 3, 2, 3}}, b_weight_one, s_weight_one},
+    {"windows", {4}, {{2, 2, 2, 3}}, b_windows_one, s_windows_one},
+    {"fold", {5}, {{2, 2, 1, 2, 3}}, b_fold_one, s_fold_one},
     {"gather", {2}, {{4, 3}}, b_gather, s_gather},
     {"scatter", {1}, {{4}}, b_scatter, s_scatter},
     {"uniform", {2}, {{4, 3}}, b_uniform, s_same},

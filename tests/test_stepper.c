@@ -125,6 +125,17 @@ Test(stepper, axes) {
     lacks(moment(d, delivery(d, tg_operand(s, 0), 1)), "summed");
 }
 
+/* So are the batches that one matrix was multiplied with. */
+Test(stepper, axes_of_batches) {
+    TG_LET(a, tg_input(g, TG_F64, tg_shape4(5, 1, 2, 3)));
+    TG_LET(b, tg_input(g, TG_F64, tg_shape2(3, 3)));
+    TG_LET(z, tg_matmul(a, b));
+    TG_LET(s, tg_sum(z, tg_axes_all()));
+    const tg_grads d = tg_backward(s, tg_nil(g));
+    has(moment(d, delivery(d, b, 1)), "to b: a.T @ g, summed over axes 0, 1\n");
+    lacks(moment(d, delivery(d, a, 1)), "summed");
+}
+
 Test(stepper, every_operator_speaks_of_its_own_operands) {
     TG_LET(apple, tg_input(g, TG_F64, tg_shape2(2, 2)));
     TG_LET(pear, tg_input(g, TG_F64, tg_shape2(2, 2)));
@@ -136,6 +147,8 @@ Test(stepper, every_operator_speaks_of_its_own_operands) {
     } cases[] = {{tg_div(apple, pear), 1, "-g*(apple/pear)/pear"},
                  {tg_matmul(apple, pear), 0, "g @ pear.T"},
                  {tg_matmul(apple, pear), 1, "apple.T @ g"},
+                 {tg_matmul_t(apple, pear, false, true), 1, "g.T @ apple"},
+                 {tg_matmul_t(apple, pear, true, true), 0, "pear.T @ g.T"},
                  {tg_where(apple, pear, apple), 1, "g where apple"},
                  {tg_max(apple, tg_axis(0)), 0, "g, shared equally by the ties"},
                  {tg_gather(apple, label), 0, "scatter(g, label)"},

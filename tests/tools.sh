@@ -12,6 +12,7 @@ ninja       ninja-build               ninja-build            ninja         make 
 pkg-config  pkg-config                pkgconf-pkg-config     pkgconf       pkgconf                         pkgconf
 uthash      uthash-dev                uthash-devel           uthash        uthash-dev                      uthash
 zlib        zlib1g-dev                zlib-devel             zlib          zlib-dev                        zlib
+blas        libopenblas-dev           openblas-devel         openblas      openblas-dev                    openblas
 criterion   libcriterion-dev          -                      criterion     -                               criterion
 numpy       python3-numpy             python3-numpy          python-numpy  py3-numpy                       numpy
 dot         graphviz                  graphviz               graphviz      graphviz                        graphviz
@@ -33,6 +34,7 @@ has() {
     ninja) command -v ninja || command -v make ;;
     uthash) has_header uthash.h ;;
     zlib) has_header zlib.h ;;
+    blas) has_header cblas.h ;;
     criterion) pkg-config --exists criterion ;;
     numpy) for python in /usr/bin/python3 python3; do "$python" -c 'import numpy' && return; done; false ;;
     browser) command -v chromedriver && { command -v chromium || command -v google-chrome; } ;;

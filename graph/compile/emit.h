@@ -32,6 +32,7 @@ struct tg__places {
     size_t bytes;
     bool fails[2];                           /* forward, backward: can return 1 */
     bool math, copies, i32, tables, helpers; /* what the file needs */
+    bool rounds;                             /* something in it may have other bits than on the tape */
 };
 
 bool tg__places_new(struct tg__places *q, const struct tg__part *p);

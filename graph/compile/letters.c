@@ -2,7 +2,7 @@
  * statement, in a vector that was summed out of a matrix too. */
 #include "emit.h"
 
-static const char all[] = "ijklmnop";
+static const char all[] = "ijklmnopq";
 
 static void take(char letter[TG__LOOPS], const int8_t *loops, const char *from, int rank) {
     for (int axis = 0; axis < rank; axis++)

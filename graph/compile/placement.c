@@ -86,6 +86,7 @@ static bool may_be_view(const struct tg__places *q, const struct tg__emit *e, co
 static void note_needs(struct tg__places *q, const struct tg__part *p, uint32_t id, const struct tg__emit *e) {
     q->math |= e->math || has_call(e->code) || has_call(e->step) || (e->begin && strstr(e->begin, "INFINITY"));
     q->copies |= e->copy;
+    q->rounds |= e->rounds;
     q->helpers |= e->helper[0] != NULL;
     for (int k = 0; e->call && k < e->node->operands; k++) q->i32 |= e->in[k]->dtype == TG_I32;
     if (e->guard || e->checks) q->fails[p->role[id] == TG__BACKWARD] = true;

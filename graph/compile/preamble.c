@@ -65,6 +65,9 @@ static const char promise[] =
     "within 4\n"
     " * units in the last place.";
 
+static const char rounds[] = "\n * Large products of matrices may have gone through a BLAS there: they are the same to "
+                             "rounding.";
+
 static const char returns[] =
     "\n *\n"
     " * Where an int is returned: 0, or 1 where a label or a number was outside its range and the work stopped there.";
@@ -81,6 +84,7 @@ void tg__put_head(const struct tg__c *c) {
              c->part->function, TG_VERSION);
     put_usage(c);
     tg__put(c->sheet, promise);
+    if (c->places->rounds) tg__put(c->sheet, rounds);
     if (c->places->fails[0] || c->places->fails[1]) tg__put(c->sheet, returns);
     tg__put(c->sheet, " */\n\n");
 }

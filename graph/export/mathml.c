@@ -57,13 +57,13 @@ struct edge {
 };
 
 /* The slot's piece of the row's text, which commas separate. */
-static struct tg__form piece(const char *text, int slot) {
+static struct tg__form piece(struct tg__form text, int slot) {
     int depth = 0;
-    const char *from = text, *s = text;
-    for (; *s; s++) {
+    const char *from = text.from, *s = from;
+    for (; s < text.end; s++) {
         depth += strchr("([{", *s) != NULL;
         depth -= strchr(")]}", *s) != NULL;
-        if (*s != ',' || depth || s[1] != ' ' || (s > text && s[-1] == '\\')) continue;
+        if (*s != ',' || depth || s[1] != ' ' || (s > text.from && s[-1] == '\\')) continue;
         if (slot-- == 0) break;
         from = s + 2;
     }
@@ -95,12 +95,8 @@ void tg__mathml_gradient(struct tg__sheet *s, tg_grads d, tg_node sender, int sl
     const struct tg__node *n = sender.graph == d.graph ? tg__get(sender) : NULL;
     const struct tg__adjoint *a = sweep && n ? tg__adjoint_of(sweep, sender.id) : NULL;
     if (!a || slot < 0 || slot >= n->operands || !sends(d, sender.id, slot)) return;
-    struct edge e = {.form = piece(n->op->tex_back, slot)};
+    struct edge e = {.form = piece(tg__form_of(n, n->op->tex_back), slot)};
     e.wording = (struct tg__wording){.dialect = &tg__tex, .graph = d.graph, .top = sender.id, .upstream = a->node};
-    const struct tg__shape *x = tg__node_of(d.graph, n->in[slot])->shape;
-    if (n->op->code && x != n->shape) {
-        e.rank = n->shape->dims.rank;
-        tg__fates_between(x, n->shape, &e.summed);
-    }
+    e.rank = tg__unbroadcast_axes(d.graph, sender.id, slot, &e.summed);
     put_math(s, d.graph, write_edge, &e);
 }

@@ -24,6 +24,7 @@ static int dropped_axes(const struct tg__node *n, int64_t *axis, bool *behind) {
 static struct tg__form form(const struct tg__wording *w, uint32_t node) {
     const struct tg__node *n = tg__node_of(w->graph, node);
     const char *text = n->op->numpy, *second = strstr(text, "; ");
+    if (n->op->form) return tg__form_of(n, text);
     int64_t axis[TG_MAX_RANK];
     bool behind = false;
     if (second) dropped_axes(n, axis, &behind);
@@ -42,6 +43,41 @@ static bool put_literal(struct tg__sheet *s, const struct tg__node *n, const cha
     return false;
 }
 
+/* Of a window over pictures: where its taps look, as a slice, a margin, or a matrix of which tap sees which element. */
+static bool put_window_word(struct tg__sheet *s, const struct tg__node *n, const char *at, size_t length) {
+    const struct tg__attr *a = n->attr;
+    const bool across = tg__is_word("across", at, length);
+    int64_t span[2], taps[6] = {0};
+    if (!a) return false;
+    for (int i = 0; i < 2; i++) {
+        span[i] = (a->size[i] - 1) * a->step[2 + i] + 1;
+        taps[2 + i] = a->size[i];
+    }
+    if (tg__is_word("margin", at, length)) {
+        tg__putf(s, "((0, 0), (0, 0), (%lld, %lld), (%lld, %lld))", (long long)a->first[0], (long long)a->first[0],
+                 (long long)a->first[1], (long long)a->first[1]);
+    } else if (tg__is_word("outside", at, length)) {
+        tg__put(s, a->number ? a->number > 0 ? "np.inf" : "-np.inf" : "0");
+    } else if (tg__is_word("span", at, length)) {
+        put_tuple(s, 2, span);
+    } else if (tg__is_word("every", at, length)) {
+        tg__putf(s, "[:, :, ::%lld, ::%lld, ::%lld, ::%lld]", (long long)a->step[0], (long long)a->step[1],
+                 (long long)a->step[2], (long long)a->step[3]);
+    } else if (tg__is_word("taps", at, length)) {
+        taps[0] = n->shape->dims.dim[0], taps[1] = n->shape->dims.dim[1];
+        for (int i = 0; i < 2; i++) taps[4 + i] = (a->size[2 + i] + 2 * a->first[i] - span[i]) / a->step[i] + 1;
+        put_tuple(s, 6, taps);
+    } else if (across || tg__is_word("down", at, length)) {
+        const int64_t count = (a->size[2 + across] + 2 * a->first[across] - span[across]) / a->step[across] + 1;
+        tg__putf(s, "(np.arange(%lld)[:, None, None]*%lld + np.arange(%lld)[:, None]*%lld - %lld == np.arange(%lld))",
+                 (long long)a->size[across], (long long)a->step[2 + across], (long long)count,
+                 (long long)a->step[across], (long long)a->first[across], (long long)a->size[2 + across]);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node, const char *at, size_t length) {
     const struct tg__node *n = tg__node_of(w->graph, node);
     int64_t axis[TG_MAX_RANK];
@@ -55,10 +91,12 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
         put_tuple(s, n->shape->dims.rank, axis);
     } else if (put_literal(s, n, at, length)) {
         return true;
+    } else if (tg__is_word("T", at, length)) {
+        tg__put(s, n->shape->dims.rank > 2 ? "swapaxes(-1, -2)" : "T");
     } else if (tg__is_word("dropped", at, length)) {
         put_tuple(s, dropped_axes(n, axis, &behind), axis);
     } else {
-        return tg__put_word(s, w, node, at, length);
+        return put_window_word(s, n, at, length) || tg__put_word(s, w, node, at, length);
     }
     return true;
 }
@@ -67,7 +105,7 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
 static int needed(struct tg__form f, const char *at, int around) {
     const struct tg__sides by = tg__sides(f, at);
     if (!by.left && !by.right) return around;
-    if (by.left == '*' || by.left == '/' || by.left == '@' || by.right == '[') return TG__CLOSED;
+    if (by.left == '*' || by.left == '/' || by.left == '@' || by.right == '[' || by.right == '.') return TG__CLOSED;
     if (by.left == '+' || by.left == '-') return TG__MATRIX;
     if (by.right == '*' || by.right == '/') return TG__FACTOR;
     if (by.right == '@') return TG__MATRIX;

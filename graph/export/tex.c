@@ -11,6 +11,7 @@ static bool is_single(const tg_graph *g, uint32_t id) { return tg__node_of(g, id
 static struct tg__form form(const struct tg__wording *w, uint32_t node) {
     const struct tg__node *n = tg__node_of(w->graph, node);
     const char *text = n->op->tex, *second = strstr(text, "; ");
+    if (n->op->form) return tg__form_of(n, text);
     double v;
     const bool swap = second && tg__is_scalar_const(w->graph, n->in[n->operands - 1], &v) &&
                       !tg__is_scalar_const(w->graph, n->in[0], &v);

@@ -1,4 +1,5 @@
 /* The local derivative of a node, from its operator's row, in the node's own names. */
+#include "formula.h"
 #include "inspect.h"
 
 #include <ctype.h>
@@ -23,23 +24,24 @@ static uint32_t meant(const struct tg__node *n, uint32_t id, const char *word, s
 
 /* Where the part for `slot` begins: operands are separated by commas, those within parentheses and of a single operand
  * left out. */
-static const char *part(const struct tg_op *op, int slot, size_t *length) {
-    const char *from = op->gradient, *s = from;
+static struct tg__form part(const struct tg__node *n, int slot) {
+    const struct tg__form all = tg__form_of(n, n->op->gradient);
+    const char *from = all.from, *s = from;
     int depth = 0, at = 0;
-    for (; *s; s++) {
+    for (; s < all.end; s++) {
         depth += (*s == '(') - (*s == ')');
-        if (*s != ',' || depth || op->operands == 1) continue;
+        if (*s != ',' || depth || n->op->operands == 1) continue;
         if (at++ == slot) break;
         from = s + 2;
     }
-    *length = (size_t)(s - from);
-    return from;
+    return (struct tg__form){from, s};
 }
 
 const char *tg__derivative(const tg_graph *g, uint32_t id, int slot, char *text, size_t room) {
     const struct tg__node *n = tg__node_of(g, id);
-    size_t length, used = 0;
-    const char *s = part(n->op, slot, &length), *end = s + length;
+    const struct tg__form own = part(n, slot);
+    const char *s = own.from, *end = own.end;
+    size_t used = 0;
     while (s < end) {
         size_t word = 0;
         while (s + word < end && isalnum((unsigned char)s[word])) word++;
@@ -62,14 +64,24 @@ const char *tg__derivative(const tg_graph *g, uint32_t id, int slot, char *text,
     return text;
 }
 
-/* Only elementwise operators broadcast. */
-const char *tg__unbroadcast_text(const tg_graph *g, uint32_t id, int slot, char *text, size_t room) {
+/* Elementwise operators broadcast along all axes, products of matrices along those before the last two. */
+int tg__unbroadcast_axes(const tg_graph *g, uint32_t id, int slot, struct tg__attr *fates) {
     const struct tg__node *n = tg__node_of(g, id);
     const struct tg__shape *operand = tg__node_of(g, n->in[slot])->shape;
+    const int rank = n->shape->dims.rank;
+    int axes = 0;
+    if ((!n->op->code && !n->op->batches) || operand == n->shape) return 0;
+    tg__fates_between(operand, n->shape, fates);
+    if (n->op->batches) fates->axis[rank - 1] = fates->axis[rank - 2] = TG__STAYS;
+    for (int i = 0; i < rank; i++) axes += fates->axis[i] != TG__STAYS;
+    return axes ? rank : 0;
+}
+
+const char *tg__unbroadcast_text(const tg_graph *g, uint32_t id, int slot, char *text, size_t room) {
+    const struct tg__node *n = tg__node_of(g, id);
     struct tg__attr fates;
     text[0] = 0;
-    if (!n->op->code || operand == n->shape) return text;
-    tg__fates_between(operand, n->shape, &fates);
+    if (!tg__unbroadcast_axes(g, id, slot, &fates)) return text;
     int axes = 0;
     for (int i = 0; i < n->shape->dims.rank; i++) axes += fates.axis[i] != TG__STAYS;
     size_t used = (size_t)snprintf(text, room, axes == 1 ? ", summed over axis " : ", summed over axes ");

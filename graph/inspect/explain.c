@@ -1,4 +1,5 @@
 /* One node in full. */
+#include "formula.h"
 #include "inspect.h"
 
 #include <math.h>
@@ -69,7 +70,10 @@ static void kind(const struct page *p) {
     char shape[200];
     head(p, "operator");
     tg__say(&p->pen, TG__PLAIN, "%s", p->node->op->name);
-    if (!tg__is_leaf(p->node)) tg__say(&p->pen, TG__FAINT, ", %s", p->node->op->formula);
+    if (!tg__is_leaf(p->node)) {
+        const struct tg__form f = tg__form_of(p->node, p->node->op->formula);
+        tg__say(&p->pen, TG__FAINT, ", %.*s", (int)(f.end - f.from), f.from);
+    }
     end(p);
     head(p, "shape");
     tg__say(&p->pen, TG__PLAIN, "%s %s, %zu element%s%s\n", tg__shape_text(&p->node->shape->dims, shape, sizeof shape),

@@ -17,6 +17,13 @@ uint32_t tg__name_for(const tg_graph *g, uint32_t operand, uint32_t consumer) {
     return first;
 }
 
+struct tg__form tg__form_of(const struct tg__node *n, const char *forms) {
+    const char *end;
+    int which = n->op->form ? n->op->form(n) : 0;
+    while ((end = strstr(forms, "; ")) && which-- > 0) forms = end + 2;
+    return (struct tg__form){forms, end ? end : forms + strlen(forms)};
+}
+
 struct level {
     uint32_t node;
     struct tg__form form;
@@ -102,15 +109,16 @@ struct tg__sides tg__sides(struct tg__form f, const char *at) {
 /* ----------------------------------------------------------------------------------------------------- plain text */
 
 static struct tg__form form(const struct tg__wording *w, uint32_t node) {
-    const char *text = tg__node_of(w->graph, node)->op->formula, *equals = strstr(text, "z = ");
-    if (equals) text = equals + 4;
-    return (struct tg__form){text, text + strlen(text)};
+    const struct tg__node *n = tg__node_of(w->graph, node);
+    struct tg__form f = tg__form_of(n, n->op->formula);
+    if (strncmp(f.from, "z = ", 4) == 0) f.from += 4;
+    return f;
 }
 
 static int needed(struct tg__form f, const char *at, int around) {
     const struct tg__sides by = tg__sides(f, at);
     if (!by.left && !by.right) return around;
-    if (by.left == '/' || by.left == '@' || by.right == '[') return TG__CLOSED;
+    if (by.left == '/' || by.left == '@' || by.right == '[' || by.right == '.') return TG__CLOSED;
     if (by.left == '*' || by.right == '*' || by.right == '/') return TG__FACTOR;
     if (by.left == '-' || by.right == '@') return TG__MATRIX;
     return by.left == '+' || by.right == '+' || by.right == '-' ? TG__TERM : TG__ANY;

@@ -36,6 +36,8 @@ struct tg__dialect {
 
 /* --------------------------------------------------------------------------------------------------- formula.c */
 
+struct tg__form tg__form_of(const struct tg__node *n, const char *forms); /* the node's, of several; of one, that */
+
 void tg__put_formula(struct tg__sheet *s, const struct tg__wording *w);
 void tg__put_form(struct tg__sheet *s, const struct tg__wording *w, struct tg__form form);
 uint32_t tg__name_for(const tg_graph *g, uint32_t operand, uint32_t consumer); /* 0: nameless */

@@ -76,6 +76,7 @@ const char *tg__step_label(tg_place at, char *text, size_t room);               
 /* What a node sends to its operand `slot`, for g = its gradient, in its own names: "g*ivar". */
 const char *tg__derivative(const tg_graph *g, uint32_t id, int slot, char *text, size_t room);
 /* ", summed over axis 0" where broadcasting is undone, else "". */
+int tg__unbroadcast_axes(const tg_graph *g, uint32_t id, int slot, struct tg__attr *fates); /* the rank; 0: none */
 const char *tg__unbroadcast_text(const tg_graph *g, uint32_t id, int slot, char *text, size_t room);
 
 /* ----------------------------------------------------------------------------------------------------- ledger.c */

@@ -43,6 +43,17 @@ bool tg__is_word(const char *word, const char *at, size_t length) {
     return strlen(word) == length && memcmp(word, at, length) == 0;
 }
 
+/* Of a window over pictures: "stride=2, padding=(1, 0)"; what is usual is left out, but for the stride. */
+static void put_steps(struct tg__sheet *s, const struct tg__attr *attr) {
+    static const char *const names[] = {"stride", "padding", "dilation"};
+    const int64_t usual[] = {-1, 0, 1}, *const given[] = {attr->step, attr->first, attr->step + 2};
+    for (int i = 0; i < 3; i++) {
+        const long long down = (long long)given[i][0], across = (long long)given[i][1];
+        if (down == usual[i] && across == usual[i]) continue;
+        tg__putf(s, down == across ? "%s%s=%lld" : "%s%s=(%lld, %lld)", i ? ", " : "", names[i], down, across);
+    }
+}
+
 bool tg__put_word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node, const char *word, size_t length) {
     const struct tg__node *n = tg__node_of(w->graph, node);
     const int rank = n->shape->dims.rank;
@@ -56,6 +67,10 @@ bool tg__put_word(struct tg__sheet *s, const struct tg__wording *w, uint32_t nod
     } else if (tg__is_word("order", word, length)) {
         for (int i = 0; i < rank; i++) tg__putf(s, i ? ", %d" : "%d", n->attr->axis[i]);
         if (rank == 0) tg__put(s, "()");
+    } else if (tg__is_word("extent", word, length)) {
+        tg__putf(s, "%lld, %lld", (long long)n->attr->size[0], (long long)n->attr->size[1]);
+    } else if (tg__is_word("steps", word, length)) {
+        put_steps(s, n->attr);
     } else if (tg__is_word("number", word, length)) {
         tg__putf(s, "%lld", (long long)n->attr->number);
     } else {
