@@ -301,18 +301,28 @@ TG_API tg_node tg_log_softmax(tg_node x, int axis, const char *scope);
  *   mean       Σx/n; of nothing NaN
  *   var        Σ(x - mean)²/(n - ddof), in two passes; NaN where n ≤ ddof
  *   std        √var; gradient 0 where var is 0
- *   logsumexp  ln Σeˣ, however large x is; a row whose maximum is ±∞ is that, with gradient 0; of nothing: an error */
+ *   logsumexp  ln Σeˣ, however large x is; a row whose maximum is ±∞ is that, with gradient 0; of nothing: an error
+ *   norm       Σ|x|, √Σx² or max|x| for the order 1, 2 or INFINITY; gradient 0 at 0; the largest of nothing: an error */
 TG_API tg_node tg_mean(tg_node x, tg_axes axes);
 TG_API tg_node tg_var(tg_node x, tg_axes axes, int ddof);
 TG_API tg_node tg_std(tg_node x, tg_axes axes, int ddof);
 TG_API tg_node tg_logsumexp(tg_node x, tg_axes axes);
+TG_API tg_node tg_norm(tg_node x, double order, tg_axes axes);
 
 /* What becomes of a loss for each element or row: their mean (none of them: an error), their sum, or nothing. */
 typedef enum tg_reduction { TG_MEAN, TG_SUM, TG_NONE } tg_reduction;
 
 /* Prediction x and target y of one shape; both have a gradient.
- *   mse    (x - y)²                              stages off sq loss */
+ *   mse    (x - y)²                              stages off sq loss
+ *   l1     |x - y|                               stages off size loss
+ *   huber  (x - y)²/2 up to |x - y| = delta, delta (|x - y| - delta/2) from there on; delta > 0
+ *                                                stages off size far square line each loss
+ *   bce    -y ln sigmoid(x) - (1 - y) ln sigmoid(-x) of logits x, exact far out; weight multiplies the first part (what
+ *          broadcasts to x; nil: 1)              stages yes no each loss */
 TG_API tg_node tg_mse_loss(tg_node x, tg_node y, tg_reduction how, const char *scope);
+TG_API tg_node tg_l1_loss(tg_node x, tg_node y, tg_reduction how, const char *scope);
+TG_API tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, const char *scope);
+TG_API tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction how, const char *scope);
 
 /* Loss of rows over labels i32 [...]: -logp[label] of log-probabilities logp [..., C], stages picked each loss; and
  * -ln softmax(scores)[label], stages top shifted lognorm logp each loss. weight [C] (nil: none) multiplies the loss of a

@@ -39,3 +39,38 @@ tg_node tg_mse_loss(tg_node x, tg_node y, tg_reduction how, const char *scope) {
     TG_LET(sq, tg_square(off));
     return close(sq, how);
 }
+
+tg_node tg_l1_loss(tg_node x, tg_node y, tg_reduction how, const char *scope) {
+    if (!fits(x, y, how, "l1_loss")) return tg_nil(x.graph);
+    open(&x, &y, scope);
+    TG_LET(off, tg_sub(x, y));
+    TG_LET(size, tg_abs(off));
+    return close(size, how);
+}
+
+/* The square is of what is near: what is far may be infinite. */
+tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, const char *scope) {
+    tg_graph *g = x.graph;
+    if (!(delta > 0) || !isfinite(delta))
+        return tg_fail(g, TG_ARGUMENT, "huber_loss: delta = %g must be positive", delta);
+    if (!fits(x, y, how, "huber_loss")) return tg_nil(g);
+    open(&x, &y, scope);
+    TG_LET(off, tg_sub(x, y));
+    TG_LET(size, tg_abs(off));
+    TG_LET(far, tg_gt(size, tg_scalar_like(x, delta)));
+    TG_LET(square, tg_mul(tg_scalar_like(x, 0.5), tg_square(tg_where(far, tg_scalar_like(x, 0), off))));
+    TG_LET(line, tg_mul(tg_scalar_like(x, delta), tg_sub(size, tg_scalar_like(x, delta / 2))));
+    TG_LET(each, tg_where(far, line, square));
+    return close(each, how);
+}
+
+/* ln sigmoid(x) = -softplus(-x): what is certain costs nothing, and nothing cancels. */
+tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction how, const char *scope) {
+    if (!fits(x, y, how, "bce_with_logits")) return tg_nil(x.graph);
+    open(&x, &y, scope);
+    tg_node miss = tg_softplus(tg_neg(x));
+    TG_LET(yes, tg_mul(y, tg_is_nil(weight) ? miss : tg_mul(weight, miss)));
+    TG_LET(no, tg_mul(tg_sub(tg_scalar_like(x, 1), y), tg_softplus(x)));
+    TG_LET(each, tg_add(yes, no));
+    return close(each, how);
+}

@@ -57,6 +57,54 @@ Test(losses, mse) {
     cr_assert(tg_find(g, "sum/target").id && tg_find(g, "each/off").id && tg_find(g, "mean/loss").id);
 }
 
+/* l1'(0) = 0; Huber's halves meet in value and slope, and its second derivative at 0 is 1. */
+Test(losses, l1_and_huber) {
+    const double inf = (double)INFINITY, off[] = {0, 0.5, -0.5, 2, -2, 3, -1e200, inf};
+    tg_node x = given(tg_shape1(8), off), y = given(tg_shape1(8), (double[]){0, 0, 0, 0, 0, 0, 0, 0});
+    tg_node size = tg_l1_loss(x, y, TG_NONE, "l1"), dsize = slope(size, x);
+    tg_node huber = tg_huber_loss(x, y, 2, TG_NONE, "huber"), dhuber = slope(huber, x), curve = slope(dhuber, x);
+    tg_node mean = tg_l1_loss(given(tg_shape1(2), off + 3), given(tg_shape1(2), off), TG_MEAN, "mean");
+    run();
+    gives(size, (double[]){0, 0.5, 0.5, 2, 2, 3, 1e200, inf}, 0);
+    gives(dsize, (double[]){0, 2, -3, 4, -5, 6, -7, 8}, 0);
+    gives(huber, (double[]){0, 0.125, 0.125, 2, 2, 4, 2e200, inf}, 1e-15);
+    gives(dhuber, (double[]){0, 1, -1.5, 8, -10, 12, -14, 16}, 1e-15);
+    gives(curve, (double[]){1, 4, 9, 16, 25, 0, 0, 0}, 1e-15);
+    gives(mean, (double[]){2.25}, 0);
+}
+
+/* A sum that may cancel: 4 units of roundoff of its terms, or what is below the normal numbers. */
+static void near(tg_node a, long double one, long double other) {
+    cr_assert_leq(fabsl(tg_item(a, 0) - (one + other)), 0x1p-51L * (fabsl(one) + fabsl(other)) + 0x1p-1022L,
+                  "%.17g, not %.17Lg", tg_item(a, 0), one + other);
+}
+
+/* Against long double, for every logit and target: nothing is lost where the loss is small, nor where it is large. */
+Test(losses, bce_far_out) {
+    static const double logit[] = {0, 1e-9, 0.5, -0.5, 30, -30, 700, -700, 1000, -1000, 1e300, -1e300};
+    static const double target[] = {0, 1, 0.25};
+    for (size_t i = 0; i < sizeof logit / sizeof *logit; i++)
+        for (size_t k = 0; k < 3; k++) {
+            const long double a = logit[i], t = target[k], e = expl(-fabsl(a));
+            const long double up = log1pl(e) + (a > 0 ? a : 0),
+                              down = log1pl(e) + (a < 0 ? -a : 0); /* -ln of 1 - p, p */
+            const long double p = a >= 0 ? 1 / (1 + e) : e / (1 + e), q = a >= 0 ? e / (1 + e) : 1 / (1 + e);
+            tg_node x = given(tg_shape0(), &logit[i]), y = given(tg_shape0(), &target[k]),
+                    w = given(tg_shape0(), (double[]){3});
+            tg_node loss = tg_bce_with_logits(x, y, tg_nil(g), TG_MEAN, "plain"), dx = slope(loss, x),
+                    dy = slope(loss, y);
+            tg_node more = tg_bce_with_logits(x, y, w, TG_SUM, "weighted"), dmore = slope(more, x);
+            run();
+            gives(loss, (double[]){(double)(t * down + (1 - t) * up)}, 1e-15);
+            near(dx, (1 - t) * p, -t * q);
+            near(dy, down, -up);
+            gives(more, (double[]){(double)(3 * t * down + (1 - t) * up)}, 1e-15);
+            near(dmore, (1 - t) * p, -3 * t * q);
+            teardown();
+            setup();
+        }
+}
+
 /* ----------------------------------------------------------------------------------------------------- over labels */
 
 Test(losses, scores_far_out) {
@@ -132,6 +180,12 @@ Test(losses, what_is_refused) {
     refused(tg_mse_loss(none, none, TG_MEAN, "a"), m, TG_SHAPE, "mse_loss: 'none' [0, 3] is empty and has no mean");
     refused(tg_mse_loss(x, x, (tg_reduction)7, "a"), m, TG_ARGUMENT, "mse_loss: 7 is no reduction");
     refused(tg_mse_loss(label, label, TG_MEAN, "a"), m, TG_DTYPE, "mse_loss: 'label' [4] is i32");
+    refused(tg_l1_loss(x, y, TG_MEAN, "a"), m, TG_SHAPE, "l1_loss: 'x' [4, 3] and 'y' [4, 1] are not of one shape");
+    refused(tg_huber_loss(x, x, 0, TG_MEAN, "a"), m, TG_ARGUMENT, "huber_loss: delta = 0 must be positive");
+    refused(tg_huber_loss(x, x, (double)INFINITY, TG_MEAN, "a"), m, TG_ARGUMENT, "huber_loss: delta = inf");
+    refused(tg_huber_loss(none, none, 1, TG_MEAN, "a"), m, TG_SHAPE, "huber_loss: 'none' [0, 3] is empty");
+    refused(tg_bce_with_logits(x, x, w, TG_MEAN, "a"), m, TG_SHAPE, "'w' [4]");
+    refused(tg_bce_with_logits(x, w, nil, TG_MEAN, "a"), m, TG_SHAPE, "bce_with_logits: 'x' [4, 3] and 'w' [4]");
     refused(tg_mse_loss(x, nil, TG_MEAN, "a"), m, TG_HANDLE, "nil");
     refused(tg_cross_entropy(none, label, nil, TG_MEAN, "a"), m, TG_SHAPE, "cross_entropy: 'none' [0, 3] has no rows");
     refused(tg_cross_entropy(x, label, w, TG_MEAN, "a"), m, TG_SHAPE,

@@ -264,6 +264,38 @@ static double s_mse(const double *const *x, size_t at) {
     for (size_t i = at; i < 12; i++) sum += x[0][i] * x[0][i] - 2 * x[0][i] * x[1][i] + x[1][i] * x[1][i];
     return sum / 12;
 }
+static tg_node b_norm1(const tg_node *x) { return tg_norm(x[0], 1, tg_axis(1)); }
+static double s_norm1(const double *const *x, size_t i) {
+    return fabs(x[0][3 * i]) + fabs(x[0][3 * i + 1]) + fabs(x[0][3 * i + 2]);
+}
+static tg_node b_norm2(const tg_node *x) { return tg_norm(x[0], 2, tg_keep(tg_axis(-1))); }
+static double s_norm2(const double *const *x, size_t i) {
+    return hypot(hypot(x[0][3 * i], x[0][3 * i + 1]), x[0][3 * i + 2]);
+}
+static tg_node b_norm_max(const tg_node *x) { return tg_norm(x[0], (double)INFINITY, tg_axis(1)); }
+static double s_norm_max(const double *const *x, size_t i) {
+    return fmax(fmax(fabs(x[0][3 * i]), fabs(x[0][3 * i + 1])), fabs(x[0][3 * i + 2]));
+}
+static tg_node b_l1(const tg_node *x) { return tg_l1_loss(x[0], x[1], TG_MEAN, "l1"); }
+static double s_l1(const double *const *x, size_t at) {
+    double sum = 0;
+    for (size_t i = at; i < 12; i++) sum += fmax(x[0][i], x[1][i]) - fmin(x[0][i], x[1][i]);
+    return sum / 12;
+}
+static tg_node b_huber(const tg_node *x) { return tg_huber_loss(x[0], x[1], 0.75, TG_NONE, "huber"); }
+static double s_huber(const double *const *x, size_t at) { /* the near part's height and the rest at its slope */
+    const double off = fabs(x[0][at] - x[1][at]), near = fmin(off, 0.75);
+    return near * near / 2 + 0.75 * (off - near);
+}
+static tg_node b_bce(const tg_node *x) { return tg_bce_with_logits(x[0], x[1], x[2], TG_SUM, NULL); }
+static double s_bce(const double *const *x, size_t at) {
+    double sum = 0;
+    for (size_t i = at; i < 12; i++) {
+        const double p = 1 / (1 + exp(-x[0][i]));
+        sum -= x[2][i % 3] * x[1][i] * log(p) + (1 - x[1][i]) * log(1 - p);
+    }
+    return sum;
+}
 static tg_node b_nll(const tg_node *x) { return tg_nll_loss(x[0], labels(x[0]), x[1], TG_MEAN, NULL); }
 static double s_nll(const double *const *x, size_t at) {
     double sum = 0, weight = 0;
@@ -310,6 +342,12 @@ static const struct structured composites[] = {
     {"log_softmax", {2}, {{4, 3}}, b_log_softmax, s_log_softmax},
     {"layernorm", {3, 2, 1}, {{2, 2, 3}, {2, 3}, {3}}, b_layernorm, s_layernorm},
     {"mse_loss", {2, 2}, {{4, 3}, {4, 3}}, b_mse, s_mse},
+    {"norm", {2}, {{4, 3}}, b_norm1, s_norm1},
+    {"norm", {2}, {{4, 3}}, b_norm2, s_norm2},
+    {"norm", {2}, {{4, 3}}, b_norm_max, s_norm_max},
+    {"l1_loss", {2, 2}, {{4, 3}, {4, 3}}, b_l1, s_l1},
+    {"huber_loss", {2, 2}, {{4, 3}, {4, 3}}, b_huber, s_huber},
+    {"bce_with_logits", {2, 2, 1}, {{4, 3}, {4, 3}, {3}}, b_bce, s_bce},
     {"nll_loss", {2, 1}, {{4, 3}, {3}}, b_nll, s_nll},
     {"cross_entropy", {2}, {{4, 3}}, b_entropy, s_entropy},
     {"cross_entropy", {2, 1}, {{4, 3}, {3}}, b_entropies, s_entropies},

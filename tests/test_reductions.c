@@ -222,6 +222,34 @@ Test(reductions, logsumexp_of_ties) {
     gives(curve, (double[]){-0.25, 0.25}, 1e-16); /* diag(p) - ppᵀ times (1, 2) */
 }
 
+/* At 0 every norm has a corner, and the gradient is 0; elsewhere the largest share theirs. */
+Test(reductions, norms) {
+    const double v[] = {0, -0.0, 0, /**/ 3, -4, 0, /**/ -2, 2, 1, /**/ nan_, 1, 2, /**/ -inf, 1, 2};
+    const double order[] = {1, 2, inf}, share[] = {0, 0, 0, 3, -4, 0};
+    tg_node x = matrix(5, 3, v), z[3], dx[3], none = matrix(0, 2, NULL), flat[2];
+    for (size_t k = 0; k < 3; k++) {
+        z[k] = tg_norm(x, order[k], tg_axis(-1));
+        dx[k] = slope(z[k], x);
+    }
+    tg_node twice = slope(dx[1], x);
+    for (size_t k = 0; k < 2; k++) flat[k] = tg_norm(none, order[k], tg_keep(tg_axis(0)));
+    run();
+    gives(z[0], (double[]){0, 7, 5, nan_, inf}, 0);
+    gives(z[1], (double[]){0, 5, 3, nan_, inf}, 0);
+    gives(z[2], (double[]){0, 4, 2, nan_, inf}, 0);
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < 3; k++) cr_assert_eq(tg_item(dx[k], i), 0, "order %g", order[k]);
+        cr_assert_eq(tg_item(twice, i), 0, "the second derivative too");
+    }
+    for (size_t i = 3; i < 6; i++) {
+        cr_assert_eq(tg_item(dx[0], i), i == 3 ? 2 : i == 4 ? -2 : 0);
+        cr_assert_leq(fabs(tg_item(dx[1], i) - 2 * share[i] / 5), 1e-15);
+        cr_assert_eq(tg_item(dx[2], i), i == 4 ? -2 : 0);
+    }
+    cr_assert(tg_item(dx[2], 6) == -1.5 && tg_item(dx[2], 7) == 1.5 && tg_item(dx[2], 8) == 0, "the largest share");
+    for (size_t k = 0; k < 2; k++) gives(flat[k], (double[]){0, 0}, 0);
+}
+
 /* ------------------------------------------------------------------------------------------------------- refusals */
 
 Test(reductions, what_is_refused) {
@@ -235,6 +263,10 @@ Test(reductions, what_is_refused) {
             "argmax: 'none' [0, 3] has nothing along the axes to take the maximum");
     refused(tg_argmin(none, tg_axes_all()), m, TG_SHAPE, "argmin: 'none' [0, 3] has nothing along the axes");
     refused(tg_logsumexp(none, tg_axis(0)), m, TG_SHAPE, "logsumexp: 'none' [0, 3] has nothing along the axes");
+    refused(tg_norm(none, inf, tg_axis(0)), m, TG_SHAPE, "norm: 'none' [0, 3] has nothing along the axes");
+    refused(tg_norm(x, 3, tg_axis(0)), m, TG_ARGUMENT, "norm: order 3 of 'x' [4, 3]; there are 1, 2 and infinity");
+    refused(tg_norm(x, nan_, tg_axis(0)), m, TG_ARGUMENT, "norm: order ");
+    refused(tg_norm(x, -inf, tg_axis(0)), m, TG_ARGUMENT, "norm: order -inf");
     refused(tg_argmax(x, tg_axes2(0, 1)), m, TG_ARGUMENT, "argmax: one axis or all, not 2");
     refused(tg_argmax(x, tg_axis(2)), m, TG_SHAPE, "argmax: axis 2 is outside 'x' of rank 2");
     refused(tg_argmin(label, tg_axis(0)), m, TG_DTYPE, "argmin: 'label' is i32");
