@@ -145,7 +145,7 @@ struct tg_op {
     const char *symbol;    /* in a drawing: "×", "Σ", "√" */
     const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one: of
                               the node's dtype. A second form, behind ";", is for axes dropped behind one that stays:
-                              dropped */
+                              dropped; or for one gone through from its end: turned is the index that turns it round */
     const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot beside
                               a single number, else \\odot. A second form is for a number as the last operand */
     const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
