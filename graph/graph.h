@@ -139,7 +139,7 @@ typedef void tg__loop(void *out, const void *const *in, const size_t *step, size
 
 struct tg_op {
     const char *name;
-    const char *formula;   /* "z = x*y": x y w are the operands; the words axes, axis, shape, order, dtype and number
+    const char *formula;   /* "z = x*y": x y w are the operands; the words axes, along, shape, order, dtype and number
                               stand for the attributes of a node */
     const char *gradient;  /* the vjp as text, for tables */
     const char *symbol;    /* in a drawing: "×", "Σ", "√" */

@@ -63,11 +63,11 @@ static tg_node cumsum_vjp(tg_node z, tg_node g, int slot) {
 }
 
 const struct tg_op tg__op_cumsum = {.name = "cumsum",
-                                    .formula = "z = cumsum(x, axis)",
+                                    .formula = "z = cumsum(x, along)",
                                     .gradient = "cumsum of g from the other end",
                                     .symbol = "cumsum",
-                                    .numpy = "np.cumsum(x, axis); np.cumsum(x[turned], number)[turned]",
-                                    .tex = "\\mathrm{cumsum}_{axis}\\left(x\\right)",
+                                    .numpy = "np.cumsum(x, along); np.cumsum(x[turned], number)[turned]",
+                                    .tex = "\\mathrm{cumsum}_{along}\\left(x\\right)",
                                     .tex_back = "\\mathrm{cumsum}\\left(g\\right)",
                                     .operands = 1,
                                     .shape = tg__rule_unary,

@@ -181,9 +181,9 @@ static bool is_tight(const struct level *l, const char *s) {
     const char *before = s, *after = s + 1;
     while (before > l->piece && before[-1] == ' ') before--;
     while (*after == ' ') after++;
-    const bool begins = before == l->piece, last = *after == 0;
-    if (begins && last) return l->tight;
-    return !((begins || strchr("(,=", before[-1])) && (last || strchr("),;", *after)));
+    const bool begins = before == l->piece, ends = *after == 0;
+    if (begins && ends) return l->tight;
+    return !((begins || strchr("(,=", before[-1])) && (ends || strchr("),;", *after)));
 }
 
 static void put_turn(const struct tg__c *c, const struct tg__emit *e) {

@@ -37,7 +37,7 @@ void tg__put_tex_axes(struct tg__sheet *s, int rank, const struct tg__attr *fate
         if (fates->axis[i] != TG__STAYS) tg__putf(s, k++ ? ", %d" : "%d", i);
 }
 
-static void put_axis(struct tg__sheet *s, const struct tg__node *n) {
+static void put_along(struct tg__sheet *s, const struct tg__node *n) {
     if (n->attr->number < 0)
         tg__put(s, "\\mathrm{all}");
     else
@@ -58,8 +58,8 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
     bool single = false;
     if (tg__is_word("axes", at, length)) {
         tg__put_tex_axes(s, tg__rank_of_fates(w->graph, n), n->attr);
-    } else if (tg__is_word("axis", at, length)) {
-        put_axis(s, n);
+    } else if (tg__is_word("along", at, length)) {
+        put_along(s, n);
     } else if (tg__is_word("shape", at, length)) {
         tg__put_tex_dims(s, &n->shape->dims);
     } else if (tg__is_word("order", at, length)) {

@@ -40,7 +40,7 @@ void tg__put_axes(struct tg__sheet *s, const tg_graph *g, const struct tg__node 
 }
 
 /* One axis, or all where there is no number: how argmax and cumsum have it. */
-static void put_axis(struct tg__sheet *s, const struct tg__node *n) {
+static void put_along(struct tg__sheet *s, const struct tg__node *n) {
     tg__putf(s, n->attr->number < 0 ? "axis=None" : "axis=%lld", (long long)n->attr->number);
     for (int i = 0; i < TG_MAX_RANK; i++)
         if (n->attr->axis[i] == TG__KEPT) {
@@ -60,8 +60,8 @@ bool tg__put_word(struct tg__sheet *s, const struct tg__wording *w, uint32_t nod
     char text[200];
     if (tg__is_word("axes", word, length)) {
         tg__put_axes(s, w->graph, n);
-    } else if (tg__is_word("axis", word, length)) {
-        put_axis(s, n);
+    } else if (tg__is_word("along", word, length)) {
+        put_along(s, n);
     } else if (tg__is_word("shape", word, length)) {
         tg__put(s, tg__shape_text(&n->shape->dims, text, sizeof text));
     } else if (tg__is_word("dtype", word, length)) {
