@@ -532,9 +532,8 @@ static size_t check_elementwise(const struct tg_op *op, uint64_t *state) {
 }
 
 static void check_one(const struct tg_op *op, const struct structured *how, uint64_t *state) {
-    struct subject s = {.op = op, .how = how};
-    for (; s.operands < 3 && how->rank[s.operands]; s.operands++)
-        s.shape[s.operands] = tg_shape_n(how->rank[s.operands], how->dim[s.operands]);
+    struct subject s = {.op = op, .how = how, .operands = how->rank[2] ? 3 : how->rank[1] ? 2 : 1};
+    for (int k = 0; k < s.operands; k++) s.shape[k] = tg_shape_n(how->rank[k], how->dim[k]);
     check(&s, state);
 }
 
