@@ -224,6 +224,13 @@ TG_API tg_node tg_where(tg_node c, tg_node x, tg_node y); /* z = x where c ≠ 0
 TG_API tg_node tg_sum(tg_node x, tg_axes axes); /* z = Σ x    g repeated along the axes */
 TG_API tg_node tg_max(tg_node x, tg_axes axes); /* z = max x  g shared equally by the ties; NaN wins; nothing to
                                                    reduce is an error */
+TG_API tg_node tg_min(tg_node x, tg_axes axes); /* z = min x  as max */
+TG_API tg_node tg_argmax(tg_node x, tg_axes axes); /* i32: where the maximum stands, over one axis, or over all in the
+                                                      order of memory; the first of ties, the first NaN before anything;
+                                                      nothing to reduce is an error   none */
+TG_API tg_node tg_argmin(tg_node x, tg_axes axes); /* the same for the minimum */
+TG_API tg_node tg_cumsum(tg_node x, int axis, bool reverse); /* z_k = Σ_{i≤k} x_i along the axis; reverse: i ≥ k
+                                                                cumsum of g from the other end */
 /* movement */
 TG_API tg_node tg_identity(tg_node x);                    /* z = x, no copy          g */
 TG_API tg_node tg_detach(tg_node x);                      /* z = x, no copy          none: a constant to the gradient */
@@ -321,6 +328,53 @@ TG_API tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope);
 /* Mean over the rows of -ln softmax(scores)[label]; scores [N,C], label i32 [N]. Row maxima are subtracted first,
  * behind detach: softmax does not change by a shift, so neither does its gradient. */
 TG_API tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope);
+
+/* x, then `layers` linear layers with tg_relu between them: scopes layer1, layer2 … with xw and scores, stages hidden1 …;
+ * w and b are arrays of that length. */
+TG_API tg_node tg_mlp(tg_node x, const tg_node *w, const tg_node *b, int layers, const char *scope);
+
+/* Layer normalization (Ba, Kiros and Hinton 2016) over the `last` axes of x, in the nine stages of tg_batchnorm, with
+ * statistics that keep their axes. gamma, beta: what broadcasts along the last axes. eps > 0. */
+TG_API tg_node tg_layernorm(tg_node x, tg_node gamma, tg_node beta, int last, double eps, const char *scope);
+
+/* eˣ/Σeˣ along the axis, in the stages top power norm share; and its logarithm, in the stages top shifted lognorm logp.
+ * The maximum of each row is subtracted first, behind detach. A row whose maximum is ±∞ has no softmax: NaN. */
+TG_API tg_node tg_softmax(tg_node x, int axis, const char *scope);
+TG_API tg_node tg_log_softmax(tg_node x, int axis, const char *scope);
+
+/* Reductions over any axes, kept or not, with tg_sum's rules. They have no scope and no names.
+ *   mean       Σx/n; of nothing NaN
+ *   var        Σ(x - mean)²/(n - ddof), in two passes; NaN where n ≤ ddof
+ *   std        √var; gradient 0 where var is 0
+ *   logsumexp  ln Σeˣ, however large x is; a row whose maximum is ±∞ is that, with gradient 0; of nothing: an error
+ *   norm       Σ|x|, √Σx² or max|x| for the order 1, 2 or INFINITY; gradient 0 at 0; the largest of nothing: an error */
+TG_API tg_node tg_mean(tg_node x, tg_axes axes);
+TG_API tg_node tg_var(tg_node x, tg_axes axes, int ddof);
+TG_API tg_node tg_std(tg_node x, tg_axes axes, int ddof);
+TG_API tg_node tg_logsumexp(tg_node x, tg_axes axes);
+TG_API tg_node tg_norm(tg_node x, double order, tg_axes axes);
+
+/* What becomes of a loss for each element or row: their mean (none of them: an error), their sum, or nothing. */
+typedef enum tg_reduction { TG_MEAN, TG_SUM, TG_NONE } tg_reduction;
+
+/* Prediction x and target y of one shape; both have a gradient.
+ *   mse    (x - y)²                              stages off sq loss
+ *   l1     |x - y|                               stages off size loss
+ *   huber  (x - y)²/2 up to |x - y| = delta, delta (|x - y| - delta/2) from there on; delta > 0
+ *                                                stages off size far square line each loss
+ *   bce    -y ln sigmoid(x) - (1 - y) ln sigmoid(-x) of logits x, exact far out; weight multiplies the first part (what
+ *          broadcasts to x; nil: 1)              stages yes no each loss */
+TG_API tg_node tg_mse_loss(tg_node x, tg_node y, tg_reduction how, const char *scope);
+TG_API tg_node tg_l1_loss(tg_node x, tg_node y, tg_reduction how, const char *scope);
+TG_API tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, const char *scope);
+TG_API tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction how, const char *scope);
+
+/* Loss of rows over labels i32 [...]: -logp[label] of log-probabilities logp [..., C], stages picked each loss; and
+ * -ln softmax(scores)[label], stages top shifted lognorm logp each loss. weight [C] (nil: none) multiplies the loss of a
+ * row by its label's weight, in the stage taken; the mean is then over Σ taken, as PyTorch has it, and NaN where that
+ * is 0. A label out of range is an error of the run. */
+TG_API tg_node tg_nll_loss(tg_node logp, tg_node label, tg_node weight, tg_reduction how, const char *scope);
+TG_API tg_node tg_cross_entropy(tg_node scores, tg_node label, tg_node weight, tg_reduction how, const char *scope);
 
 /* Of tg_uniform: mean 0 and variance 1, by the method of Box and Muller, from two numbers each (rank 0 to 7). And 1 with
  * probability p, otherwise 0. */
@@ -683,14 +737,15 @@ typedef void tg_loop(void *out, const void *const *in, const size_t *step, size_
 
 typedef struct tg_op {
     const char *name;      /* an identifier that no other operator of the graph has */
-    const char *formula;   /* "z = x*y": x y w v are the operands; the words axes, shape, order, dtype, number,
-                              extent and steps stand for the attributes of a node; NULL: "z = name(x, y)" */
+    const char *formula;   /* "z = x*y": x y w v are the operands; the words axes, along, shape, order, dtype,
+                              number, extent and steps stand for the attributes of a node; NULL: "z = name(x, y)" */
     const char *gradient;  /* the vjp as text, for tables, operands separated by ", " */
     const char *symbol;    /* in a drawing: "×", "Σ", "√"; NULL: the name */
     const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one: of
                               the node's dtype; T, in x.T: the last two axes swapped; margin outside span every taps down
                               across: where the taps of a window look. Without a form below, a second form, behind ";",
-                              is for axes dropped behind one that stays: dropped. NULL: tg_write_numpy refuses a tape
+                              is for axes dropped behind one that stays: dropped; or for one gone through from its end:
+                              turned is the index that turns it round. NULL: tg_write_numpy refuses a tape
                               that has it */
     const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot
                               beside a single number, else \\odot. Without a form below, a second one is for a number

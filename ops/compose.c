@@ -30,3 +30,20 @@ tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope) {
     tg_scope_close(g);
     return loss;
 }
+
+tg_node tg_mlp(tg_node x, const tg_node *w, const tg_node *b, int layers, const char *scope) {
+    tg_graph *g = x.graph;
+    if (layers < 1 || !w || !b)
+        return tg_fail(g, TG_ARGUMENT, "mlp: %d layers; at least one is needed, with weights and biases", layers);
+    tg_scope_open(g, scope);
+    x = tg_scope_operand(x, "x");
+    for (int i = 0; i < layers; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "layer%d", i + 1);
+        x = tg_linear(x, w[i], b[i], name);
+        snprintf(name, sizeof name, "hidden%d", i + 1);
+        if (i + 1 < layers) x = tg_let(tg_relu(x), name, __FILE__, __LINE__);
+    }
+    tg_scope_close(g);
+    return x;
+}

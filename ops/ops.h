@@ -29,6 +29,12 @@ tg_node tg__apply_to_shape(const struct tg_op *op, tg_node x, const tg_shape *di
 tg_status tg__run_elementwise(struct tg__call *c);
 void tg__emit_sum(struct tg__emit *e); /* reduce_c.c */
 void tg__emit_max(struct tg__emit *e);
+void tg__emit_min(struct tg__emit *e);
+bool tg__rule_reduced(struct tg__rule *r); /* one floating operand; its shape without the axes that attr reduces */
+bool tg__rule_extreme(struct tg__rule *r, const char *extreme); /* the same, and there must be something to reduce */
+tg_node tg__apply_reduction(const struct tg_op *op, tg_node x, tg_axes axes);
+tg_status tg__run_max(struct tg__call *c);
+tg_status tg__run_min(struct tg__call *c);
 tg_node tg__sum(tg_node x, const struct tg__attr *fates);
 tg_node tg__expand(tg_node x, const struct tg__shape *shape, const struct tg__attr *fates); /* the adjoint of tg__sum */
 

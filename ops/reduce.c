@@ -1,4 +1,5 @@
-/* Reductions over any axes: sum and max. Neighbouring axes of the same fate are one; what remains is walked as rows. */
+/* Reductions over any axes: how they are walked, and sum. Neighbouring axes of the same fate are one; what remains is
+ * walked as rows. */
 #include "ops.h"
 #include "reduce.h"
 
@@ -157,16 +158,16 @@ static tg_status reduce(struct tg__call *call, reducer *f, bool may_split) {
     return TG_OK;
 }
 
-/* -------------------------------------------------------------------------------------------------- the operators */
+/* ------------------------------------------------------------------------------------- what the operators share */
 
-static bool reduced_shape(struct tg__rule *r) {
+bool tg__rule_reduced(struct tg__rule *r) {
     if (!tg__rule_floats(r)) return false;
     tg_shape z = tg__reduced(&r->from[0]->shape->dims, r->attr);
     r->shape = tg__shape_of(r->graph, &z, r->op->name);
     return r->shape != NULL;
 }
 
-static tg_node apply(const struct tg_op *op, tg_node x, tg_axes axes) {
+tg_node tg__apply_reduction(const struct tg_op *op, tg_node x, tg_axes axes) {
     const struct tg__node *n = tg__get(x);
     struct tg__attr fates = {0};
     if (n && !tg__fates(x.graph, op, x, n->shape->dims.rank, axes, &fates)) return tg_nil(x.graph);
@@ -178,6 +179,14 @@ static tg_status sum_run(struct tg__call *c) {
     const struct plan p = plan_of(c->shape[0], c->node->attr);
     if (c->node->dtype == TG_F64) return reduce(c, p.inner_reduced ? sum_stream_f64 : sum_rows_f64, true);
     return reduce(c, p.inner_reduced ? sum_stream_f32 : sum_rows_f32, true);
+}
+
+tg_status tg__run_max(struct tg__call *c) {
+    return reduce(c, c->node->dtype == TG_F64 ? max_any_f64 : max_any_f32, false);
+}
+
+tg_status tg__run_min(struct tg__call *c) {
+    return reduce(c, c->node->dtype == TG_F64 ? min_any_f64 : min_any_f32, false);
 }
 
 static tg_node sum_vjp(tg_node z, tg_node g, int slot) {
@@ -193,7 +202,7 @@ const struct tg_op tg__op_sum = {.name = "sum",
                                  .tex = "\\sum_{axes} x",
                                  .tex_back = "\\mathrm{repeat}\\left(g\\right)",
                                  .operands = 1,
-                                 .shape = reduced_shape,
+                                 .shape = tg__rule_reduced,
                                  .run = sum_run,
                                  .emit = tg__emit_sum,
                                  .vjp = sum_vjp,
@@ -201,50 +210,9 @@ const struct tg_op tg__op_sum = {.name = "sum",
                                  .low = -2,
                                  .high = 2};
 
-tg_node tg_sum(tg_node x, tg_axes axes) { return apply(&tg__op_sum, x, axes); }
+tg_node tg_sum(tg_node x, tg_axes axes) { return tg__apply_reduction(&tg__op_sum, x, axes); }
 
 tg_node tg__sum(tg_node x, const struct tg__attr *fates) {
     const struct tg__attr *attr = tg__intern(x.graph, fates, sizeof *fates);
     return attr ? tg__apply(&tg__op_sum, &x, attr) : tg_nil(x.graph);
 }
-
-static bool max_shape(struct tg__rule *r) {
-    if (!reduced_shape(r)) return false;
-    char name[80], shape[200];
-    if (r->from[0]->shape->count || !r->shape->count) return true;
-    tg__fail(r->graph, TG_SHAPE, r->op, r->in, 1, "%s %s has nothing along the axes to take the maximum of",
-             tg__quote(r->graph, r->in[0].id, name, sizeof name),
-             tg__shape_text(&r->from[0]->shape->dims, shape, sizeof shape));
-    return false;
-}
-
-static tg_status max_run(struct tg__call *c) {
-    return reduce(c, c->node->dtype == TG_F64 ? max_any_f64 : max_any_f32, false);
-}
-
-/* Ties share equally. */
-static tg_node max_vjp(tg_node z, tg_node g, int slot) {
-    tg_node x = tg_operand(z, slot);
-    const struct tg__shape *full = tg__node_of(x.graph, x.id)->shape;
-    const struct tg__attr *fates = tg__node_of(z.graph, z.id)->attr;
-    tg_node tied = tg_eq(x, tg__expand(z, full, fates));
-    tg_node share = tg_div(g, tg__sum(tied, fates));
-    return tg_where(tied, tg__expand(share, full, fates), tg_scalar_like(x, 0));
-}
-
-const struct tg_op tg__op_max = {.name = "max",
-                                 .formula = "z = max(x, axes)",
-                                 .gradient = "g, shared equally by the ties",
-                                 .symbol = "max",
-                                 .numpy = "np.max(x, axes)",
-                                 .tex = "\\max_{axes} x",
-                                 .tex_back = "g \\cdot \\frac{\\left[x = z\\right]}{\\sum_{axes} \\left[x = z\\right]}",
-                                 .operands = 1,
-                                 .shape = max_shape,
-                                 .run = max_run,
-                                 .emit = tg__emit_max,
-                                 .vjp = max_vjp,
-                                 .low = -2,
-                                 .high = 2};
-
-tg_node tg_max(tg_node x, tg_axes axes) { return apply(&tg__op_max, x, axes); }

@@ -40,8 +40,11 @@ static const char lanes_text[] = "/* Along the last axis the terms are dealt int
 static const char larger_text[] = "/* A NaN stays. */\n"
                                   "static T larger$(T most, T x) { return x > most || x != x ? x : most; }\n";
 
+static const char smaller_text[] = "/* A NaN stays. */\n"
+                                   "static T smaller$(T least, T x) { return x < least || x != x ? x : least; }\n";
+
 static const struct tg__helper add = {"add", add_text}, lanes = {"add_lane", lanes_text},
-                               larger = {"larger", larger_text};
+                               larger = {"larger", larger_text}, smaller = {"smaller", smaller_text};
 
 /* The loops go over the operand, i over its first axis; those that stay are the result's. */
 static bool loops_of(struct tg__emit *e) {
@@ -83,4 +86,12 @@ void tg__emit_max(struct tg__emit *e) {
     e->begin = "T most = -INFINITY;";
     e->step = "most = larger$(most, a);";
     e->code = "most";
+}
+
+void tg__emit_min(struct tg__emit *e) {
+    loops_of(e);
+    e->helper[0] = &smaller;
+    e->begin = "T least = INFINITY;";
+    e->step = "least = smaller$(least, a);";
+    e->code = "least";
 }

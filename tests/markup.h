@@ -7,12 +7,12 @@
 #include <ctype.h>
 
 static const char *const tex_commands[] = {
-    "cdot", "odot",    "times",  "neq",     "leq",   "geq",   "lfloor",  "rfloor", "lceil",    "rceil",
-    "sum",  "max",     "ln",     "top",     "infty", "frac",  "sqrt",    "hat",    "mathrm",   "mathit",
-    "left", "right",   "alpha",  "beta",    "gamma", "delta", "epsilon", "zeta",   "eta",      "theta",
-    "iota", "kappa",   "lambda", "mu",      "nu",    "xi",    "pi",      "rho",    "varsigma", "sigma",
-    "tau",  "upsilon", "phi",    "chi",     "psi",   "omega", "Gamma",   "Delta",  "Theta",    "Lambda",
-    "Xi",   "Pi",      "Sigma",  "Upsilon", "Phi",   "Psi",   "Omega",   "wedge",  "sim",      "backslash"};
+    "cdot",  "odot",  "times", "neq",   "leq",       "geq",      "lfloor", "rfloor", "lceil",   "rceil",   "sum",
+    "max",   "ln",    "top",   "infty", "frac",      "sqrt",     "hat",    "mathrm", "mathit",  "left",    "right",
+    "alpha", "beta",  "gamma", "delta", "epsilon",   "zeta",     "eta",    "theta",  "iota",    "kappa",   "lambda",
+    "mu",    "nu",    "xi",    "pi",    "rho",       "varsigma", "sigma",  "tau",    "upsilon", "phi",     "chi",
+    "psi",   "omega", "Gamma", "Delta", "Theta",     "Lambda",   "Xi",     "Pi",     "Sigma",   "Upsilon", "Phi",
+    "Psi",   "Omega", "wedge", "sim",   "backslash", "min"};
 static const char *const latex_commands[] = {"documentclass", "usepackage", "allowdisplaybreaks", "begin", "end",
                                              "section",       "tag"};
 

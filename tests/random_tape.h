@@ -87,7 +87,13 @@ static tg_node add_operator(struct tape *t) {
     case 6: return binary[draw(t, sizeof binary / sizeof *binary)](x, y);
     case 7: return tg_where(tg_gt(x, y), x, any(t));
     case 8: return tg_sum(x, any_axes(t, s));
-    case 9: return tg_max(x, any_axes(t, s));
+    case 9:
+        switch (draw(t, 4)) {
+        case 0: return tg_max(x, any_axes(t, s));
+        case 1: return tg_min(x, any_axes(t, s));
+        case 2: return tg_cumsum(x, (int)draw(t, 3) - 1, draw(t, 2));
+        default: return tg_cast(draw(t, 2) ? tg_argmax(x, any_axes(t, s)) : tg_argmin(x, tg_axis(0)), tg_dtype_of(x));
+        }
     case 10: return tg_cast(x, draw(t, 5) ? TG_F64 : draw(t, 4) ? TG_F32 : TG_I32);
     case 11: return tg_reshape(x, tg_shape1((int64_t)tg_size(x)));
     case 12: return tg_transpose(x, tg_axes_all());

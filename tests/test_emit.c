@@ -55,6 +55,16 @@ MAKE(sum_ones, tg_sum(tg_input(g, t, tg_shape3(1, 4, 1)), tg_axes2(0, 2)))
 MAKE(max, tg_max(x234(g, t), tg_axis(1)))
 MAKE(max_all, tg_max(x234(g, t), tg_keep(tg_axes_all())))
 MAKE(max_ones, tg_max(tg_input(g, t, tg_shape2(3, 1)), tg_axis(1)))
+MAKE(min, tg_min(x234(g, t), tg_axes2(0, 2)))
+MAKE(min_all, tg_min(x234(g, t), tg_keep(tg_axes_all())))
+MAKE(argmax, tg_cast(tg_argmax(x234(g, t), tg_axis(1)), t))
+MAKE(argmax_all, tg_cast(tg_argmax(tg_neg(x234(g, t)), tg_keep(tg_axes_all())), t))
+MAKE(argmin, tg_gather(x23(g, t), tg_argmin(x23(g, t), tg_axis(1))))
+MAKE(argmin_scalar, tg_argmin(tg_input(g, t, tg_shape0()), tg_axes_all()))
+MAKE(cumsum, tg_cumsum(x234(g, t), 1, false))
+MAKE(cumsum_back, tg_cumsum(tg_neg(x234(g, t)), -1, true))
+MAKE(cumsum_first, tg_cumsum(x23(g, t), 0, true))
+MAKE(cumsum_none, tg_cumsum(tg_input(g, t, tg_shape2(3, 0)), 0, false))
 MAKE(identity, tg_identity(x23(g, t)))
 MAKE(detach, tg_detach(tg_exp(x23(g, t))))
 MAKE(cast, tg_cast(x23(g, t), t == TG_F32 ? TG_F64 : TG_F32))
@@ -109,6 +119,16 @@ static const struct {
             {"max", m_max},
             {"max", m_max_all},
             {"max", m_max_ones},
+            {"min", m_min},
+            {"min", m_min_all},
+            {"argmax", m_argmax},
+            {"argmax", m_argmax_all},
+            {"argmin", m_argmin},
+            {"argmin", m_argmin_scalar},
+            {"cumsum", m_cumsum},
+            {"cumsum", m_cumsum_back},
+            {"cumsum", m_cumsum_first},
+            {"cumsum", m_cumsum_none},
             {"identity", m_identity},
             {"detach", m_detach},
             {"cast", m_cast},

@@ -54,6 +54,21 @@ Test(emit_tapes, what_a_blas_did) {
     }
 }
 
+static void add_layers(tg_dtype t) {
+    tg_graph *g = tg_graph_new();
+    TG_LET(x, tg_input(g, t, tg_shape2(9, 4)));
+    TG_LET(W, tg_param(g, t, tg_shape2(4, 4)));
+    TG_LET(b, tg_param(g, t, tg_shape1(4)));
+    TG_LET(label, tg_argmax(tg_cumsum(x, 1, false), tg_axis(1)));
+    tg_node y = tg_layernorm(tg_mlp(x, (tg_node[]){W, W}, (tg_node[]){b, b}, 2, "net"), b, b, 1, 1e-3, "ln");
+    TG_LET(weight, tg_std(y, tg_axis(0), 1));
+    TG_LET(loss, tg_cross_entropy(y, label, weight, TG_MEAN, "ce"));
+    TG_LET(all, tg_add(loss, tg_logsumexp(tg_softmax(y, 0, "s"), tg_axes_all())));
+    tg_grads d = tg_backward(all, tg_nil(g));
+    add_case(d, tg_nil(g));
+    add_case(d, loss);
+}
+
 /* The gradient of a number made of gradients. */
 static void add_second_order(tg_dtype t) {
     tg_graph *g = tg_graph_new();
@@ -82,6 +97,7 @@ Test(emit_tapes, compositions) {
         add_batchnorm(t, tg_shape3(4, 3, 6), tg_axes2(0, 2), tg_shape1(3), "bn");
         add_batchnorm(t, tg_shape4(2, 3, 4, 5), tg_axes3(0, 2, 3), tg_shape1(3), NULL);
         add_network(t);
+        add_layers(t);
         add_second_order(t);
     }
     check_all(true);

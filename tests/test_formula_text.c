@@ -54,6 +54,10 @@ Test(formula_text, attributes) {
     reads(tg_sum(x, tg_keep(tg_axis(-1))), "sum(x, axis=2, keepdims=True)");
     reads(tg_max(x, tg_axes2(2, 0)), "max(x, axis=(0, 2))");
     reads(tg_sum(s, tg_axes_all()), "sum(s, axis=())");
+    reads(tg_argmax(x, tg_keep(tg_axis(-1))), "argmax(x, axis=2, keepdims=True)");
+    reads(tg_argmin(x, tg_axes_all()), "argmin(x, axis=None)");
+    reads(tg_cumsum(x, -3, false), "cumsum(x, axis=0)");
+    reads(tg_cumsum(x, 2, true), "cumsum(x, axis=2, reverse=True)");
     reads(tg_transpose(x, tg_axes3(2, 0, 1)), "transpose(x, 2, 0, 1)");
     reads(tg_transpose(s, tg_axes_all()), "transpose(s, ())");
     reads(tg_reshape(x, tg_shape2(-1, 2)), "reshape(x, [3, 2])");

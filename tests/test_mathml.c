@@ -46,6 +46,10 @@ static tg_node apply(const struct tg_op *op) {
     if (op->code || !strcmp(op->name, "matmul")) return tg__apply(op, in, NULL);
     if (!strcmp(op->name, "sum")) return tg_sum(x, tg_axis(1));
     if (!strcmp(op->name, "max")) return tg_max(x, tg_axes_all());
+    if (!strcmp(op->name, "min")) return tg_min(x, tg_axis(1));
+    if (!strcmp(op->name, "argmax")) return tg_argmax(x, tg_axis(1));
+    if (!strcmp(op->name, "argmin")) return tg_argmin(x, tg_axes_all());
+    if (!strcmp(op->name, "cumsum")) return tg_cumsum(x, 0, true);
     if (!strcmp(op->name, "cast")) return tg_cast(x, TG_F32);
     if (!strcmp(op->name, "reshape")) return tg_reshape(x, tg_shape1(9));
     if (!strcmp(op->name, "transpose")) return tg_transpose(x, tg_axes_all());
@@ -120,7 +124,10 @@ Test(mathml, formulas) {
          "ivar=1γ+10−5");
     says(formula(tg_let(tg_mul(gamma, tg_scalar(g, TG_F64, -2)), "k", NULL, 0)), "k=(−2)⋅γ");
     says(formula(tg_let(tg_exp(tg_log(x)), "l", NULL, 0)), "l=elnx");
-    says(formula(tg_exp(tg_let(x, "again", NULL, 0))), "t32=ex");
+    says(formula(tg_let(tg_mul(tg_min(x, tg_keep(tg_axis(1))), x), "m", NULL, 0)), "m=(minaxis1x)⊙x");
+    says(formula(tg_let(tg_argmax(tg_neg(x), tg_axes_all()), "n", NULL, 0)), "n=argmaxall(−x)");
+    says(formula(tg_let(tg_cumsum(x, 1, true), "o", NULL, 0)), "o=cumsumaxis1reversed(x)");
+    says(formula(tg_exp(tg_let(x, "again", NULL, 0))), "t37=ex");
 }
 
 Test(mathml, gradients_are_upstream_times_local) {

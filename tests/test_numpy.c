@@ -196,6 +196,22 @@ static void network(tg_dtype dtype, bool named) {
     tg_graph_free(g);
 }
 
+/* Layers and losses, and labels that are computed; the whole, and its second derivatives. */
+static void layers(tg_dtype dtype) {
+    tg_graph *g = tg_graph_new();
+    uint64_t state = 6;
+    tg_node x = leaf(g, dtype, tg_shape2(9, 4), &state, -2, 2), w = leaf(g, dtype, tg_shape2(4, 4), &state, -1, 1);
+    tg_node b = leaf(g, dtype, tg_shape1(4), &state, 0.5, 1);
+    tg_node y = tg_mlp(x, (tg_node[]){w, w}, (tg_node[]){b, b}, 2, "net"), label = tg_argmax(x, tg_axis(1));
+    y = tg_log_softmax(tg_layernorm(y, b, b, 1, 1e-3, "ln"), 1, "logp");
+    tg_node loss = tg_nll_loss(y, label, tg_std(x, tg_axis(0), 1), TG_MEAN, "nll");
+    loss = tg_add(loss,
+                  tg_mse_loss(tg_softmax(x, 0, "s"),
+                              tg_mean(tg_expand_axes(x, tg_shape3(9, 2, 4), tg_axis(1)), tg_axis(1)), TG_SUM, "mse"));
+    put_twice(tg_add(loss, tg_logsumexp(x, tg_axes_all())), &state, "layers");
+    tg_graph_free(g);
+}
+
 static void batchnorm(uint64_t *state, tg_dtype dtype) {
     tg_graph *g = tg_graph_new();
     tg_shape shape = {.rank = 1 + (int)random_below(state, 4)};
@@ -215,6 +231,7 @@ Test(numpy, composites) {
     begin();
     network(TG_F64, true);
     network(TG_F64, false);
+    layers(TG_F64);
     for (int i = 0; i < 20; i++) batchnorm(&state, TG_F64);
     end();
 }
@@ -282,10 +299,16 @@ static tg_node pictures(tg_node x, const char *op, int way) {
 static tg_node structured(tg_node x, const char *op, int way) {
     tg_graph *g = x.graph; /* x: [2, 3, 4] */
     const tg_axes axes[] = {tg_axis(1), tg_axes2(0, 2), tg_keep(tg_axes2(0, -1)), tg_axes_all(), tg_axes_n(0, NULL)};
+    const tg_axes arg[] = {tg_keep(tg_axis(1)), tg_keep(tg_axis(-1)), tg_axis(0), tg_axes_all(),
+                           tg_keep(tg_axes_all())};
     tg_node label = tg_const(g, TG_I32, tg_shape2(2, 3), (int32_t[]){0, 3, 1, 2, 2, 0});
     tg_node flat = tg_reshape(x, tg_shape2(-1, 4)), row = tg_sum(x, tg_axis(2));
     if (!strcmp(op, "sum")) return tg_sum(x, axes[way]);
     if (!strcmp(op, "max")) return tg_max(x, axes[way]);
+    if (!strcmp(op, "min")) return tg_min(x, axes[way]);
+    if (!strcmp(op, "argmax")) return tg_mul(x, tg_cast(tg_argmax(x, arg[way]), tg_dtype_of(x)));
+    if (!strcmp(op, "argmin")) return tg_mul(x, tg_cast(tg_argmin(x, arg[way]), tg_dtype_of(x)));
+    if (!strcmp(op, "cumsum")) return tg_cumsum(x, way % 3, way > 2);
     if (!strcmp(op, "identity")) return tg_identity(x);
     if (!strcmp(op, "detach")) return tg_mul(tg_detach(x), x);
     if (!strcmp(op, "cast"))

@@ -20,9 +20,9 @@ struct reader {
 
 static const struct symbol {
     const char *command, *element, *text;
-} symbols[] = {{"\\cdot", "mo", "⋅"}, {"\\odot", "mo", "⊙"},  {"\\times", "mo", "×"}, {"\\neq", "mo", "≠"},
-               {"\\leq", "mo", "≤"},  {"\\geq", "mo", "≥"},   {"\\sum", "mo", "∑"},   {"\\max", "mo", "max"},
-               {"\\ln", "mi", "ln"},  {"\\infty", "mi", "∞"}, {"\\top", "mi", "⊤"}};
+} symbols[] = {{"\\cdot", "mo", "⋅"},  {"\\odot", "mo", "⊙"}, {"\\times", "mo", "×"}, {"\\neq", "mo", "≠"},
+               {"\\leq", "mo", "≤"},   {"\\geq", "mo", "≥"},  {"\\sum", "mo", "∑"},   {"\\max", "mo", "max"},
+               {"\\min", "mo", "min"}, {"\\ln", "mi", "ln"},  {"\\infty", "mi", "∞"}, {"\\top", "mi", "⊤"}};
 
 /* What stands behind \left and \right. */
 static const struct symbol delimiters[] = {{"(", "mo", "("},        {")", "mo", ")"},       {"[", "mo", "["},

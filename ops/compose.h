@@ -1,0 +1,17 @@
+/* What composites share; made of the public header alone, as they are. */
+#ifndef TG_COMPOSE_H
+#define TG_COMPOSE_H
+
+#include "tapegrad.h"
+
+#include <math.h>
+
+/* How many elements of x meet in each result of a reduction over axes, which are read as tg_sum reads them; -1 with the
+ * reason recorded in the name of `who`. some: none at all is a reason, unless there is no result either. */
+int64_t tg__extent(tg_node x, tg_axes axes, bool some, const char *who);
+const char *tg__described(tg_node x, char *text, size_t room); /* 'x' [4, 3] */
+
+/* 1/n; of nothing the mean is no number. */
+static inline double tg__share(int64_t n) { return n > 0 ? 1 / (double)n : (double)NAN; }
+
+#endif

@@ -1,0 +1,55 @@
+/* How much a composite reduces, and what is wrong with its axes, said in its own name. */
+#include "compose.h"
+
+const char *tg__described(tg_node x, char *text, size_t room) {
+    const tg_shape dims = tg_dims(x);
+    size_t used = *tg_name(x) ? (size_t)snprintf(text, room, "'%.60s' [", tg_name(x))
+                              : (size_t)snprintf(text, room, "#%u (%s) [", x.id, tg_op_of(x));
+    for (int i = 0; i < dims.rank && used < room; i++)
+        used += (size_t)snprintf(text + used, room - used, i ? ", %lld" : "%lld", (long long)dims.dim[i]);
+    if (used < room) snprintf(text + used, room - used, "]");
+    return text;
+}
+
+/* Marks the axes; false with the reason recorded. */
+static bool read_axes(tg_node x, int rank, tg_axes axes, const char *who, bool *reduced) {
+    char text[300];
+    for (int i = 0; i < rank; i++) reduced[i] = axes.count == -1;
+    if (axes.count < -1 || axes.count > TG_MAX_RANK) {
+        tg_fail(x.graph, TG_SHAPE, "%s: more than %d axes were given", who, TG_MAX_RANK);
+        return false;
+    }
+    for (int i = 0; i < axes.count; i++) {
+        const int a = axes.axis[i] < 0 ? axes.axis[i] + rank : axes.axis[i];
+        const bool inside = a >= 0 && a < rank;
+        if (inside && !reduced[a]) {
+            reduced[a] = true;
+            continue;
+        }
+        tg_fail(x.graph, TG_SHAPE, inside ? "%s: axis %d of %s is given twice" : "%s: axis %d is outside %s", who,
+                axes.axis[i], tg__described(x, text, sizeof text));
+        return false;
+    }
+    return true;
+}
+
+int64_t tg__extent(tg_node x, tg_axes axes, bool some, const char *who) {
+    char text[300];
+    bool reduced[TG_MAX_RANK];
+    if (!*tg_op_of(x)) {
+        (void)tg_sum(x, axes); /* says what is wrong with the handle */
+        return -1;
+    }
+    if (tg_dtype_of(x) == TG_I32) {
+        tg_fail(x.graph, TG_DTYPE, "%s: %s is i32, which is for labels and indices; tg_cast it to f32 or f64 first",
+                who, tg__described(x, text, sizeof text));
+        return -1;
+    }
+    const tg_shape dims = tg_dims(x);
+    if (!read_axes(x, dims.rank, axes, who, reduced)) return -1;
+    int64_t count = 1, results = 1;
+    for (int i = 0; i < dims.rank; i++) *(reduced[i] ? &count : &results) *= dims.dim[i];
+    if (count > 0 || results == 0 || !some) return count;
+    tg_fail(x.graph, TG_SHAPE, "%s: %s has nothing along the axes", who, tg__described(x, text, sizeof text));
+    return -1;
+}

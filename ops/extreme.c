@@ -1,0 +1,56 @@
+/* The largest and the smallest element over any axes. A NaN wins, ties share the gradient equally. */
+#include "ops.h"
+
+bool tg__rule_extreme(struct tg__rule *r, const char *extreme) {
+    if (!tg__rule_reduced(r)) return false;
+    char name[80], shape[200];
+    if (r->from[0]->shape->count || !r->shape->count) return true;
+    tg__fail(r->graph, TG_SHAPE, r->op, r->in, 1, "%s %s has nothing along the axes to take the %s of",
+             tg__quote(r->graph, r->in[0].id, name, sizeof name),
+             tg__shape_text(&r->from[0]->shape->dims, shape, sizeof shape), extreme);
+    return false;
+}
+
+static bool max_shape(struct tg__rule *r) { return tg__rule_extreme(r, "maximum"); }
+static bool min_shape(struct tg__rule *r) { return tg__rule_extreme(r, "minimum"); }
+
+static tg_node share_vjp(tg_node z, tg_node g, int slot) {
+    tg_node x = tg_operand(z, slot);
+    const struct tg__shape *full = tg__node_of(x.graph, x.id)->shape;
+    const struct tg__attr *fates = tg__node_of(z.graph, z.id)->attr;
+    tg_node tied = tg_eq(x, tg__expand(z, full, fates));
+    tg_node share = tg_div(g, tg__sum(tied, fates));
+    return tg_where(tied, tg__expand(share, full, fates), tg_scalar_like(x, 0));
+}
+
+const struct tg_op tg__op_max = {.name = "max",
+                                 .formula = "z = max(x, axes)",
+                                 .gradient = "g, shared equally by the ties",
+                                 .symbol = "max",
+                                 .numpy = "np.max(x, axes)",
+                                 .tex = "\\max_{axes} x",
+                                 .tex_back = "g \\cdot \\frac{\\left[x = z\\right]}{\\sum_{axes} \\left[x = z\\right]}",
+                                 .operands = 1,
+                                 .shape = max_shape,
+                                 .run = tg__run_max,
+                                 .emit = tg__emit_max,
+                                 .vjp = share_vjp,
+                                 .low = -2,
+                                 .high = 2};
+tg_node tg_max(tg_node x, tg_axes axes) { return tg__apply_reduction(&tg__op_max, x, axes); }
+
+const struct tg_op tg__op_min = {.name = "min",
+                                 .formula = "z = min(x, axes)",
+                                 .gradient = "g, shared equally by the ties",
+                                 .symbol = "min",
+                                 .numpy = "np.min(x, axes)",
+                                 .tex = "\\min_{axes} x",
+                                 .tex_back = "g \\cdot \\frac{\\left[x = z\\right]}{\\sum_{axes} \\left[x = z\\right]}",
+                                 .operands = 1,
+                                 .shape = min_shape,
+                                 .run = tg__run_min,
+                                 .emit = tg__emit_min,
+                                 .vjp = share_vjp,
+                                 .low = -2,
+                                 .high = 2};
+tg_node tg_min(tg_node x, tg_axes axes) { return tg__apply_reduction(&tg__op_min, x, axes); }

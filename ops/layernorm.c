@@ -1,0 +1,47 @@
+/* Layer normalization (Ba, Kiros and Hinton 2016): every row by its own mean and variance. */
+#include "compose.h"
+
+/* Whether a scale or shift, laid along the last axes, has only those. */
+static bool fits(tg_node x, tg_node a, int last, const char *what) {
+    const tg_shape of = tg_dims(x), has = tg_dims(a);
+    bool good = has.rank <= last;
+    for (int i = 1; good && i <= has.rank; i++)
+        good = has.dim[has.rank - i] == 1 || has.dim[has.rank - i] == of.dim[of.rank - i];
+    char xs[300], as[300];
+    if (!good)
+        tg_fail(x.graph, TG_SHAPE, "layernorm: %s %s does not lie along the last %s of %s", what,
+                tg__described(a, as, sizeof as), last == 1 ? "axis" : "axes", tg__described(x, xs, sizeof xs));
+    return good;
+}
+
+tg_node tg_layernorm(tg_node x, tg_node gamma, tg_node beta, int last, double eps, const char *scope) {
+    tg_graph *g = x.graph;
+    const tg_shape dims = tg_dims(x);
+    char text[300];
+    if (!(eps > 0) || !isfinite(eps)) return tg_fail(g, TG_ARGUMENT, "layernorm: eps = %g must be positive", eps);
+    tg_axes axes = {.count = last, .keep = true};
+    for (int i = 0; i < last && i < TG_MAX_RANK; i++) axes.axis[i] = -1 - i;
+    if (*tg_op_of(x) && (last < 1 || last > dims.rank))
+        return tg_fail(g, TG_SHAPE, "layernorm: %d last axes of %s cannot be normalized", last,
+                       tg__described(x, text, sizeof text));
+    const int64_t n = tg__extent(x, axes, false, "layernorm");
+    if (n < 0 || !fits(x, gamma, last, "gamma") || !fits(x, beta, last, "beta")) return tg_nil(g);
+
+    tg_scope_open(g, scope);
+    x = tg_scope_operand(x, "x");
+    gamma = tg_scope_operand(gamma, "gamma");
+    beta = tg_scope_operand(beta, "beta");
+    tg_node share = tg_scalar_like(x, n ? tg__share(n) : 0), small = tg_scalar_like(x, eps);
+
+    TG_LET(mu, tg_mul(tg_sum(x, axes), share));
+    TG_LET(xmu, tg_sub(x, mu));
+    TG_LET(sq, tg_square(xmu));
+    TG_LET(var, tg_mul(tg_sum(sq, axes), share));
+    TG_LET(sqrtvar, tg_sqrt(tg_add(var, small)));
+    TG_LET(ivar, tg_reciprocal(sqrtvar));
+    TG_LET(xhat, tg_mul(xmu, ivar));
+    TG_LET(gammax, tg_mul(gamma, xhat));
+    TG_LET(out, tg_add(gammax, beta));
+    tg_scope_close(g);
+    return out;
+}

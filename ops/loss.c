@@ -1,0 +1,76 @@
+/* Losses over numbers. Prediction and target have one shape: broadcasting [N, 1] with [N] would be a mistake unseen. */
+#include "compose.h"
+
+static bool fits(tg_node x, tg_node y, tg_reduction how, const char *who) {
+    char xs[300], ys[300];
+    const tg_shape a = tg_dims(x), b = tg_dims(y);
+    if (tg__extent(x, tg_axes_all(), false, who) < 0 || tg__extent(y, tg_axes_all(), false, who) < 0) return false;
+    bool same = a.rank == b.rank;
+    for (int i = 0; same && i < a.rank; i++) same = a.dim[i] == b.dim[i];
+    tg__described(x, xs, sizeof xs);
+    if (!same)
+        tg_fail(x.graph, TG_SHAPE, "%s: %s and %s are not of one shape", who, xs, tg__described(y, ys, sizeof ys));
+    else if (how != TG_MEAN && how != TG_SUM && how != TG_NONE)
+        tg_fail(x.graph, TG_ARGUMENT, "%s: %d is no reduction", who, (int)how);
+    else if (how == TG_MEAN && tg_size(x) == 0)
+        tg_fail(x.graph, TG_SHAPE, "%s: %s is empty and has no mean", who, xs);
+    else
+        return true;
+    return false;
+}
+
+static void open(tg_node *x, tg_node *y, const char *scope) {
+    tg_scope_open(x->graph, scope);
+    *x = tg_scope_operand(*x, "prediction");
+    *y = tg_scope_operand(*y, "target");
+}
+
+static tg_node close(tg_node each, tg_reduction how) {
+    tg_node all = how == TG_NONE ? each : how == TG_SUM ? tg_sum(each, tg_axes_all()) : tg_mean(each, tg_axes_all());
+    TG_LET(loss, all);
+    tg_scope_close(each.graph);
+    return loss;
+}
+
+tg_node tg_mse_loss(tg_node x, tg_node y, tg_reduction how, const char *scope) {
+    if (!fits(x, y, how, "mse_loss")) return tg_nil(x.graph);
+    open(&x, &y, scope);
+    TG_LET(off, tg_sub(x, y));
+    TG_LET(sq, tg_square(off));
+    return close(sq, how);
+}
+
+tg_node tg_l1_loss(tg_node x, tg_node y, tg_reduction how, const char *scope) {
+    if (!fits(x, y, how, "l1_loss")) return tg_nil(x.graph);
+    open(&x, &y, scope);
+    TG_LET(off, tg_sub(x, y));
+    TG_LET(size, tg_abs(off));
+    return close(size, how);
+}
+
+/* The square is of what is near: what is far may be infinite. */
+tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, const char *scope) {
+    tg_graph *g = x.graph;
+    if (!(delta > 0) || !isfinite(delta))
+        return tg_fail(g, TG_ARGUMENT, "huber_loss: delta = %g must be positive", delta);
+    if (!fits(x, y, how, "huber_loss")) return tg_nil(g);
+    open(&x, &y, scope);
+    TG_LET(off, tg_sub(x, y));
+    TG_LET(size, tg_abs(off));
+    TG_LET(far, tg_gt(size, tg_scalar_like(x, delta)));
+    TG_LET(square, tg_mul(tg_scalar_like(x, 0.5), tg_square(tg_where(far, tg_scalar_like(x, 0), off))));
+    TG_LET(line, tg_mul(tg_scalar_like(x, delta), tg_sub(size, tg_scalar_like(x, delta / 2))));
+    TG_LET(each, tg_where(far, line, square));
+    return close(each, how);
+}
+
+/* ln sigmoid(x) = -softplus(-x): what is certain costs nothing, and nothing cancels. */
+tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction how, const char *scope) {
+    if (!fits(x, y, how, "bce_with_logits")) return tg_nil(x.graph);
+    open(&x, &y, scope);
+    tg_node miss = tg_softplus(tg_neg(x));
+    TG_LET(yes, tg_mul(y, tg_is_nil(weight) ? miss : tg_mul(weight, miss)));
+    TG_LET(no, tg_mul(tg_sub(tg_scalar_like(x, 1), y), tg_softplus(x)));
+    TG_LET(each, tg_add(yes, no));
+    return close(each, how);
+}
