@@ -39,6 +39,16 @@ static tg_status fill(tg_node leaf, const char *who, struct source s) {
     return status;
 }
 
+tg_node tg_state(tg_graph *g, tg_dtype dtype, tg_shape shape, double v) {
+    const tg_node a = tg_param(g, dtype, shape);
+    if (tg_is_nil(a) || !tg__value_room(g, a.id)) return tg_nil(g);
+    if (dtype == TG_I32 && !tg__fits_i32(v)) return tg_fail(g, TG_ARGUMENT, "state: %g does not fit i32", v);
+    struct tg__value *value = tg__value_of(g, a.id);
+    for (size_t i = 0; i < tg_size(a); i++) tg__store(dtype, (void *)(uintptr_t)value->data, i, v);
+    value->valid = true;
+    return a;
+}
+
 tg_status tg_fill(tg_node leaf, double v) { return fill(leaf, "fill", (struct source){.a = v, .next = constant}); }
 
 tg_status tg_fill_uniform(tg_node leaf, double low, double high, uint64_t seed) {

@@ -17,6 +17,11 @@ const struct tg_op tg__op_input = {.name = "input", .formula = "given"};
 const struct tg_op tg__op_param = {.name = "param", .formula = "given"};
 const struct tg_op tg__op_const = {.name = "const", .formula = "given"};
 
+bool tg_is_param(tg_node a) {
+    const struct tg__node *n = tg__get(a);
+    return n && n->op == &tg__op_param;
+}
+
 uint32_t tg__scalar_size(void) { return sizeof(struct tg__scalar); }
 
 double tg__load(tg_dtype dtype, const void *data, size_t i) {

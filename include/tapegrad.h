@@ -124,6 +124,8 @@ TG_API bool tg_is_nil(tg_node a);
 TG_API tg_node tg_input(tg_graph *g, tg_dtype dtype, tg_shape shape); /* data; has an adjoint; no value until set */
 TG_API tg_node tg_param(tg_graph *g, tg_dtype dtype, tg_shape shape); /* what training changes; otherwise as input */
 TG_API tg_node tg_const(tg_graph *g, tg_dtype dtype, tg_shape shape, const void *data); /* copied; has no adjoint */
+TG_API tg_node tg_state(tg_graph *g, tg_dtype dtype, tg_shape shape, double v); /* a param that begins with v everywhere:
+                                                            running statistics, moments, whatever is assigned to */
 TG_API tg_node tg_scalar(tg_graph *g, tg_dtype dtype, double v); /* equal scalars are one node */
 TG_API tg_node tg_scalar_like(tg_node x, double v);              /* a scalar of x's graph and dtype */
 
@@ -444,6 +446,51 @@ TG_API tg_node tg_assigned(tg_node leaf); /* the value it takes; nil: none */
  * changes. The memory of a leaf stays where it is, so that another graph may go on borrowing it. */
 TG_API TG_CHECK tg_status tg_commit(tg_graph *g);
 
+/* -------------------------------------------------------------------------------------------------- optimizers
+ * A step of training is some more nodes on the tape, whose values the parameters take at tg_commit:
+ *
+ *     tg_node p[] = {w, b}, dp[2], rate = tg_scalar(g, TG_F32, 0.1);
+ *     tg_gradients(tg_backward(loss, tg_nil(g)), p, 2, dp);
+ *     tg_sgd(p, dp, 2, rate, (tg_sgd_options){.momentum = 0.9}, "sgd");
+ *     for (…) if (tg_set(x, batch) || tg_run(g) || tg_commit(g)) …
+ *
+ * Moments are leaves in the scope "sgd/w/". rate: a floating scalar, of any dtype; g: the gradient; t: the step, from 1. */
+TG_API size_t tg_params(tg_graph *g, tg_node *params, size_t room); /* floating params that nothing is assigned to yet, in
+                                                                       tape order; how many there are */
+TG_API void tg_gradients(tg_grads d, const tg_node *params, size_t count, tg_node *grads); /* tg_grad of each */
+
+/* Scales all gradients by most/norm where their common norm √ΣΣg² is above it; gives the norm. most > 0. */
+TG_API tg_node tg_clip_global_norm(tg_node *grads, size_t count, double most, const char *scope);
+
+/* g += weight_decay·p;  velocity = momentum·velocity + g;  p -= rate·velocity, with nesterov p -= rate·(g +
+ * momentum·velocity) (Sutskever et al. 2013, in PyTorch's form). momentum in [0, 1). */
+typedef struct tg_sgd_options {
+    double momentum, weight_decay;
+    bool nesterov;
+} tg_sgd_options;
+TG_API void tg_sgd(const tg_node *params, const tg_node *grads, size_t count, tg_node rate, tg_sgd_options options,
+                   const char *scope);
+
+/* m = beta1·m + (1 - beta1)·g;  v = beta2·v + (1 - beta2)·g²;  p -= rate·mhat/(√vhat + eps) with mhat = m/(1 - beta1ᵗ),
+ * vhat = v/(1 - beta2ᵗ) (Kingma and Ba 2015). weight_decay: adam adds weight_decay·p to g; adamw takes
+ * rate·weight_decay·p from p (Loshchilov and Hutter 2019). */
+typedef struct tg_adam_options {
+    double beta1, beta2, eps, weight_decay;
+} tg_adam_options;
+TG_API tg_adam_options tg_adam_defaults(void); /* 0.9, 0.999, 1e-8, 0 */
+TG_API void tg_adam(const tg_node *params, const tg_node *grads, size_t count, tg_node rate, tg_adam_options options,
+                    const char *scope);
+TG_API void tg_adamw(const tg_node *params, const tg_node *grads, size_t count, tg_node rate, tg_adam_options options,
+                     const char *scope);
+
+/* Rates by the number of steps taken, a floating scalar (tg_counter):
+ *   steps    rate·factor^⌊count/every⌋
+ *   cosine   last + (rate - last)·(1 + cos π·min(count/steps, 1))/2 (Loshchilov and Hutter 2017, without restarts)
+ *   warmup   rate·min((count + 1)/steps, 1), before what `rate` does by itself */
+TG_API tg_node tg_rate_steps(tg_node count, double rate, double factor, double every);
+TG_API tg_node tg_rate_cosine(tg_node count, double rate, double last, double steps);
+TG_API tg_node tg_rate_warmup(tg_node count, tg_node rate, double steps);
+
 /* -------------------------------------------------------------------------------------------------------- read */
 
 TG_API const void *tg_value(tg_node a);         /* row-major; NULL where nothing valid has been computed */
@@ -453,6 +500,7 @@ TG_API size_t tg_size(tg_node a); /* number of elements */
 TG_API tg_dtype tg_dtype_of(tg_node a);
 TG_API const char *tg_name(tg_node a);             /* first name; "" for none */
 TG_API const char *tg_alias(tg_node a, size_t i);  /* i-th name, 0 the first; NULL beyond the last */
+TG_API bool tg_is_param(tg_node a);
 TG_API const char *tg_op_of(tg_node a);            /* "mul"; "input", "param", "const" for leaves; "" for nil */
 TG_API tg_node tg_operand(tg_node a, int slot);    /* nil beyond the last */
 

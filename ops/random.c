@@ -136,10 +136,6 @@ tg_node tg_uniform(tg_node counter, uint64_t seed, tg_dtype dtype, tg_shape shap
 }
 
 tg_node tg_counter(tg_graph *g) {
-    const tg_node c = tg_param(g, TG_F64, tg_shape0());
-    if (tg_is_nil(c) || !tg__value_room(g, c.id)) return tg_nil(g);
-    struct tg__value *v = tg__value_of(g, c.id);
-    *(double *)(uintptr_t)v->data = 0;
-    v->valid = true;
+    const tg_node c = tg_state(g, TG_F64, tg_shape0(), 0);
     return tg_is_nil(tg_assign(c, tg_add(c, tg_scalar(g, TG_F64, 1)))) ? tg_nil(g) : c;
 }

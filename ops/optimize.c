@@ -1,0 +1,171 @@
+/* Optimizers: parameters that take a step at a commit. Composites of public operators; a moment is a leaf like any
+ * other, in the scope of the parameter it belongs to. */
+#include "tapegrad.h"
+
+#include <math.h>
+
+size_t tg_params(tg_graph *g, tg_node *params, size_t room) {
+    size_t count = 0;
+    for (uint32_t id = 1; id <= tg_count(g); id++) {
+        const tg_node a = tg_node_at(g, id);
+        if (!tg_is_param(a) || tg_dtype_of(a) == TG_I32 || !tg_is_nil(tg_assigned(a))) continue;
+        if (count < room) params[count] = a;
+        count++;
+    }
+    return count;
+}
+
+void tg_gradients(tg_grads d, const tg_node *params, size_t count, tg_node *grads) {
+    for (size_t i = 0; i < count; i++) grads[i] = tg_grad(d, params[i]);
+}
+
+/* ------------------------------------------------------------------------------------------------- what they share */
+
+static tg_graph *graph_of(const tg_node *params, size_t count) { return count ? params[0].graph : NULL; }
+
+static tg_node times(tg_node x, double v) { return tg_mul(x, tg_scalar_like(x, v)); }
+static tg_node zeros_like(tg_node p) { return tg_state(p.graph, tg_dtype_of(p), tg_dims(p), 0); }
+static tg_node as(tg_node x, tg_node like) {
+    return tg_dtype_of(x) == tg_dtype_of(like) ? x : tg_cast(x, tg_dtype_of(like));
+}
+
+static tg_node decayed(tg_node grad, tg_node p, double decay) {
+    return decay > 0 ? tg_add(grad, times(p, decay)) : grad;
+}
+
+/* A scope inside the optimizer's, called as the parameter is. */
+static void open_for(tg_node p) {
+    char number[16];
+    snprintf(number, sizeof number, "p%u", p.id);
+    tg_scope_open(p.graph, *tg_name(p) ? tg_name(p) : number);
+}
+
+static bool in_range(tg_graph *g, const char *who, const char *what, double v, double end) {
+    if (v >= 0 && v < end) return true;
+    tg_fail(g, TG_ARGUMENT,
+            isfinite(end) ? "%s: %s = %g must be from 0 to less than %g" : "%s: %s = %g must be 0 or more", who, what,
+            v, end);
+    return false;
+}
+
+/* A rate is one number; a vector of them would broadcast, and train in silence. */
+static bool is_rate(tg_graph *g, const char *who, tg_node rate) {
+    if (tg_is_nil(rate) || tg_dims(rate).rank == 0) return true; /* nil is refused where it is used */
+    tg_fail(g, TG_SHAPE, "%s: the rate '%.60s' is no scalar: its rank is %d", who, tg_name(rate), tg_dims(rate).rank);
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------------------------ clipping */
+
+tg_node tg_clip_global_norm(tg_node *grads, size_t count, double most, const char *scope) {
+    tg_graph *g = graph_of(grads, count);
+    if (!(most > 0)) return tg_fail(g, TG_ARGUMENT, "clip_global_norm: the largest norm %g must be positive", most);
+    if (count == 0) return tg_nil(g);
+    tg_scope_open(g, scope);
+    tg_node sum = tg_nil(g);
+    for (size_t i = 0; i < count; i++) {
+        const tg_node square = as(tg_sum(tg_square(grads[i]), tg_axes_all()), grads[0]);
+        sum = i ? tg_add(sum, square) : square;
+    }
+    TG_LET(norm, tg_sqrt(sum));
+    const tg_node limit = tg_scalar_like(norm, most);
+    TG_LET(factor, tg_where(tg_gt(norm, limit), tg_div(limit, norm), tg_scalar_like(norm, 1)));
+    for (size_t i = 0; i < count; i++) grads[i] = tg_mul(grads[i], as(factor, grads[i]));
+    tg_scope_close(g);
+    return norm;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- SGD */
+
+static void descend(tg_node p, tg_node grad, tg_node rate, const tg_sgd_options *o) {
+    grad = decayed(grad, p, o->weight_decay);
+    if (o->momentum > 0) {
+        TG_LET(velocity, zeros_like(p));
+        TG_LET(velocity_next, tg_assign(velocity, tg_add(times(velocity, o->momentum), grad)));
+        grad = o->nesterov ? tg_add(grad, times(velocity_next, o->momentum)) : velocity_next;
+    }
+    TG_LET(next, tg_assign(p, tg_sub(p, tg_mul(as(rate, p), grad))));
+}
+
+void tg_sgd(const tg_node *params, const tg_node *grads, size_t count, tg_node rate, tg_sgd_options o,
+            const char *scope) {
+    tg_graph *g = graph_of(params, count);
+    if (!in_range(g, "sgd", "momentum", o.momentum, 1) || !is_rate(g, "sgd", rate) ||
+        !in_range(g, "sgd", "weight_decay", o.weight_decay, INFINITY))
+        return;
+    if (o.nesterov && o.momentum == 0) {
+        tg_fail(g, TG_ARGUMENT, "sgd: nesterov needs a momentum");
+        return;
+    }
+    tg_scope_open(g, scope);
+    for (size_t i = 0; i < count; i++) {
+        open_for(params[i]);
+        descend(params[i], grads[i], rate, &o);
+        tg_scope_close(g);
+    }
+    tg_scope_close(g);
+}
+
+/* ---------------------------------------------------------------------------------------------------------- Adam */
+
+struct adam {
+    tg_adam_options o;
+    bool decoupled;
+    tg_node rate, bias1, bias2; /* 1 - beta^t, f64 */
+};
+
+static tg_node follow(tg_node moment, tg_node value, double beta) {
+    return tg_assign(moment, tg_add(times(moment, beta), times(value, 1 - beta)));
+}
+
+static void adapt(tg_node p, tg_node grad, const struct adam *a) {
+    const tg_node rate = as(a->rate, p);
+    if (!a->decoupled) grad = decayed(grad, p, a->o.weight_decay);
+    TG_LET(m, zeros_like(p));
+    TG_LET(v, zeros_like(p));
+    TG_LET(m_next, follow(m, grad, a->o.beta1));
+    TG_LET(v_next, follow(v, tg_square(grad), a->o.beta2));
+    TG_LET(mhat, tg_div(m_next, as(a->bias1, p)));
+    TG_LET(vhat, tg_div(v_next, as(a->bias2, p)));
+    TG_LET(step, tg_mul(rate, tg_div(mhat, tg_add(tg_sqrt(vhat), tg_scalar_like(p, a->o.eps)))));
+    tg_node from = p;
+    if (a->decoupled && a->o.weight_decay > 0) from = tg_sub(p, tg_mul(times(rate, a->o.weight_decay), p));
+    TG_LET(next, tg_assign(p, tg_sub(from, step)));
+}
+
+static tg_node bias(tg_graph *g, const char *name, const char *next, double beta) {
+    const tg_node power = tg_let(tg_state(g, TG_F64, tg_shape0(), 1), name, __FILE__, __LINE__);
+    const tg_node after = tg_let(tg_assign(power, times(power, beta)), next, __FILE__, __LINE__);
+    return tg_sub(tg_scalar(g, TG_F64, 1), after);
+}
+
+static void adam(const tg_node *params, const tg_node *grads, size_t count, struct adam a, const char *scope) {
+    const char *who = a.decoupled ? "adamw" : "adam";
+    tg_graph *g = graph_of(params, count);
+    if (!in_range(g, who, "beta1", a.o.beta1, 1) || !in_range(g, who, "beta2", a.o.beta2, 1) ||
+        !in_range(g, who, "weight_decay", a.o.weight_decay, INFINITY) || !in_range(g, who, "eps", a.o.eps, INFINITY) ||
+        !is_rate(g, who, a.rate) || count == 0)
+        return;
+    tg_scope_open(g, scope);
+    TG_LET(bias1, bias(g, "power1", "power1_next", a.o.beta1));
+    TG_LET(bias2, bias(g, "power2", "power2_next", a.o.beta2));
+    a.bias1 = bias1, a.bias2 = bias2;
+    for (size_t i = 0; i < count; i++) {
+        open_for(params[i]);
+        adapt(params[i], grads[i], &a);
+        tg_scope_close(g);
+    }
+    tg_scope_close(g);
+}
+
+tg_adam_options tg_adam_defaults(void) { return (tg_adam_options){.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}; }
+
+void tg_adam(const tg_node *params, const tg_node *grads, size_t count, tg_node rate, tg_adam_options options,
+             const char *scope) {
+    adam(params, grads, count, (struct adam){.o = options, .rate = rate}, scope);
+}
+
+void tg_adamw(const tg_node *params, const tg_node *grads, size_t count, tg_node rate, tg_adam_options options,
+              const char *scope) {
+    adam(params, grads, count, (struct adam){.o = options, .decoupled = true, .rate = rate}, scope);
+}
