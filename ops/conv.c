@@ -64,6 +64,7 @@ struct job {
     size_t group, groups;
     size_t seen, sums; /* elements of room for a group */
     size_t bytes;
+    bool large; /* worth several threads */
     char *room;
 };
 
@@ -83,6 +84,7 @@ static bool begin(struct job *j, struct tg__call *c, const tg_shape *x, const tg
     const struct tg__shape *room = tg__shape_of(c->graph, &seen, c->node->op->name);
     if (!room) return false;
     j->seen = room->count / TG__GROUPS;
+    j->large = (double)j->pictures * (double)j->result * (double)j->depth >= TG__PARALLEL;
     j->sums = adds ? j->filters * j->depth : 0;
     j->bytes = j->groups * (j->seen + j->sums) * j->item;
     if (j->bytes > 0) j->room = tg__alloc(c->graph, j->bytes);
@@ -91,10 +93,6 @@ static bool begin(struct job *j, struct tg__call *c, const tg_shape *x, const tg
 
 static void end(const struct job *j) {
     if (j->room) tg__release(j->g, j->room, j->bytes);
-}
-
-static bool is_large(const struct job *j) {
-    return (double)j->pictures * (double)j->result * (double)j->depth >= TG__PARALLEL;
 }
 
 static char *room_of(const struct job *j, size_t group) { return j->room + group * (j->seen + j->sums) * j->item; }
@@ -125,7 +123,7 @@ static tg_status conv2d_run(struct tg__call *c) {
                                     .y = {NULL, j.positions, false},
                                     .stride = j.positions};
     const struct tg__cut cut = tg__cut_of(c->graph, &all);
-#pragma omp parallel for schedule(static) if (is_large(&j))
+#pragma omp parallel for schedule(static) if (j.large)
     for (size_t group = 0; group < j.groups; group++)
         for (size_t n = group * j.group; n < j.pictures && n < (group + 1) * j.group; n++) {
             struct tg__product p = all;
@@ -153,7 +151,7 @@ static tg_status conv2d_data_run(struct tg__call *c) {
                                     .stride = j.positions};
     const struct tg__cut cut = tg__cut_of(c->graph, &all);
     memset(c->out, 0, j.pictures * j.picture * j.item);
-#pragma omp parallel for schedule(static) if (is_large(&j))
+#pragma omp parallel for schedule(static) if (j.large)
     for (size_t group = 0; group < j.groups; group++)
         for (size_t n = group * j.group; n < j.pictures && n < (group + 1) * j.group; n++) {
             struct tg__product p = all;
@@ -190,7 +188,7 @@ static tg_status conv2d_weight_run(struct tg__call *c) {
                                     .stride = j.depth};
     const struct tg__cut cut = tg__cut_of(c->graph, &all);
     memset(c->out, 0, j.sums * j.item);
-#pragma omp parallel for schedule(static) if (is_large(&j))
+#pragma omp parallel for schedule(static) if (j.large)
     for (size_t group = 0; group < j.groups; group++)
         for (size_t n = group * j.group; n < j.pictures && n < (group + 1) * j.group; n++) {
             struct tg__product p = all;

@@ -62,6 +62,16 @@ static size_t matrix_at(const tg_shape *x, const tg_shape *z, size_t index) {
     return at;
 }
 
+/* Rows of all matrices of x that one y is multiplied with, which are those of a single higher one; otherwise of one. */
+static size_t rows_at_once(const struct tg__node *n, const struct tg__shape *y) {
+    const tg_shape *z = &n->shape->dims, *ys = &y->dims;
+    bool shared = !is_turned(n, 0);
+    for (int axis = 0; axis + 2 < ys->rank; axis++) shared &= ys->dim[axis] == 1;
+    size_t rows = (size_t)z->dim[z->rank - 2];
+    for (int axis = 0; shared && axis + 2 < z->rank; axis++) rows *= (size_t)z->dim[axis];
+    return rows;
+}
+
 static struct tg__matrix matrix_of(const tg_shape *x, bool turn) {
     return (struct tg__matrix){.stride = (size_t)x->dim[x->rank - 1], .turn = turn};
 }
@@ -70,19 +80,18 @@ static tg_status matmul_run(struct tg__call *c) {
     const tg_shape *x = &c->shape[0]->dims, *y = &c->shape[1]->dims, *z = &c->node->shape->dims;
     const size_t item = tg__item_size((tg_dtype)c->node->dtype), count = c->node->shape->count;
     if (count == 0) return TG_OK;
-    struct tg__product p = {.dtype = (tg_dtype)c->node->dtype, .rows = (size_t)z->dim[z->rank - 2]};
+    struct tg__product p = {.dtype = (tg_dtype)c->node->dtype, .rows = rows_at_once(c->node, c->shape[1])};
     p.columns = p.stride = (size_t)z->dim[z->rank - 1];
     p.inner = (size_t)x->dim[is_turned(c->node, 0) ? x->rank - 2 : x->rank - 1];
     p.x = matrix_of(x, is_turned(c->node, 0)), p.y = matrix_of(y, is_turned(c->node, 1));
     p.x.data = c->in[0], p.y.data = c->in[1], p.z = c->out;
     const struct tg__cut cut = tg__cut_of(c->graph, &p);
     const size_t one = p.rows * p.columns, blocks = cut.down * cut.across, tasks = count / one * blocks;
-    const double work = (double)count * (double)p.inner;
     if (tasks == 1) {
         tg__product_block(&p, &cut, 0);
         return TG_OK;
     }
-#pragma omp parallel for schedule(static) if (work >= TG__PARALLEL)
+#pragma omp parallel for schedule(static) if ((double)count * (double)p.inner >= TG__PARALLEL)
     for (size_t i = 0; i < tasks; i++) {
         struct tg__product own = p;
         own.x.data = (const char *)p.x.data + matrix_at(x, z, i / blocks) * item;
@@ -113,7 +122,8 @@ static void matmul_emit(struct tg__emit *e) {
     e->extent[inner] = e->terms = x->dim[x->rank - 1 - is_turned(e->node, 0)];
     lay_operand(e, 0, rank - 2, inner), lay_operand(e, 1, inner, rank - 1);
     const tg_shape *z = &e->node->shape->dims;
-    e->rounds = tg__is_large((double)z->dim[rank - 2], (double)e->terms, (double)z->dim[rank - 1]);
+    e->rounds =
+        tg__is_large((double)rows_at_once(e->node, e->in[1]->shape), (double)e->terms, (double)z->dim[rank - 1]);
     e->begin = "T sum = 0;";
     e->step = "sum += a * b;";
     e->code = "sum";

@@ -40,8 +40,8 @@ tg_graph *tg_graph_new_with(tg_allocator allocator) {
 tg_graph *tg_graph_new(void) { return tg_graph_new_with((tg_allocator){.alloc = from_heap, .free = to_heap}); }
 
 /* Length of the first of several forms. */
-static int first_form(const char *forms) {
-    const char *end = strstr(forms, "; ");
+static int first_form(const struct tg_op *op, const char *forms) {
+    const char *end = op->form ? strstr(forms, "; ") : NULL;
     return (int)(end ? (size_t)(end - forms) : strlen(forms));
 }
 
@@ -49,6 +49,6 @@ void tg_print_operators(FILE *file) {
     if (!file) return;
     fprintf(file, "| operator | formula | gradient for g = dL/dz |\n|---|---|---|\n");
     for (size_t i = 0; operators[i]; i++)
-        fprintf(file, "| %s | %.*s | %.*s |\n", operators[i]->name, first_form(operators[i]->formula),
-                operators[i]->formula, first_form(operators[i]->gradient), operators[i]->gradient);
+        fprintf(file, "| %s | %.*s | %.*s |\n", operators[i]->name, first_form(operators[i], operators[i]->formula),
+                operators[i]->formula, first_form(operators[i], operators[i]->gradient), operators[i]->gradient);
 }

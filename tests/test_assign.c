@@ -62,7 +62,7 @@ Test(assign, descent_with_momentum) {
             x[i] = x[i] - v[i] * 1e-3;
         }
     }
-    for (int i = 0; i < N; i++) cr_assert_eq(tg_item(w, i), x[i], "%g %g", tg_item(w, i), x[i]);
+    for (size_t i = 0; i < N; i++) cr_assert_eq(tg_item(w, i), x[i], "%g %g", tg_item(w, i), x[i]);
 }
 
 Test(assign, gradients_are_of_the_value_before) {

@@ -160,6 +160,7 @@ static void check_batch(tg_shape xs, tg_shape ys, tg_shape want, bool tx, bool t
 Test(matmul, batches_broadcast) {
     check_batch(tg_shape3(5, 2, 3), tg_shape3(5, 3, 4), tg_shape3(5, 2, 4), false, false);
     check_batch(tg_shape3(5, 2, 3), tg_shape2(3, 4), tg_shape3(5, 2, 4), false, false);
+    check_batch(tg_shape4(2, 3, 7, 5), tg_shape3(1, 6, 5), tg_shape4(2, 3, 7, 6), false, true);
     check_batch(tg_shape2(2, 3), tg_shape3(5, 3, 4), tg_shape3(5, 2, 4), false, false);
     check_batch(tg_shape4(5, 1, 3, 2), tg_shape4(1, 6, 4, 3), tg_shape4(5, 6, 2, 4), true, true);
     check_batch(tg_shape4(2, 5, 3, 2), tg_shape3(1, 3, 4), tg_shape4(2, 5, 2, 4), true, false);

@@ -18,9 +18,9 @@ uint32_t tg__name_for(const tg_graph *g, uint32_t operand, uint32_t consumer) {
 }
 
 struct tg__form tg__form_of(const struct tg__node *n, const char *forms) {
-    const char *end;
+    const char *end = NULL;
     int which = n->op->form ? n->op->form(n) : 0;
-    while ((end = strstr(forms, "; ")) && which-- > 0) forms = end + 2;
+    while (n->op->form && (end = strstr(forms, "; ")) && which-- > 0) forms = end + 2;
     return (struct tg__form){forms, end ? end : forms + strlen(forms)};
 }
 
