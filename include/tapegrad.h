@@ -715,6 +715,12 @@ TG_API TG_CHECK tg_status tg_write_npz(tg_graph *g, const char *path, const tg_a
 TG_API TG_CHECK tg_status tg_save_leaves(tg_graph *g, const char *path);
 TG_API TG_CHECK tg_status tg_load_leaves(tg_graph *g, const char *path);
 
+/* State: the params, and whatever has an assign: what training has made. All of it must be in the file, with its names,
+ * shapes and dtypes; otherwise the message lists what differs, and nothing is set. part: the file may have more, as a
+ * tape in test mode has no moments. */
+TG_API TG_CHECK tg_status tg_save_state(tg_graph *g, const char *path);
+TG_API TG_CHECK tg_status tg_load_state(tg_graph *g, const char *path, bool part);
+
 /* A rectangular table of numbers, comma-separated, with an optional header line of column names. */
 typedef struct tg_table {
     size_t rows, columns;

@@ -1,5 +1,6 @@
-/* The leaves of a tape in a file and back: what it takes to see a run again. A leaf's key is its name; without one, or
- * with one that ZIP has no room for, it is "#" and the node's number, and a name that begins with "#" gets another. */
+/* The leaves of a tape in a file and back: all of them, what it takes to see a run again; or its state, what training
+ * has made. A leaf's key is its name; without one, or with one that ZIP has no room for, it is "#" and the node's
+ * number, and a name that begins with "#" gets another. */
 #include "zip.h"
 
 #include <stdlib.h>
@@ -8,9 +9,16 @@ enum { NUMBER = sizeof "#4294967295", LINE = 480 };
 
 /* -------------------------------------------------------------------------------------------------- the leaves */
 
+typedef bool keeps(const tg_graph *g, uint32_t id);
+
 static bool is_kept(const tg_graph *g, uint32_t id) {
     const struct tg_op *op = tg__node_of(g, id)->op;
     return op == &tg__op_input || op == &tg__op_param;
+}
+
+static bool is_state(const tg_graph *g, uint32_t id) {
+    const struct tg__node *n = tg__node_of(g, id);
+    return n->op == &tg__op_param || n->flags & TG__ASSIGNED;
 }
 
 static const char *own_name(tg_node a) { return tg__npz_entry(tg_name(a), NULL) < TG__ENTRY_NAME ? tg_name(a) : ""; }
@@ -47,12 +55,12 @@ static uint32_t node_of_key(tg_graph *g, const char *key) {
 
 /* ------------------------------------------------------------------------------------------------------ saving */
 
-static bool has_value(tg_graph *g, uint32_t id) { return is_kept(g, id) && tg__valid(g, id); }
+static bool has_value(tg_graph *g, uint32_t id, keeps *kept) { return kept(g, id) && tg__valid(g, id); }
 
-static tg_status save(tg_graph *g, const char *path, tg_array *arrays, char *keys) {
+static tg_status save(tg_graph *g, const char *path, keeps *kept, tg_array *arrays, char *keys) {
     size_t count = 0;
     for (uint32_t id = 1; id < g->nodes.length; id++) {
-        if (!has_value(g, id)) continue;
+        if (!has_value(g, id, kept)) continue;
         const tg_node a = tg__handle(g, id);
         arrays[count++] = (tg_array){key_of(a, keys), tg_dtype_of(a), tg_dims(a), tg_value(a)};
         keys += key_bytes(a);
@@ -60,12 +68,12 @@ static tg_status save(tg_graph *g, const char *path, tg_array *arrays, char *key
     return tg_write_npz(g, path, arrays, count);
 }
 
-tg_status tg_save_leaves(tg_graph *g, const char *path) {
+static tg_status save_all(tg_graph *g, const char *path, keeps *kept) {
     if (g == NULL) return TG_HANDLE;
     tg__clear_run(g);
     size_t count = 0, key_room = 0;
     for (uint32_t id = 1; id < g->nodes.length; id++) {
-        if (!has_value(g, id)) continue;
+        if (!has_value(g, id, kept)) continue;
         count++;
         key_room += key_bytes(tg__handle(g, id));
     }
@@ -74,10 +82,13 @@ tg_status tg_save_leaves(tg_graph *g, const char *path) {
     tg_array *arrays = tg__alloc(g, bytes);
     g->busy = false;
     if (arrays == NULL) return tg_error(g);
-    const tg_status status = save(g, path, arrays, (char *)(arrays + count));
+    const tg_status status = save(g, path, kept, arrays, (char *)(arrays + count));
     tg__release(g, arrays, bytes);
     return status;
 }
+
+tg_status tg_save_leaves(tg_graph *g, const char *path) { return save_all(g, path, is_kept); }
+tg_status tg_save_state(tg_graph *g, const char *path) { return save_all(g, path, is_state); }
 
 /* ------------------------------------------------------------------------------------------------ what differs */
 
@@ -102,9 +113,11 @@ struct load {
     tg_graph *graph;
     const tg_array *arrays;
     size_t count;     /* of arrays */
-    uint32_t *target; /* the leaf of each array */
-    bool *given;      /* by node */
-    void **room;      /* memory of the leaves that have borrowed what they hold */
+    uint32_t *target; /* the leaf of each array; 0: it is not asked for */
+    keeps *kept;
+    bool part;   /* the file may have more */
+    bool *given; /* by node */
+    void **room; /* memory of the leaves that have borrowed what they hold */
     struct differences differences;
 };
 
@@ -112,12 +125,15 @@ static void claim(struct load *l, size_t i) {
     tg_graph *g = l->graph;
     const tg_array *a = &l->arrays[i];
     char name[60], here[200], there[200];
-    const uint32_t id = l->target[i] = node_of_key(g, a->name);
+    uint32_t id = node_of_key(g, a->name);
+    if (l->part && (*a->name == '#' || id == 0 || !l->kept(g, id))) return; /* a number is another node's elsewhere */
+    l->target[i] = id;
     tg__clean(a->name, name, sizeof name);
-    if (id == 0 || !is_kept(g, id)) {
+    if (id == 0 || !l->kept(g, id)) {
         differ(&l->differences,
-               id == 0 ? "'%s' is in the file, but nothing here has that name"
-                       : "'%s' is in the file, but here it is no input or param",
+               id == 0               ? "'%s' is in the file, but nothing here has that name"
+               : l->kept == is_state ? "'%s' is in the file, but here it is no param, and nothing is assigned to it"
+                                     : "'%s' is in the file, but here it is no input or param",
                name);
         return;
     }
@@ -133,14 +149,16 @@ static void claim(struct load *l, size_t i) {
 }
 
 /* A leaf that has a value here and none in the file had none when the file was made, or was not there: this is another
- * state of affairs. One that has no value here stays without. */
+ * state of affairs. One that has no value here stays without, unless it is state: a network needs all of it. */
 static void compare(struct load *l) {
     tg_graph *g = l->graph;
     char name[60];
     for (size_t i = 0; i < l->count; i++) claim(l, i);
     for (uint32_t id = 1; id < g->nodes.length; id++)
-        if (!l->given[id] && has_value(g, id))
-            differ(&l->differences, "%s has a value here, but is not in the file", tg__quote(g, id, name, sizeof name));
+        if (!l->given[id] && (l->kept == is_state ? is_state(g, id) : has_value(g, id, l->kept)))
+            differ(&l->differences,
+                   l->kept == is_state ? "%s is not in the file" : "%s has a value here, but is not in the file",
+                   tg__quote(g, id, name, sizeof name));
 }
 
 /* ----------------------------------------------------------------------------------------------------- loading */
@@ -151,6 +169,7 @@ static bool reserve(struct load *l) {
     bool ok = tg__values_grow(g);
     for (size_t i = 0; i < l->count && ok; i++) {
         const uint32_t id = l->target[i];
+        if (id == 0) continue;
         if (tg__value_of(g, id)->bound)
             ok = (l->room[i] = tg__data_new(g, tg__bytes(tg__node_of(g, id)))) != NULL;
         else
@@ -166,6 +185,7 @@ static bool set(struct load *l) {
     bool ok = true;
     for (size_t i = 0; i < l->count; i++) {
         const uint32_t id = l->target[i];
+        if (id == 0) continue;
         if (l->room[i] != NULL) {
             *tg__value_of(g, id) = (struct tg__value){.data = l->room[i], .owned = true};
             g->bound--;
@@ -184,9 +204,10 @@ static bool load(struct load *l, const char *path) {
     return tg__fail_file(l->graph, path, "does not fit this tape, and nothing was set:%s%s", d->text, more) == TG_OK;
 }
 
-static bool load_arrays(tg_graph *g, const char *path, const tg_array *arrays, size_t count) {
+static bool load_arrays(tg_graph *g, const char *path, keeps *kept, bool part, const tg_array *arrays, size_t count) {
     const size_t nodes = g->nodes.length, bytes = count * (sizeof(void *) + sizeof(uint32_t)) + nodes;
-    struct load l = {.graph = g, .arrays = arrays, .count = count, .room = tg__alloc(g, bytes)};
+    struct load l = {.graph = g, .arrays = arrays, .count = count, .kept = kept, .part = part};
+    l.room = tg__alloc(g, bytes);
     if (l.room == NULL) return false;
     memset(l.room, 0, bytes);
     l.target = (uint32_t *)(l.room + count);
@@ -196,7 +217,7 @@ static bool load_arrays(tg_graph *g, const char *path, const tg_array *arrays, s
     return ok;
 }
 
-tg_status tg_load_leaves(tg_graph *g, const char *path) {
+static tg_status load_file(tg_graph *g, const char *path, keeps *kept, bool part) {
     if (g == NULL) return TG_HANDLE;
     struct tg__block *before = g->kept;
     const tg_array *arrays;
@@ -204,8 +225,11 @@ tg_status tg_load_leaves(tg_graph *g, const char *path) {
     const tg_status status = tg_read_npz(g, path, &arrays, &count);
     if (status != TG_OK) return status;
     g->busy = true;
-    const bool ok = load_arrays(g, path, arrays, count);
+    const bool ok = load_arrays(g, path, kept, part, arrays, count);
     g->busy = false;
     tg__blocks_cut(g, &g->kept, before);
     return ok ? TG_OK : tg_error(g);
 }
+
+tg_status tg_load_leaves(tg_graph *g, const char *path) { return load_file(g, path, is_kept, false); }
+tg_status tg_load_state(tg_graph *g, const char *path, bool part) { return load_file(g, path, is_state, part); }
