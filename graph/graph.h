@@ -317,7 +317,7 @@ static inline tg_node tg__newest(const tg_graph *g) {
 
 /* -------------------------------------------------------------------------------------------------- register.c */
 
-bool tg__is_identifier(const char *name); /* short, and no word that formulas have for something else */
+bool tg__is_identifier(const char *name); /* that an operator may have */
 const struct tg_op *tg__row_called(const tg_graph *g, const char *name); /* NULL: none */
 const struct tg_op *tg__complete(tg_graph *g, const struct tg_op *op); /* a copy of the graph's, with all texts */
 bool tg__share_rows(tg_graph *twin, const tg_graph *g); /* twin uses g's registered rows, and must not outlive it */

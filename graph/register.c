@@ -11,12 +11,9 @@ static const struct tg__own *own_of(const tg_graph *g, uint32_t i) { return tg__
 static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
 
 bool tg__is_identifier(const char *name) {
-    static const char *const words[] = {"axes", "dropped", "dtype", "half", "number", "one", "order", "shape", "times", "zero"};
     size_t n = 0;
     while (isalnum((unsigned char)name[n]) || name[n] == '_') n++;
-    bool fits = n > 1 && n <= LONGEST && !name[n] && !isdigit((unsigned char)*name); /* one letter is an operand */
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) fits &= !is(name, words[i]);
-    return fits;
+    return n > 1 && n <= LONGEST && !name[n] && !isdigit((unsigned char)*name); /* one letter is an operand */
 }
 
 const struct tg_op *tg__row_called(const tg_graph *g, const char *name) {
@@ -158,10 +155,8 @@ static bool is_row(tg_graph *g, const struct tg_op *op) {
     tg__clean(op->name, name, sizeof name);
     const char *wrong = fault(op);
     if (!tg__is_identifier(op->name))
-        tg_fail(g, TG_NAME,
-                "register: name '%s' is no identifier of 2 to %d letters, digits and underscores, or a word of "
-                "formulas, such as shape",
-                name, LONGEST);
+        tg_fail(g, TG_NAME, "register: name '%s' is no identifier of 2 to %d letters, digits and underscores", name,
+                LONGEST);
     else if (tg__row_called(g, op->name))
         tg_fail(g, TG_NAME, "register: name '%s' is taken by another operator", name);
     else if (wrong)

@@ -114,7 +114,7 @@ static bool is_custom(tg_graph *g, const tg_custom_op *op, int n) {
     }
     tg__clean(op->name, name, sizeof name);
     if (!tg__is_identifier(op->name))
-        tg_fail(g, TG_NAME, "custom: name '%s' is no short identifier, or a word of formulas, such as shape", name);
+        tg_fail(g, TG_NAME, "custom: name '%s' is no identifier, of 2 letters or more", name);
     else if (tg__row_called(g, op->name))
         tg_fail(g, TG_NAME, "custom: name '%s' is taken by another operator", name);
     else if (n < 1 || n >= TG__OPERANDS)

@@ -44,7 +44,7 @@ const char *tg__derivative(const tg_graph *g, uint32_t id, int slot, char *text,
     size_t used = 0;
     while (s < end) {
         size_t word = 0;
-        while (s + word < end && isalnum((unsigned char)s[word])) word++;
+        while (s + word < end && (isalnum((unsigned char)s[word]) || s[word] == '_')) word++;
         const size_t take = word ? word : 1;
         const uint32_t node = meant(n, id, s, word);
         char label[64], piece[sizeof label + 2];

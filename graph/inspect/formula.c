@@ -54,6 +54,17 @@ static size_t word_at(const char *s) {
     return length > 1 ? length : 2; /* a command of TeX is no word of ours */
 }
 
+/* Length of the operator's own name at s, plain or as TeX has it; 0: it is another word. What is in it, as the x of
+ * x_norm, stands for nothing. */
+static size_t own_name(const struct tg_op *op, const char *s) {
+    size_t length = 0;
+    for (const char *name = op->name; *name; name++) {
+        length += *name == '_' && s[length] == '\\';
+        if (s[length++] != *name) return 0;
+    }
+    return isalnum((unsigned char)s[length]) || s[length] == '_' ? 0 : length;
+}
+
 void tg__put_form(struct tg__sheet *s, const struct tg__wording *w, struct tg__form form) {
     const struct tg__dialect *dialect = w->dialect;
     struct level stack[DEPTH];
@@ -67,15 +78,15 @@ void tg__put_form(struct tg__sheet *s, const struct tg__wording *w, struct tg__f
             depth--;
             continue;
         }
-        const size_t length = word_at(word);
+        const size_t own = own_name(tg__node_of(w->graph, l->node)->op, word), length = own ? own : word_at(word);
         l->at += length;
-        const uint32_t operand = operand_of(w, l, word, length);
+        const uint32_t operand = own ? 0 : operand_of(w, l, word, length);
         if (operand) {
             const int tight = dialect->needed(l->form, word, l->tight);
             if (dialect->operand(s, w, l->node, operand, tight, depth == DEPTH)) continue;
             stack[depth] = level_of(w, operand, dialect->form(w, operand), tight);
             if (stack[depth++].closes) tg__put(s, dialect->open);
-        } else if (!dialect->word(s, w, l->node, word, length)) {
+        } else if (own || !dialect->word(s, w, l->node, word, length)) {
             tg__put_n(s, word, length);
         }
     }

@@ -92,6 +92,8 @@ static double operand_there(const struct culprit *c, int slot) {
     return tg_item(x, index_in(c, &dims));
 }
 
+static bool is_of_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+
 /* The formula with numbers in the place of the operands: "0/0". */
 static void add_calculation(struct text *t, const struct culprit *c) {
     const char *formula = row_of(c)->op->formula, *equals = strstr(formula, "z = ");
@@ -99,7 +101,7 @@ static void add_calculation(struct text *t, const struct culprit *c) {
     for (const char *s = equals ? equals + 4 : formula, *start = s; *s; s++) {
         static const char letters[] = "xywv";
         const char *letter = strchr(letters, *s);
-        const bool alone = letter && (s == start || !isalnum((unsigned char)s[-1])) && !isalnum((unsigned char)s[1]);
+        const bool alone = letter && (s == start || !is_of_word(s[-1])) && !is_of_word(s[1]);
         const int slot = alone ? (int)(letter - letters) : TG__OPERANDS;
         if (slot >= row_of(c)->operands) {
             add(t, "%c", *s);
