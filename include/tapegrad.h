@@ -721,7 +721,8 @@ TG_API TG_CHECK tg_status tg_load_leaves(tg_graph *g, const char *path);
 TG_API TG_CHECK tg_status tg_save_state(tg_graph *g, const char *path);
 TG_API TG_CHECK tg_status tg_load_state(tg_graph *g, const char *path, bool part);
 
-/* A rectangular table of numbers, comma-separated, with an optional header line of column names. */
+/* A rectangular table of numbers, comma-separated, with an optional header line of column names; as it is or packed by
+ * gzip. */
 typedef struct tg_table {
     size_t rows, columns;
     const double *data;       /* rows × columns */

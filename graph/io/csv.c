@@ -1,5 +1,5 @@
 /* A rectangular table of numbers, comma-separated. The first line is a header if any text in it is no number. */
-#include "io.h"
+#include "zip.h"
 
 #include <stdlib.h>
 
@@ -198,6 +198,14 @@ static bool read_table(struct tg__reader *r, tg_table *table) {
     return ok;
 }
 
+static bool read_packed(struct tg__reader *file, tg_table *table) {
+    struct tg__unzip u;
+    if (!tg__gzip_open(&u, file)) return false;
+    const bool ok = read_table(&u.plain, table) && tg__unzip_finish(&u);
+    tg__unzip_close(&u);
+    return ok;
+}
+
 tg_status tg_read_csv(tg_graph *g, const char *path, tg_table *table) {
     *table = (tg_table){0};
     if (g == NULL) return TG_HANDLE;
@@ -205,7 +213,7 @@ tg_status tg_read_csv(tg_graph *g, const char *path, tg_table *table) {
     g->busy = true; /* out of memory here is cured by a second try, not by a rewind */
     struct tg__reader r;
     tg_table whole = {0};
-    bool ok = tg__read_open(&r, g, path) && read_table(&r, &whole);
+    bool ok = tg__read_open(&r, g, path) && (tg__is_gzip(&r) ? read_packed : read_table)(&r, &whole);
     tg__read_close(&r);
     g->busy = false;
     if (ok) *table = whole;

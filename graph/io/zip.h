@@ -58,6 +58,11 @@ bool tg__unzip_open(struct tg__unzip *u, const struct tg__reader *file, const st
 bool tg__unzip_finish(struct tg__unzip *u); /* nothing is left, and the checksum is right */
 void tg__unzip_close(struct tg__unzip *u);
 
+/* ------------------------------------------------------------------------------------------------------ gzip.c */
+
+bool tg__is_gzip(struct tg__reader *file); /* leaves the reader where the file begins */
+bool tg__gzip_open(struct tg__unzip *u, struct tg__reader *file);
+
 /* -------------------------------------------------------------------------------------------------- npz_name.c */
 
 enum { TG__NPZ_PATH = 400 };
