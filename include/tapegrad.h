@@ -792,15 +792,14 @@ typedef void tg_loop(void *out, const void *const *in, const size_t *step, size_
 
 typedef struct tg_op {
     const char *name;      /* an identifier that no other operator of the graph has */
-    const char *formula;   /* "z = x*y": x y w v are the operands; the words axes, along, shape, order, dtype,
-                              number, extent and steps stand for the attributes of a node; NULL: "z = name(x, y)" */
+    const char *formula;   /* "z = x*y": x y w v are the operands; the words axes, shape, order, dtype, number,
+                              extent and steps stand for the attributes of a node; NULL: "z = name(x, y)" */
     const char *gradient;  /* the vjp as text, for tables, operands separated by ", " */
     const char *symbol;    /* in a drawing: "×", "Σ", "√"; NULL: the name */
     const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one: of
                               the node's dtype; T, in x.T: the last two axes swapped; margin outside span every taps down
                               across: where the taps of a window look. Without a form below, a second form, behind ";",
-                              is for axes dropped behind one that stays: dropped; or for one gone through from its end:
-                              turned is the index that turns it round. NULL: tg_write_numpy refuses a tape
+                              is for axes dropped behind one that stays: dropped. NULL: tg_write_numpy refuses a tape
                               that has it */
     const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot
                               beside a single number, else \\odot. Without a form below, a second one is for a number

@@ -75,25 +75,41 @@ static void emit(struct tg__emit *e, const struct tg__helper *helper) {
 static void argmax_emit(struct tg__emit *e) { emit(e, &argmax_helper); }
 static void argmin_emit(struct tg__emit *e) { emit(e, &argmin_helper); }
 
+static int form(const struct tg__node *n) {
+    bool keeps = false;
+    for (int i = 0; i < TG_MAX_RANK; i++) keeps |= n->attr->axis[i] == TG__KEPT;
+    return keeps + (n->attr->number < 0 ? 2 : 0);
+}
+
 const struct tg_op tg__op_argmax = {.name = "argmax",
-                                    .formula = "z = argmax(x, along)",
+                                    .formula = "z = argmax(x, axis=number); z = argmax(x, axis=number, keepdims=True); "
+                                               "z = argmax(x); z = argmax(x, keepdims=True)",
                                     .gradient = "none",
                                     .symbol = "argmax",
-                                    .numpy = "np.asarray(np.argmax(x, along), dtype)",
-                                    .tex = "\\mathrm{argmax}_{along}\\left(x\\right)",
+                                    .numpy = "np.asarray(np.argmax(x, number), dtype); "
+                                             "np.asarray(np.argmax(x, number, keepdims=True), dtype); "
+                                             "np.asarray(np.argmax(x), dtype); "
+                                             "np.asarray(np.argmax(x, keepdims=True), dtype)",
+                                    .tex = "\\mathrm{argmax}_{axes}\\left(x\\right)",
                                     .operands = 1,
+                                    .form = form,
                                     .shape = argmax_shape,
                                     .run = argmax_run,
                                     .emit = argmax_emit,
                                     .low = -2,
                                     .high = 2};
 const struct tg_op tg__op_argmin = {.name = "argmin",
-                                    .formula = "z = argmin(x, along)",
+                                    .formula = "z = argmin(x, axis=number); z = argmin(x, axis=number, keepdims=True); "
+                                               "z = argmin(x); z = argmin(x, keepdims=True)",
                                     .gradient = "none",
                                     .symbol = "argmin",
-                                    .numpy = "np.asarray(np.argmin(x, along), dtype)",
-                                    .tex = "\\mathrm{argmin}_{along}\\left(x\\right)",
+                                    .numpy = "np.asarray(np.argmin(x, number), dtype); "
+                                             "np.asarray(np.argmin(x, number, keepdims=True), dtype); "
+                                             "np.asarray(np.argmin(x), dtype); "
+                                             "np.asarray(np.argmin(x, keepdims=True), dtype)",
+                                    .tex = "\\mathrm{argmin}_{axes}\\left(x\\right)",
                                     .operands = 1,
+                                    .form = form,
                                     .shape = argmin_shape,
                                     .run = argmin_run,
                                     .emit = argmin_emit,

@@ -62,21 +62,27 @@ static tg_node cumsum_vjp(tg_node z, tg_node g, int slot) {
     return tg_cumsum(g, (int)n->attr->number, !from_the_end(n));
 }
 
-const struct tg_op tg__op_cumsum = {.name = "cumsum",
-                                    .formula = "z = cumsum(x, along)",
-                                    .gradient = "cumsum of g from the other end",
-                                    .symbol = "cumsum",
-                                    .numpy = "np.cumsum(x, along); np.cumsum(x[turned], number)[turned]",
-                                    .tex = "\\mathrm{cumsum}_{along}\\left(x\\right)",
-                                    .tex_back = "\\mathrm{cumsum}\\left(g\\right)",
-                                    .operands = 1,
-                                    .shape = tg__rule_unary,
-                                    .run = cumsum_run,
-                                    .emit = cumsum_emit,
-                                    .vjp = cumsum_vjp,
-                                    .magnitude = &tg__op_cumsum,
-                                    .low = -2,
-                                    .high = 2};
+static int form(const struct tg__node *n) { return from_the_end(n); }
+
+const struct tg_op tg__op_cumsum = {
+    .name = "cumsum",
+    .formula = "z = cumsum(x, axis=number); z = cumsum(x, axis=number, reverse=True)",
+    .gradient = "cumsum of g from the end; cumsum of g",
+    .symbol = "cumsum",
+    .numpy = "np.cumsum(x, number); "
+             "np.flip(np.cumsum(np.flip(x, number), number), number)",
+    .tex = "\\mathrm{cumsum}_{\\mathrm{axis}\\,number}\\left(x\\right); "
+           "\\mathrm{cumsum}_{\\mathrm{axis}\\,number\\,\\mathrm{reversed}}\\left(x\\right)",
+    .tex_back = "\\mathrm{cumsum}\\left(g\\right)",
+    .operands = 1,
+    .form = form,
+    .shape = tg__rule_unary,
+    .run = cumsum_run,
+    .emit = cumsum_emit,
+    .vjp = cumsum_vjp,
+    .magnitude = &tg__op_cumsum,
+    .low = -2,
+    .high = 2};
 
 tg_node tg_cumsum(tg_node x, int axis, bool reverse) {
     const struct tg__node *n = tg__get(x);

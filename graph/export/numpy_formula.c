@@ -21,12 +21,6 @@ static int dropped_axes(const struct tg__node *n, int64_t *axis, bool *behind) {
     return count;
 }
 
-/* What turns an axis round: "..., ::-1, :". */
-static void put_turned(struct tg__sheet *s, const struct tg__node *n) {
-    tg__put(s, "..., ::-1");
-    for (int64_t i = n->attr->number + 1; i < n->shape->dims.rank; i++) tg__put(s, ", :");
-}
-
 static struct tg__form form(const struct tg__wording *w, uint32_t node) {
     const struct tg__node *n = tg__node_of(w->graph, node);
     const char *text = n->op->numpy, *second = strstr(text, "; ");
@@ -34,7 +28,6 @@ static struct tg__form form(const struct tg__wording *w, uint32_t node) {
     int64_t axis[TG_MAX_RANK];
     bool behind = false;
     if (second) dropped_axes(n, axis, &behind);
-    behind |= second && n->attr->step[0] < 0; /* gone through from its end */
     if (behind) text = second + 2;
     return (struct tg__form){text, second && !behind ? second : text + strlen(text)};
 }
@@ -93,8 +86,6 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
         put_tuple(s, n->shape->dims.rank, n->shape->dims.dim);
     } else if (tg__is_word("dtype", at, length)) {
         tg__put(s, dtype_name((tg_dtype)n->dtype));
-    } else if (tg__is_word("turned", at, length)) {
-        put_turned(s, n);
     } else if (tg__is_word("order", at, length)) {
         for (int i = 0; i < n->shape->dims.rank; i++) axis[i] = n->attr->axis[i];
         put_tuple(s, n->shape->dims.rank, axis);

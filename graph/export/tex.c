@@ -38,14 +38,6 @@ void tg__put_tex_axes(struct tg__sheet *s, int rank, const struct tg__attr *fate
         if (fates->axis[i] != TG__STAYS) tg__putf(s, k++ ? ", %d" : "%d", i);
 }
 
-static void put_along(struct tg__sheet *s, const struct tg__node *n) {
-    if (n->attr->number < 0)
-        tg__put(s, "\\mathrm{all}");
-    else
-        tg__putf(s, "\\mathrm{axis}\\,%lld", (long long)n->attr->number);
-    if (n->attr->step[0] < 0) tg__put(s, "\\,\\mathrm{reversed}");
-}
-
 static void put_order(struct tg__sheet *s, const struct tg__node *n) {
     const int rank = n->shape->dims.rank;
     tg__put(s, "\\top");
@@ -59,8 +51,6 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
     bool single = false;
     if (tg__is_word("axes", at, length)) {
         tg__put_tex_axes(s, tg__rank_of_fates(w->graph, n), n->attr);
-    } else if (tg__is_word("along", at, length)) {
-        put_along(s, n);
     } else if (tg__is_word("shape", at, length)) {
         tg__put_tex_dims(s, &n->shape->dims);
     } else if (tg__is_word("order", at, length)) {

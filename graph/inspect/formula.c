@@ -48,7 +48,7 @@ static uint32_t operand_of(const struct tg__wording *w, const struct level *l, c
 
 static size_t word_at(const char *s) {
     size_t length = 0;
-    while (isalnum((unsigned char)s[length]) || (length > 0 && s[length] == '_')) length++;
+    while (isalnum((unsigned char)s[length])) length++;
     if (*s != '\\') return length ? length : 1;
     for (length = 1; isalpha((unsigned char)s[length]);) length++;
     return length > 1 ? length : 2; /* a command of TeX is no word of ours */

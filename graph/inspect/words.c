@@ -39,17 +39,6 @@ void tg__put_axes(struct tg__sheet *s, const tg_graph *g, const struct tg__node 
     if (kept) tg__put(s, ", keepdims=True");
 }
 
-/* One axis, or all where there is no number: how argmax and cumsum have it. */
-static void put_along(struct tg__sheet *s, const struct tg__node *n) {
-    tg__putf(s, n->attr->number < 0 ? "axis=None" : "axis=%lld", (long long)n->attr->number);
-    for (int i = 0; i < TG_MAX_RANK; i++)
-        if (n->attr->axis[i] == TG__KEPT) {
-            tg__put(s, ", keepdims=True");
-            break;
-        }
-    if (n->attr->step[0] < 0) tg__put(s, ", reverse=True");
-}
-
 bool tg__is_word(const char *word, const char *at, size_t length) {
     return strlen(word) == length && memcmp(word, at, length) == 0;
 }
@@ -71,8 +60,6 @@ bool tg__put_word(struct tg__sheet *s, const struct tg__wording *w, uint32_t nod
     char text[200];
     if (tg__is_word("axes", word, length)) {
         tg__put_axes(s, w->graph, n);
-    } else if (tg__is_word("along", word, length)) {
-        put_along(s, n);
     } else if (tg__is_word("shape", word, length)) {
         tg__put(s, tg__shape_text(&n->shape->dims, text, sizeof text));
     } else if (tg__is_word("dtype", word, length)) {
