@@ -387,12 +387,14 @@ TG_API tg_node tg_log_softmax(tg_node x, int axis, const char *scope);
  *   mean       Σx/n; of nothing NaN
  *   var        Σ(x - mean)²/(n - ddof), in two passes; NaN where n ≤ ddof
  *   std        √var; gradient 0 where var is 0
+ *   prod       Πx, as a tree of pairwise products: exact derivatives with any number of zeros; of nothing 1
  *   logsumexp  ln Σeˣ, however large x is; a row whose maximum is ±∞ is that, with gradient 0; of nothing: an error
  *   norm       Σ|x|, √Σx² or max|x| for the order 1, 2 or INFINITY; gradient 0 at 0; the largest of nothing: an error */
 TG_API tg_node tg_mean(tg_node x, tg_axes axes);
 TG_API tg_node tg_var(tg_node x, tg_axes axes, int ddof);
 TG_API tg_node tg_std(tg_node x, tg_axes axes, int ddof);
 TG_API tg_node tg_logsumexp(tg_node x, tg_axes axes);
+TG_API tg_node tg_prod(tg_node x, tg_axes axes);
 TG_API tg_node tg_norm(tg_node x, double order, tg_axes axes);
 
 /* What becomes of a loss for each element or row: their mean (none of them: an error), their sum, or nothing. */

@@ -481,6 +481,15 @@ static double s_mse(const double *const *x, size_t at) {
     for (size_t i = at; i < 12; i++) sum += x[0][i] * x[0][i] - 2 * x[0][i] * x[1][i] + x[1][i] * x[1][i];
     return sum / 12;
 }
+static tg_node b_prod(const tg_node *x) { return tg_prod(x[0], tg_axis(1)); }
+static double s_prod(const double *const *x, size_t i) { return x[0][3 * i] * x[0][3 * i + 1] * x[0][3 * i + 2]; }
+static tg_node b_prod_keep(const tg_node *x) { return tg_prod(x[0], tg_keep(tg_axes2(-1, 0))); }
+static double s_prod_keep(const double *const *x, size_t j) {
+    double product = 1;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 3; k++) product *= x[0][i * 6 + j * 3 + k];
+    return product;
+}
 static tg_node b_norm1(const tg_node *x) { return tg_norm(x[0], 1, tg_axis(1)); }
 static double s_norm1(const double *const *x, size_t i) {
     return fabs(x[0][3 * i]) + fabs(x[0][3 * i + 1]) + fabs(x[0][3 * i + 2]);
@@ -559,6 +568,8 @@ static const struct structured composites[] = {
     {"log_softmax", {2}, {{4, 3}}, b_log_softmax, s_log_softmax},
     {"layernorm", {3, 2, 1}, {{2, 2, 3}, {2, 3}, {3}}, b_layernorm, s_layernorm},
     {"mse_loss", {2, 2}, {{4, 3}, {4, 3}}, b_mse, s_mse},
+    {"prod", {2}, {{4, 3}}, b_prod, s_prod},
+    {"prod", {3}, {{2, 2, 3}}, b_prod_keep, s_prod_keep},
     {"norm", {2}, {{4, 3}}, b_norm1, s_norm1},
     {"norm", {2}, {{4, 3}}, b_norm2, s_norm2},
     {"norm", {2}, {{4, 3}}, b_norm_max, s_norm_max},

@@ -131,12 +131,13 @@ Test(reductions, every_set_of_axes) {
                 if (set >> i & 1) axes.axis[axes.count++] = way > 1 ? i - 3 : i;
             if (set == 7 && way > 1) axes.count = -1;
             tg_node x = tg_input(g, TG_F64, tg_shape3(2, 3, 4)), sum = tg_sum(x, axes);
-            tg_node z[] = {tg_mean(x, axes), tg_var(x, axes, 0), tg_std(x, axes, 0), tg_logsumexp(x, axes)};
+            tg_node z[] = {tg_mean(x, axes), tg_var(x, axes, 0), tg_std(x, axes, 0), tg_logsumexp(x, axes),
+                           tg_prod(x, axes)};
             cr_assert_eq(tg_set(x, v), TG_OK);
             run();
             const size_t results = tg_size(sum), n = 24 / results;
             for (size_t j = 0; j < results; j++) {
-                long double mean = 0, var = 0, power = 0;
+                long double mean = 0, var = 0, power = 0, product = 1;
                 for (int pass = 0; pass < 2; pass++)
                     for (size_t i = 0; i < 24; i++) {
                         size_t own = 0; /* which result it belongs to */
@@ -146,16 +147,16 @@ Test(reductions, every_set_of_axes) {
                         }
                         if (own != j) continue;
                         if (pass == 0)
-                            mean += (long double)v[i] / n, power += expl(v[i]);
+                            mean += (long double)v[i] / n, power += expl(v[i]), product *= v[i];
                         else
                             var += (v[i] - mean) * (v[i] - mean) / n;
                     }
-                const long double want[] = {mean, var, sqrtl(var), logl(power)};
-                for (size_t k = 0; k < 4; k++)
+                const long double want[] = {mean, var, sqrtl(var), logl(power), product};
+                for (size_t k = 0; k < 5; k++)
                     cr_assert_leq(fabsl(tg_item(z[k], j) - want[k]), 4e-15L, "%zu of axes %u: %g", k, set,
                                   tg_item(z[k], j));
             }
-            for (size_t k = 0; k < 4; k++) {
+            for (size_t k = 0; k < 5; k++) {
                 const tg_shape has = tg_dims(z[k]), needed = tg_dims(sum);
                 cr_assert_eq(memcmp(&has, &needed, sizeof has), 0, "%zu of axes %u", k, set);
             }
@@ -222,6 +223,75 @@ Test(reductions, logsumexp_of_ties) {
     gives(curve, (double[]){-0.25, 0.25}, 1e-16); /* diag(p) - ppᵀ times (1, 2) */
 }
 
+/* Small integers, so that everything is exact: with no, one, two and three zeros. ∂ is the product of the others, and
+ * the second derivative in the direction 1, 2, 3 … that of the others but one. */
+static void check_product(size_t n, const double *v) {
+    double slopes[8], curves[8], product = 1;
+    for (size_t i = 0; i < n; i++) {
+        product *= v[i];
+        slopes[i] = 1;
+        curves[i] = 0;
+        for (size_t j = 0; j < n; j++) {
+            double others = 1;
+            for (size_t k = 0; k < n; k++) others *= k == i || k == j ? 1 : v[k];
+            if (j == i)
+                slopes[i] = others;
+            else
+                curves[i] += others * (double)(j + 1);
+        }
+    }
+    tg_node x = matrix(1, (int64_t)n, v), z = tg_prod(x, tg_axes_all()), dx = slope(z, x), ddx = slope(dx, x);
+    run();
+    gives(z, &product, 0);
+    gives(dx, slopes, 0);
+    gives(ddx, curves, 0);
+}
+
+Test(reductions, products_with_zeros) {
+    check_product(2, (double[]){0, 0});
+    check_product(3, (double[]){2, 0, -3});
+    check_product(5, (double[]){0, 2, 3, 0, 5});
+    check_product(6, (double[]){1, 2, 3, 4, 5, 6});
+    check_product(7, (double[]){1, 2, 3, 4, 5, 6, 0});
+    check_product(7, (double[]){0, 2, 0, 4, 0, 6, 7});
+    check_product(8, (double[]){1, -2, 3, -4, 0, 6, 7, 0});
+}
+
+/* Every length, along the first axis and along the last, beside a product in long double. */
+Test(reductions, products_of_every_length) {
+    uint64_t state = 8;
+    for (size_t n = 0; n <= 40; n++) {
+        double *v = random_array(&state, 3 * n, 0.5, 2), across[3], down[3];
+        for (size_t j = 0; j < 3; j++) {
+            long double a = 1, d = 1;
+            for (size_t i = 0; i < n; i++) a *= v[j * n + i], d *= v[i * 3 + j];
+            across[j] = (double)a, down[j] = (double)d;
+        }
+        tg_node rows = tg_prod(matrix(3, (int64_t)n, v), tg_axis(-1));
+        tg_node columns = tg_prod(matrix((int64_t)n, 3, v), tg_keep(tg_axis(0)));
+        run();
+        cr_assert(tg_dims(rows).rank == 1 && tg_dims(columns).rank == 2 && tg_dims(columns).dim[1] == 3);
+        for (size_t j = 0; j < 3; j++) {
+            cr_assert_leq(fabs(tg_item(rows, j) - across[j]), 0x1p-52 * (double)n * across[j], "%zu", n);
+            cr_assert_leq(fabs(tg_item(columns, j) - down[j]), 0x1p-52 * (double)n * down[j], "%zu", n);
+        }
+        free(v);
+    }
+}
+
+Test(reductions, products_of_nothing) {
+    tg_node none = matrix(2, 0, NULL), v = matrix(1, 2, (double[]){3, nan_}), lone = tg_prod(v, tg_axes_n(0, NULL));
+    tg_node z = tg_prod(none, tg_axis(1)), all = tg_prod(none, tg_keep(tg_axes_all())),
+            flat = tg_prod(none, tg_axis(0));
+    tg_node dx = slope(z, none), dv = slope(lone, v);
+    run();
+    gives(z, (double[]){1, 1}, 0);
+    gives(all, (double[]){1}, 0);
+    gives(lone, (double[]){3, nan_}, 0);
+    gives(dv, (double[]){1, 2}, 0);
+    cr_assert(tg_size(flat) == 0 && tg_size(dx) == 0 && tg_dims(all).rank == 2 && tg_dims(lone).rank == 2);
+}
+
 /* At 0 every norm has a corner, and the gradient is 0; elsewhere the largest share theirs. */
 Test(reductions, norms) {
     const double v[] = {0, -0.0, 0, /**/ 3, -4, 0, /**/ -2, 2, 1, /**/ nan_, 1, 2, /**/ -inf, 1, 2};
@@ -264,6 +334,9 @@ Test(reductions, what_is_refused) {
     refused(tg_argmin(none, tg_axes_all()), m, TG_SHAPE, "argmin: 'none' [0, 3] has nothing along the axes");
     refused(tg_logsumexp(none, tg_axis(0)), m, TG_SHAPE, "logsumexp: 'none' [0, 3] has nothing along the axes");
     refused(tg_norm(none, inf, tg_axis(0)), m, TG_SHAPE, "norm: 'none' [0, 3] has nothing along the axes");
+    refused(tg_prod(x, tg_axis(2)), m, TG_SHAPE, "prod: axis 2 is outside 'x' [4, 3]");
+    refused(tg_prod(x, tg_axes2(0, 0)), m, TG_SHAPE, "prod: axis 0 of 'x' [4, 3] is given twice");
+    refused(tg_prod(label, tg_axis(0)), m, TG_DTYPE, "prod: 'label' [4, 3] is i32");
     refused(tg_norm(x, 3, tg_axis(0)), m, TG_ARGUMENT, "norm: order 3 of 'x' [4, 3]; there are 1, 2 and infinity");
     refused(tg_norm(x, nan_, tg_axis(0)), m, TG_ARGUMENT, "norm: order ");
     refused(tg_norm(x, -inf, tg_axis(0)), m, TG_ARGUMENT, "norm: order -inf");
