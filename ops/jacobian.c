@@ -76,26 +76,27 @@ static bool joined(tg_node out, tg_node x, tg_shape *dims, const char *who) {
     return tg__shape_of(out.graph, dims, who) != NULL;
 }
 
-/* Row i, as row i of a matrix of zeros. */
-static tg_node placed(tg_node row, size_t i, size_t rows) {
-    tg_graph *g = row.graph;
-    const tg_node at = tg_scalar(g, TG_I32, (double)i), flat = tg_reshape(row, tg_shape1(-1));
-    const tg_node label = tg_expand(at, tg_shape1((int64_t)tg_size(row)));
-    return tg_scatter(flat, label, (int64_t)rows); /* [elements, rows] */
+/* One sweep for each element of out: its row. Of no elements, one sweep to see whether out depends on x. */
+static bool sweep_rows(tg_node out, tg_node x, tg_node *row, size_t rows) {
+    const int64_t columns = (int64_t)tg_size(x);
+    for (size_t i = 0; i < (rows ? rows : 1); i++) {
+        const tg_node seed = one_hot(out, i), gradient = tg_is_nil(seed) ? seed : towards(out, seed, x);
+        if (tg_is_nil(gradient)) return false;
+        if (rows && tg_is_nil(row[i] = tg_reshape(gradient, tg_shape2(1, columns)))) return false;
+    }
+    return true;
 }
 
 static tg_node jacobian(tg_node out, tg_node x, const char *who) {
+    tg_graph *g = out.graph;
     tg_shape dims;
-    if (!joined(out, x, &dims, who)) return tg_nil(out.graph);
-    const size_t rows = tg_size(out);
-    tg_node all = tg_nil(out.graph);
-    for (size_t i = 0; i < (rows ? rows : 1); i++) { /* of no rows, to see whether it depends on x */
-        const tg_node seed = one_hot(out, i), row = tg_is_nil(seed) ? seed : towards(out, seed, x);
-        if (tg_is_nil(row)) return row;
-        if (rows == 0) return tg_const(out.graph, tg_dtype_of(x), dims, NULL);
-        all = i ? tg_add(all, placed(row, i, rows)) : placed(row, 0, rows);
-    }
-    return tg_reshape(tg_transpose(all, tg_axes_all()), dims);
+    if (!joined(out, x, &dims, who)) return tg_nil(g);
+    const size_t rows = tg_size(out), bytes = (rows + 1) * sizeof(tg_node);
+    tg_node *row = tg__alloc(g, bytes), all = tg_nil(g);
+    if (row && sweep_rows(out, x, row, rows))
+        all = rows ? tg_reshape(tg_concat(row, rows, 0), dims) : tg_const(g, tg_dtype_of(x), dims, NULL);
+    if (row) tg__release(g, row, bytes);
+    return all;
 }
 
 tg_node tg_jacobian(tg_node out, tg_node x) {
