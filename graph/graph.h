@@ -48,6 +48,7 @@ struct tg__attr {
     int64_t number;
     int64_t first[TG_MAX_RANK], step[TG_MAX_RANK], size[TG_MAX_RANK]; /* by axis: where it begins, how it goes on;
                                                                          padding, stride, dilation or window */
+    double value; /* what a pad is filled with */
 };
 
 enum tg__flag {
@@ -281,6 +282,7 @@ void tg__point_close(struct tg__point point);
 const struct tg__shape *tg__shape_of(tg_graph *g, const tg_shape *dims, const char *who); /* checks, interns */
 const struct tg__shape *tg__broadcast(struct tg__rule *r);
 bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes axes, struct tg__attr *attr);
+bool tg__axis(tg_graph *g, const struct tg_op *op, tg_node x, int rank, int axis, int64_t *number);
 void tg__fates_between(const struct tg__shape *small, const struct tg__shape *big, struct tg__attr *attr);
 bool tg__same_dims(const tg_shape *a, const tg_shape *b);
 bool tg__broadcasts_to(const tg_shape *small, const tg_shape *big);

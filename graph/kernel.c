@@ -26,6 +26,23 @@ static void lay_along(struct tg__emit *e, int slot, const tg_shape *x, const tg_
     }
 }
 
+void tg__loops_over(struct tg__emit *e, const tg_shape *dims) {
+    e->loops = dims->rank;
+    for (int i = 0; i < TG_MAX_RANK; i++) {
+        e->extent[i] = i < dims->rank ? dims->dim[i] : 1;
+        e->out[i] = TG__FIRST;
+        e->to[i] = 0;
+        e->pace[i] = 1;
+        for (int k = 0; k < TG__OPERANDS; k++) e->at[k][i] = TG__FIRST;
+    }
+}
+
+void tg__loops_onto(struct tg__emit *e) {
+    tg__loops_over(e, &e->in[0]->shape->dims);
+    for (int i = 0; i < e->loops; i++) tg__loop_along(e, e->at[0], i, i);
+    e->onto = true;
+}
+
 void tg__emit_call(struct tg__emit *e, const struct tg__helper *helper, int arguments, const int64_t *argument) {
     e->call = helper->name;
     e->helper[0] = helper;
@@ -49,12 +66,10 @@ bool tg__is_inner(const struct tg__emit *e, int loop) {
 bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e) {
     const struct tg__node *n = tg__node_of(g, id);
     const tg_shape *z = &n->shape->dims;
-    *e = (struct tg__emit){.node = n, .loops = z->rank, .code = n->op->code, .terms = 1, .digits = 1};
+    *e = (struct tg__emit){.node = n, .code = n->op->code, .terms = 1, .digits = 1};
     if (n->attr) e->number = n->attr->number;
-    for (int i = 0; i < z->rank && i < TG_MAX_RANK; i++) {
-        e->extent[i] = z->dim[i];
-        tg__loop_along(e, e->out, i, i);
-    }
+    tg__loops_over(e, z);
+    for (int i = 0; i < z->rank && i < TG_MAX_RANK; i++) tg__loop_along(e, e->out, i, i);
     for (int k = 0; k < n->operands; k++) {
         e->in[k] = tg__node_of(g, n->in[k]);
         lay_along(e, k, &e->in[k]->shape->dims, z);

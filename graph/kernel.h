@@ -3,6 +3,7 @@
  *
  *     z[out…] = code(a[at[0]…], b[at[1]…], …)            elementwise work, movement
  *     begin;  for the loops that out does not have: step;  z[out…] = code          reductions, products
+ *     z[…] = fill;  for the loops of a: z[to + pace * out…] = code, or += code      padding, scattering
  *     call(z, a, b, c, argument…)                                                  what no such nest can say: a helper
  *                                                                                  that is given whole arrays
  *
@@ -11,6 +12,7 @@
  *     term  the number of the turn that step is in      terms  how many turns      digits  how many binary digits or
  *     what else a row needs room for      number  the node's attribute, or what the row has put there
  *     last  the last loop's variable      along  the variable of the loop that the row has put there
+ *     value  the number that the row has put there, as a literal of the result's type
  */
 #ifndef TG_KERNEL_H
 #define TG_KERNEL_H
@@ -31,10 +33,15 @@ struct tg__emit {
     /* filled in by the row where it differs from an elementwise kernel with the row's code */
     int loops;
     int64_t extent[TG__LOOPS];
-    int8_t out[TG_MAX_RANK], at[TG__OPERANDS][TG_MAX_RANK]; /* the loop along each axis */
+    int8_t out[TG_MAX_RANK], at[TG__OPERANDS][TG_MAX_RANK];                 /* the loop along each axis */
     int64_t from[TG__OPERANDS][TG_MAX_RANK], by[TG__OPERANDS][TG_MAX_RANK]; /* element from + by * loop; 0 and 1 */
+    bool onto;        /* the loops are those of a, and the result's elements are to + pace * loop, or at TG__LABEL */
+    bool adds;        /* onto: += */
+    const char *fill; /* onto: what all elements are before that; NULL: every element is reached */
+    int64_t to[TG_MAX_RANK], pace[TG_MAX_RANK];
+    double value;
     const char *code, *begin, *step;
-    const char *call;  /* the helper's name; it has the result's type, for an integer the first operand's */
+    const char *call; /* the helper's name; it has the result's type, for an integer the first operand's */
     int64_t argument[TG__ARGUMENTS];
     int arguments;
     bool checks;       /* the helper returns 1 where it cannot go on, otherwise 0 */
@@ -49,13 +56,15 @@ struct tg__emit {
 
 /* ---------------------------------------------------------------------------------------------------- kernel.c */
 
-bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e); /* false: the row says nothing of C */
+bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e);      /* false: the row says nothing of C */
 void tg__loop_along(struct tg__emit *e, int8_t *map, int axis, int loop); /* that loop has this axis's length */
+void tg__loops_over(struct tg__emit *e, const tg_shape *dims);            /* and nothing lies along them yet */
+void tg__loops_onto(struct tg__emit *e); /* over operand 0, which lies along them; out is still to be laid */
 void tg__emit_call(struct tg__emit *e, const struct tg__helper *helper, int arguments, const int64_t *argument);
 tg_dtype tg__helper_type(const struct tg__emit *e);
 bool tg__reduces(const struct tg__emit *e);
 bool tg__is_inner(const struct tg__emit *e, int loop); /* a loop that the result does not have */
-int tg__reads(const char *piece, int slot);           /* how often a piece of C reads an operand */
+int tg__reads(const char *piece, int slot);            /* how often a piece of C reads an operand */
 size_t tg__word(const char *s);                        /* length of the word or number at s; 0: neither */
 static inline bool tg__is_operand(const char *s, size_t length) { return length == 1 && *s >= 'a' && *s <= 'd'; }
 

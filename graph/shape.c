@@ -156,6 +156,13 @@ bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes
     return true;
 }
 
+/* One axis, counted from 0. */
+bool tg__axis(tg_graph *g, const struct tg_op *op, tg_node x, int rank, int axis, int64_t *number) {
+    struct tg__attr attr;
+    *number = axis < 0 ? axis + rank : axis;
+    return tg__fates(g, op, x, rank, tg_axis(axis), &attr);
+}
+
 /* The product has been checked with the shape. */
 size_t tg__bytes(const struct tg__node *n) { return n->shape->count * tg__item_size((tg_dtype)n->dtype); }
 

@@ -112,6 +112,15 @@ TG_API tg_axes tg_axes_n(int count, const int *axis);
 TG_API tg_axes tg_axes_all(void);
 TG_API tg_axes tg_keep(tg_axes axes); /* the same axes, kept with length 1 */
 
+/* start, start + step, … as far as stop, which is left out: NumPy's start:stop:step. Negative ones count from the end,
+ * and what is outside is cut. To an end: TG_BEGIN before the first, TG_END behind the last. step: not 0. */
+typedef struct tg_range {
+    int64_t start, stop, step;
+} tg_range;
+#define TG_BEGIN INT64_MIN
+#define TG_END INT64_MAX
+TG_API tg_range tg_whole(void); /* {0, TG_END, 1}: the whole axis; {TG_END, TG_BEGIN, -1} is the same backwards */
+
 /* ------------------------------------------------------------------------------------------------------- graph */
 
 TG_API tg_graph *tg_graph_new(void); /* NULL only if memory is out */
@@ -242,6 +251,21 @@ TG_API tg_node tg_reshape(tg_node x, tg_shape shape);     /* same elements, no c
 TG_API tg_node tg_transpose(tg_node x, tg_axes order);    /* z's axis i is x's axis order[i]; all: reversed */
 TG_API tg_node tg_expand(tg_node x, tg_shape shape);      /* repeats x by NumPy's broadcasting rule; Σ g */
 TG_API tg_node tg_expand_axes(tg_node x, tg_shape shape, tg_axes axes); /* the adjoint of tg_sum over `axes` of shape */
+TG_API tg_node tg_squeeze(tg_node x, tg_axes axes);       /* x without these axes of length 1; all: every such axis */
+TG_API tg_node tg_unsqueeze(tg_node x, tg_axes axes);     /* x with axes of length 1 more; counted in the result */
+
+/* Any dtype, an integer without gradient. A slice's gradient is g in zeros, a pad's the slice of g. */
+TG_API tg_node tg_slice(tg_node x, int axis, int64_t start, int64_t stop, int64_t step); /* z = x[…, start:stop:step] */
+TG_API tg_node tg_slice_n(tg_node x, int count, const tg_range *range); /* of the first `count` axes: x[1:4, ::2] */
+TG_API tg_node tg_flip(tg_node x, tg_axes axes);                        /* these axes backwards: x[::-1] */
+TG_API tg_node tg_pad(tg_node x, tg_shape before, tg_shape after, double value); /* so many of value around x, in the
+                                                             order of its axes; for an i32 value must be an integer */
+
+/* in[0], …, in[n - 1] one behind the other along an axis; they differ in no other, and have one dtype. Operators of two
+ * operands, in a balanced tree. Gradient: to each its part of g. n = 1: x itself, no copy. n = 0 has no graph, so it is
+ * nil without a message, as for any operator on no graph. */
+TG_API tg_node tg_concat(const tg_node *in, size_t n, int axis);
+TG_API tg_node tg_stack(const tg_node *in, size_t n, int axis); /* along a new axis, counted in the result */
 
 /* linear algebra (see tg_allow_any_blas) */
 TG_API tg_node tg_matmul(tg_node x, tg_node y); /* z = x y: [..., m,k] [..., k,n] -> [..., m,n]   g yᵀ, xᵀ g; the axes
@@ -276,6 +300,21 @@ TG_API tg_node tg_fold(tg_node x, tg_shape shape, int64_t height, int64_t width,
 /* indexing */
 TG_API tg_node tg_gather(tg_node x, tg_node label); /* x [..., C], label i32 [...]: z = x[..., label]   scatter */
 TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...] -> z [..., classes], 0 elsewhere */
+
+/* An index is i32, of any shape, from 0 to the length of the axis less 1; another (a negative one too) fails the run.
+ * take: z = x[…, index, …], the axis replaced by the index's axes, as numpy.take; for an embedding x [V, D], axis 0. x of
+ * any dtype. Its gradient is scatter_add(g, index), and the other way round.
+ * scatter_add: z = 0, then z[…, index, …] += x, where x has the index's axes in the place of z's axis, whose length is
+ * size; what comes to the same place is added up in the order of the index. */
+TG_API tg_node tg_take(tg_node x, tg_node index, int axis);
+TG_API tg_node tg_scatter_add(tg_node x, tg_node index, int axis, int64_t size);
+TG_API tg_node tg_one_hot(tg_node label, int64_t classes, tg_dtype dtype); /* label i32 [...] -> z [..., classes]: 1 at
+                                                             the label, 0 elsewhere; no gradient; dtype f32 or f64 */
+
+/* Of the matrices in the last two axes what lies on diagonal k and below it (tril) or above it (triu); elsewhere 0, also
+ * where x is NaN. k > 0: a diagonal above the main one. Gradient: the same triangle of g. */
+TG_API tg_node tg_tril(tg_node x, int k);
+TG_API tg_node tg_triu(tg_node x, int k);
 
 /* Random numbers, without gradient: each is a function of seed, counter and place alone (Philox 4x64-10; Salmon et al.
  * 2011). Draws that are to differ want seeds of their own; a draw changes from run to run as its counter does, and
@@ -793,14 +832,15 @@ typedef void tg_loop(void *out, const void *const *in, const size_t *step, size_
 typedef struct tg_op {
     const char *name;      /* an identifier that no other operator of the graph has */
     const char *formula;   /* "z = x*y": x y w v are the operands; the words axes, shape, order, dtype, number,
-                              extent and steps stand for the attributes of a node; NULL: "z = name(x, y)" */
+                              extent, steps, slices, fill and elements stand for the attributes of a node;
+                              NULL: "z = name(x, y)" */
     const char *gradient;  /* the vjp as text, for tables, operands separated by ", " */
     const char *symbol;    /* in a drawing: "×", "Σ", "√"; NULL: the name */
     const char *numpy;     /* the formula in NumPy, letters and words as in formula: "np.sqrt(x)"; zero half one: of
                               the node's dtype; T, in x.T: the last two axes swapped; margin outside span every taps down
-                              across: where the taps of a window look. Without a form below, a second form, behind ";",
-                              is for axes dropped behind one that stays: dropped. NULL: tg_write_numpy refuses a tape
-                              that has it */
+                              across: where the taps of a window look; widths spread apart: what a pad puts around and
+                              between. Without a form below, a second form, behind ";", is for axes dropped behind one
+                              that stays: dropped. NULL: tg_write_numpy refuses a tape that has it */
     const char *tex;       /* the same typeset, in the LaTeX that mathml_reader.c reads: "\\sqrt{x}"; times: \\cdot
                               beside a single number, else \\odot. Without a form below, a second one is for a number
                               as the last operand */

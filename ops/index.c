@@ -43,37 +43,54 @@ static bool scatter_shape(struct tg__rule *r) {
     return r->shape != NULL;
 }
 
-static tg_status check_label(const struct tg__call *c, size_t row, int64_t classes) {
-    int32_t label = ((const int32_t *)c->in[1])[row];
-    char name[80];
-    if (label >= 0 && label < classes) return TG_OK;
-    return tg__fail_run(c->graph, TG_VALUE, c->id, "%s[%zu] = %d is outside 0 to %lld",
-                        tg__quote(c->graph, c->node->in[1], name, sizeof name), row, label, (long long)classes - 1);
+/* Its place is told as one subscript for each axis; a scalar has none. */
+static tg_status refuse_label(const struct tg__call *c, size_t row, int64_t classes) {
+    const tg_shape *dims = &c->shape[1]->dims;
+    const int32_t label = ((const int32_t *)c->in[1])[row];
+    char name[80], place[200];
+    tg_shape at = {.rank = dims->rank};
+    for (int i = dims->rank - 1; i >= 0; i--) {
+        at.dim[i] = (int64_t)(row % (size_t)dims->dim[i]);
+        row /= (size_t)dims->dim[i];
+    }
+    tg__quote(c->graph, c->node->in[1], name, sizeof name);
+    if (dims->rank == 0) place[0] = 0;
+    if (dims->rank > 0) tg__shape_text(&at, place, sizeof place);
+    if (classes == 0)
+        return tg__fail_run(c->graph, TG_VALUE, c->id, "%s%s = %d, but there is nothing to choose from", name, place,
+                            label);
+    return tg__fail_run(c->graph, TG_VALUE, c->id, "%s%s = %d is outside 0 to %lld", name, place, label,
+                        (long long)classes - 1);
+}
+
+tg_status tg__check_labels(const struct tg__call *c, int64_t classes) {
+    const int32_t *label = c->in[1];
+    for (size_t i = 0; i < c->shape[1]->count; i++)
+        if (label[i] < 0 || label[i] >= classes) return refuse_label(c, i, classes);
+    return TG_OK;
 }
 
 static tg_status gather_run(struct tg__call *c) {
     const size_t item = tg__item_size((tg_dtype)c->node->dtype);
     const int64_t classes = c->shape[0]->dims.dim[c->shape[0]->dims.rank - 1];
-    for (size_t i = 0; i < c->node->shape->count; i++) {
-        tg_status status = check_label(c, i, classes);
-        if (status) return status;
+    const tg_status status = tg__check_labels(c, classes);
+    for (size_t i = 0; i < c->node->shape->count && !status; i++) {
         size_t at = i * (size_t)classes + (size_t)((const int32_t *)c->in[1])[i];
         memcpy((char *)c->out + i * item, (const char *)c->in[0] + at * item, item);
     }
-    return TG_OK;
+    return status;
 }
 
 static tg_status scatter_run(struct tg__call *c) {
     const size_t item = tg__item_size((tg_dtype)c->node->dtype);
     const int64_t classes = c->node->attr->number;
     memset(c->out, 0, c->node->shape->count * item); /* all-zero bytes are 0.0 */
-    for (size_t i = 0; i < c->shape[0]->count; i++) {
-        tg_status status = check_label(c, i, classes);
-        if (status) return status;
+    const tg_status status = tg__check_labels(c, classes);
+    for (size_t i = 0; i < c->shape[0]->count && !status; i++) {
         size_t at = i * (size_t)classes + (size_t)((const int32_t *)c->in[1])[i];
         memcpy((char *)c->out + at * item, (const char *)c->in[0] + i * item, item);
     }
-    return TG_OK;
+    return status;
 }
 
 static void gather_emit(struct tg__emit *e) {
@@ -142,4 +159,10 @@ tg_node tg_scatter(tg_node x, tg_node label, int64_t classes) {
     if (classes < 0) return tg__fail(x.graph, TG_ARGUMENT, &tg__op_scatter, &x, 1, "%lld classes", (long long)classes);
     const struct tg__attr *attr = tg__intern(x.graph, &(struct tg__attr){.number = classes}, sizeof *attr);
     return attr ? tg__apply(&tg__op_scatter, (tg_node[]){x, label}, attr) : tg_nil(x.graph);
+}
+
+tg_node tg_one_hot(tg_node label, int64_t classes, tg_dtype dtype) {
+    const struct tg__node *n = tg__get(label);
+    if (!n) return tg_scatter(label, label, classes); /* says what is wrong with it */
+    return tg_scatter(tg_expand(tg_scalar(label.graph, dtype, 1), n->shape->dims), label, classes);
 }

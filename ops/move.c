@@ -58,42 +58,20 @@ tg_node tg_cast(tg_node x, tg_dtype dtype) {
 /* ------------------------------------------------------------------------------------ transpose and expand: copies */
 
 /* z's element at (i, j, …) is x's at the sum of i, j, … times a stride each. */
-static void copy_strided(const struct tg__call *c, const size_t *stride) {
-    const tg_shape *z = &c->node->shape->dims;
-    const size_t item = tg__item_size((tg_dtype)c->node->dtype), count = c->node->shape->count;
-    const size_t last = z->rank ? (size_t)z->dim[z->rank - 1] : 1, step = z->rank ? stride[z->rank - 1] : 0;
-    size_t at[TG_MAX_RANK] = {0}, offset = 0;
-    for (size_t i = 0; i < count; i += last) {
-        const char *from = (const char *)c->in[0] + offset * item;
-        char *to = (char *)c->out + i * item;
-        if (step == 1)
-            memcpy(to, from, last * item);
-        else if (item == 8)
-            for (size_t j = 0; j < last; j++)
-                ((uint64_t *)(void *)to)[j] = ((const uint64_t *)(const void *)from)[j * step];
-        else
-            for (size_t j = 0; j < last; j++)
-                ((uint32_t *)(void *)to)[j] = ((const uint32_t *)(const void *)from)[j * step];
-        for (int k = z->rank - 2; k >= 0; k--) {
-            offset += stride[k];
-            if (++at[k] < (size_t)z->dim[k]) break;
-            offset -= at[k] * stride[k];
-            at[k] = 0;
-        }
-    }
+static tg_status copy_strided(const struct tg__call *c, struct tg__walk *w) {
+    w->dims = c->node->shape->dims;
+    tg__strides(&w->dims, w->to);
+    tg__copy(c->out, c->in[0], w, tg__item_size((tg_dtype)c->node->dtype));
+    return TG_OK;
 }
 
 /* Strides of x laid along the axes of z that `axis` names, 0 along the others. */
 static tg_status transpose_run(struct tg__call *c) {
-    size_t own[TG_MAX_RANK], stride[TG_MAX_RANK] = {0}, s = 1;
-    const tg_shape *x = &c->shape[0]->dims;
-    for (int i = x->rank - 1; i >= 0; i--) {
-        own[i] = s;
-        s *= (size_t)x->dim[i];
-    }
-    for (int i = 0; i < x->rank; i++) stride[i] = own[c->node->attr->axis[i]];
-    copy_strided(c, stride);
-    return TG_OK;
+    struct tg__walk w = {.to_at = 0};
+    int64_t own[TG_MAX_RANK];
+    tg__strides(&c->shape[0]->dims, own);
+    for (int i = 0; i < c->shape[0]->dims.rank; i++) w.from[i] = own[c->node->attr->axis[i]];
+    return copy_strided(c, &w);
 }
 
 static void transpose_emit(struct tg__emit *e) {
@@ -150,15 +128,15 @@ tg_node tg_transpose(tg_node x, tg_axes order) {
 }
 
 static tg_status expand_run(struct tg__call *c) {
-    size_t stride[TG_MAX_RANK] = {0}, s = 1;
+    struct tg__walk w = {.to_at = 0};
+    int64_t s = 1;
     const tg_shape *z = &c->node->shape->dims;
     for (int i = z->rank - 1; i >= 0; i--)
         if (c->node->attr->axis[i] == TG__STAYS) {
-            stride[i] = s;
-            s *= (size_t)z->dim[i];
+            w.from[i] = s;
+            s *= z->dim[i];
         }
-    copy_strided(c, stride);
-    return TG_OK;
+    return copy_strided(c, &w);
 }
 
 static void expand_emit(struct tg__emit *e) {

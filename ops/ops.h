@@ -38,4 +38,14 @@ tg_status tg__run_min(struct tg__call *c);
 tg_node tg__sum(tg_node x, const struct tg__attr *fates);
 tg_node tg__expand(tg_node x, const struct tg__shape *shape, const struct tg__attr *fates); /* the adjoint of tg__sum */
 
+/* Elements of `from` to their places in `to`: along axis i of dims both go on by a stride of their own. */
+struct tg__walk {
+    tg_shape dims;
+    int64_t to_at, from_at, to[TG_MAX_RANK], from[TG_MAX_RANK]; /* in elements */
+};
+void tg__copy(void *to, const void *from, const struct tg__walk *walk, size_t item); /* copy.c */
+void tg__strides(const tg_shape *dims, int64_t *stride);                             /* row-major */
+void tg__fill(void *to, tg_dtype dtype, size_t count, double value);
+tg_status tg__check_labels(const struct tg__call *c, int64_t classes); /* of operand 1; index.c */
+
 #endif

@@ -15,8 +15,8 @@ struct level {
     uint32_t id;
     const char *piece, *at;
     struct index loop[TG__LOOPS]; /* of the kernel's loops, what they are in the statement */
-    bool tight;             /* it stands beside an operator */
-    bool closes;            /* a parenthesis was opened around it */
+    bool tight;                   /* it stands beside an operator */
+    bool closes;                  /* a parenthesis was opened around it */
 };
 
 struct place {
@@ -41,7 +41,7 @@ static void enter(const struct tg__c *c, const struct place *x, const char *piec
     *l = (struct level){.id = x->id};
     tg__kernel(c->part->graph, x->id, &l->kernel);
     l->piece = l->at = piece ? piece : l->kernel.code;
-    if (tg__reduces(&l->kernel)) { /* its loops are the statement's */
+    if (tg__reduces(&l->kernel) || l->kernel.onto) { /* its loops are the statement's */
         for (int i = 0; i < TG__LOOPS; i++) l->loop[i] = (struct index){0, 1, (int8_t)i};
         return;
     }
@@ -66,21 +66,27 @@ static void put_base(const struct tg__c *c, const struct place *x) {
     tg__put(c->sheet, tg__ident(c->part, x->id));
 }
 
-static void put_index(const struct tg__c *c, struct index i) {
+static void put_sum(const struct tg__c *c, struct index i) {
     const long long from = (long long)i.from, by = (long long)i.by;
     const char letter = i.loop >= 0 ? c->letter[i.loop] : 0;
     if (!letter)
-        tg__putf(c->sheet, "[%lld]", from);
+        tg__putf(c->sheet, "%lld", from);
     else if (by == 1 && from == 0)
-        tg__putf(c->sheet, "[%c]", letter);
+        tg__putf(c->sheet, "%c", letter);
     else if (by == 1)
-        tg__putf(c->sheet, "[%c %c %lld]", letter, from < 0 ? '-' : '+', from < 0 ? -from : from);
+        tg__putf(c->sheet, "%c %c %lld", letter, from < 0 ? '-' : '+', from < 0 ? -from : from);
     else if (by == -1)
-        tg__putf(c->sheet, "[%lld - %c]", from, letter);
+        tg__putf(c->sheet, "%lld - %c", from, letter);
     else if (from == 0)
-        tg__putf(c->sheet, "[%lld * %c]", by, letter);
+        tg__putf(c->sheet, "%lld * %c", by, letter);
     else
-        tg__putf(c->sheet, "[%lld %c %lld * %c]", from, by < 0 ? '-' : '+', by < 0 ? -by : by, letter);
+        tg__putf(c->sheet, "%lld %c %lld * %c", from, by < 0 ? '-' : '+', by < 0 ? -by : by, letter);
+}
+
+static void put_index(const struct tg__c *c, struct index i) {
+    tg__put(c->sheet, "[");
+    put_sum(c, i);
+    tg__put(c->sheet, "]");
 }
 
 static void put_label(const struct tg__c *c, const struct place *statement) {
@@ -160,6 +166,15 @@ void tg__put_element(const struct tg__c *c, uint32_t id, const int8_t *index) {
     put_place(c, &x, &x, false);
 }
 
+void tg__put_result(const struct tg__c *c, uint32_t id, const struct tg__emit *e) {
+    struct place x = place_of(id, e->out), statement = x;
+    for (int axis = 0; axis < TG_MAX_RANK; axis++) {
+        x.index[axis].from = e->to[axis];
+        x.index[axis].by = e->pace[axis];
+    }
+    put_place(c, &x, &statement, false);
+}
+
 /* ------------------------------------------------------------------------------------------------------- a piece */
 
 /* A name, a number, or a call: nothing beside it can tear it apart. */
@@ -202,11 +217,9 @@ static bool is(const char *word, const char *s, size_t length) {
     return strlen(word) == length && memcmp(word, s, length) == 0;
 }
 
-static void put_loop(const struct tg__c *c, const struct tg__emit *e, int loop) {
-    tg__putf(c->sheet, "%c", e->extent[loop] == 1 ? '0' : c->letter[loop]);
-}
-
-static void put_word(const struct tg__c *c, const struct tg__emit *e, const char *s, size_t length) {
+static void put_word(const struct tg__c *c, const struct level *l, const char *s, size_t length) {
+    const struct tg__emit *e = &l->kernel;
+    char text[TG__LITERAL];
     if (is("T", s, length))
         tg__put(c->sheet, tg__c_type((tg_dtype)e->node->dtype));
     else if (is("term", s, length))
@@ -218,9 +231,11 @@ static void put_word(const struct tg__c *c, const struct tg__emit *e, const char
     else if (is("number", s, length))
         tg__putf(c->sheet, "%lld", (long long)e->number);
     else if (is("last", s, length))
-        put_loop(c, e, e->loops - 1);
+        put_sum(c, l->loop[e->loops - 1]);
     else if (is("along", s, length))
-        put_loop(c, e, e->along);
+        put_sum(c, l->loop[e->along]);
+    else if (is("value", s, length))
+        tg__literal((tg_dtype)e->node->dtype, e->value, text), tg__put(c->sheet, text);
     else if (*s == '$')
         tg__put(c->sheet, e->node->dtype == TG_F32 ? "f" : "");
     else
@@ -259,7 +274,7 @@ void tg__put_piece(const struct tg__c *c, uint32_t id, const char *piece, const 
         const size_t length = tg__word(s);
         l->at = s + (length ? length : 1);
         if (!tg__is_operand(s, length) || *s - 'a' >= l->kernel.node->operands)
-            put_word(c, &l->kernel, s, length);
+            put_word(c, l, s, length);
         else
             depth += put_operand(c, l, s, &statement);
     }

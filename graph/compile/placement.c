@@ -59,7 +59,9 @@ static double turns(const struct tg__emit *e) {
 
 static bool lies_alike(const struct tg__emit *e, int slot) {
     const int rank = e->node->shape->dims.rank;
-    return e->in[slot]->shape == e->node->shape && memcmp(e->at[slot], e->out, (size_t)rank) == 0;
+    bool alike = e->in[slot]->shape == e->node->shape && memcmp(e->at[slot], e->out, (size_t)rank) == 0 && !e->onto;
+    for (int axis = 0; axis < rank; axis++) alike &= e->from[slot][axis] == 0 && e->by[slot][axis] == 1;
+    return alike;
 }
 
 static bool may_inline(const struct tg__places *q, const struct tg__part *p, uint32_t id, const struct tg__emit *e,
@@ -70,7 +72,8 @@ static bool may_inline(const struct tg__places *q, const struct tg__part *p, uin
     if (from->place != TG__MEMBER || from->uses >= MANY || !tg__is_computed(p, x) || tg__fact_of(p->graph, x)->name)
         return false;
     if (e->copy || reads(e, slot) != 1 || to->weight + from->weight > TG__HEAVIEST) return false;
-    if (!tg__kernel(p->graph, x, &own) || own.copy || own.call || own.guard || !is_plain(own.code)) return false;
+    if (!tg__kernel(p->graph, x, &own) || own.copy || own.call || own.onto || own.guard || !is_plain(own.code))
+        return false;
     if (from->inner) return !tg__reduces(e) && !e->guard && !to->inner && lies_alike(e, slot);
     return turns(e) <= (double)e->in[slot]->shape->count || (!from->calls && from->weight <= CHEAP);
 }
@@ -85,6 +88,7 @@ static bool may_be_view(const struct tg__places *q, const struct tg__emit *e, co
 
 static void note_needs(struct tg__places *q, const struct tg__part *p, uint32_t id, const struct tg__emit *e) {
     q->math |= e->math || has_call(e->code) || has_call(e->step) || (e->begin && strstr(e->begin, "INFINITY"));
+    q->math |= e->fill && !isfinite(e->value);
     q->copies |= e->copy;
     q->rounds |= e->rounds;
     q->helpers |= e->helper[0] != NULL;

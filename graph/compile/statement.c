@@ -19,8 +19,10 @@ static void sort_loops(struct statement *s) {
     const struct tg__emit *e = &s->reduction;
     const int rank = s->kernel.node->shape->dims.rank;
     memcpy(s->index, e->out, sizeof s->index);
-    for (int axis = 0; axis < rank; axis++)
+    for (int axis = 0; axis < rank && !e->onto; axis++)
         if (e->out[axis] >= 0) s->outer[s->outers++] = e->out[axis];
+    for (int i = 0; i < e->loops && e->onto; i++)
+        if (e->extent[i] != 1) s->outer[s->outers++] = i;
     for (int i = 0; i < e->loops; i++)
         if (s->inner && tg__is_inner(e, i)) s->deep[s->deeps++] = i;
 }
@@ -64,8 +66,8 @@ static void put_step(const struct statement *s, const struct tg__c *c) {
 }
 
 static void put_assignment(const struct statement *s, const struct tg__c *c) {
-    tg__put_element(c, s->id, s->index);
-    tg__put(c->sheet, " = ");
+    tg__put_result(c, s->id, &s->kernel);
+    tg__put(c->sheet, s->kernel.adds ? " += " : " = ");
     tg__put_piece(c, s->id, s->kernel.code, s->index, s->id);
     tg__put(c->sheet, ";");
 }
@@ -134,6 +136,19 @@ static void put_nest(struct statement *s) {
     if (block) tg__put(s->c.sheet, "    }\n");
 }
 
+/* The loops of the result itself, with nothing to read. */
+static void put_fill(const struct tg__c *c, uint32_t id, const struct tg__emit *e) {
+    struct statement s = {.c = *c, .id = id, .indent = 1, .guard = -1, .kernel = *e};
+    tg__loops_over(&s.kernel, &e->node->shape->dims);
+    for (int i = 0; i < s.kernel.loops; i++) tg__loop_along(&s.kernel, s.kernel.out, i, i);
+    s.kernel.onto = s.kernel.adds = false;
+    s.kernel.code = e->fill;
+    s.reduction = s.kernel;
+    tg__letters(c->places, id, &s.reduction, s.c.letter);
+    sort_loops(&s);
+    put_nest(&s);
+}
+
 static void put_copy(const struct tg__c *c, uint32_t id, const struct tg__emit *e) {
     tg__put(c->sheet, "    memcpy(");
     tg__put_whole(c, id);
@@ -166,6 +181,7 @@ void tg__put_statement(const struct tg__c *c, uint32_t id) {
         put_call(c, id, &s.kernel);
         return;
     }
+    if (s.kernel.fill) put_fill(c, id, &s.kernel);
     tg__kernel(c->part->graph, s.inner ? s.inner : id, &s.reduction);
     tg__letters(c->places, id, &s.reduction, s.c.letter);
     sort_loops(&s);

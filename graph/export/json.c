@@ -9,7 +9,10 @@
  *               dtype     "f32", "f64", "i32"
  *               axes      where the operator has any, one number an axis of its larger side: of a transpose the order;
  *                         of a sum, max or expand 0 stays, 1 kept with length 1, 2 dropped
- *               number    where it is not 0: the operator's count, such as a scatter's classes
+ *               number    where it is not 0: the operator's count or axis, such as a scatter's classes
+ *               first, step, size  where one of them is not 0: one number an axis, such as where a slice begins and how
+ *                         it goes on
+ *               fill      where it is not 0: the number that a pad is filled with
  *               names     own name first, then aliases; each name, stage, and `of`: the node whose adjoint or term it
  *                         names, null for a user's
  *               scope     "bn1/"; stage, where the node was made: 0 a leaf, -1 not closed
@@ -46,6 +49,15 @@ static const char *comma(bool more) { return more ? "," : ""; }
 
 /* ------------------------------------------------------------------------------------------------------ a node */
 
+static void put_by_axis(struct tg__sheet *s, const char *key, const int64_t *number, int rank) {
+    bool any = false;
+    for (int i = 0; i < rank; i++) any |= number[i] != 0;
+    if (!any) return;
+    tg__putf(s, ",\"%s\":[", key);
+    for (int i = 0; i < rank; i++) tg__putf(s, "%s%lld", comma(i), (long long)number[i]);
+    tg__put(s, "]");
+}
+
 static void put_attributes(struct tg__sheet *s, const tg_graph *g, const struct tg__node *n) {
     if (!n->attr) return;
     int rank = n->shape->dims.rank;
@@ -57,6 +69,12 @@ static void put_attributes(struct tg__sheet *s, const tg_graph *g, const struct 
     for (int i = 0; i < rank; i++) tg__putf(s, "%s%d", comma(i), n->attr->axis[i]);
     tg__put(s, "]");
     if (n->attr->number) tg__putf(s, ",\"number\":%lld", (long long)n->attr->number);
+    put_by_axis(s, "first", n->attr->first, rank);
+    put_by_axis(s, "step", n->attr->step, rank);
+    put_by_axis(s, "size", n->attr->size, rank);
+    if (n->attr->value == 0) return;
+    tg__put(s, ",\"fill\":");
+    tg__put_json_number(s, n->attr->value);
 }
 
 static void put_names(struct tg__sheet *s, const tg_graph *g, uint32_t id) {

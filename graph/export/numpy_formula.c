@@ -96,7 +96,8 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
     } else if (tg__is_word("dropped", at, length)) {
         put_tuple(s, dropped_axes(n, axis, &behind), axis);
     } else {
-        return put_window_word(s, n, at, length) || tg__put_word(s, w, node, at, length);
+        return put_window_word(s, n, at, length) || tg__put_numpy_pad(s, w->graph, n, at, length) ||
+               tg__put_word(s, w, node, at, length);
     }
     return true;
 }
@@ -112,7 +113,7 @@ static int needed(struct tg__form f, const char *at, int around) {
     return by.right == '+' || by.right == '-' ? TG__TERM : TG__ANY;
 }
 
-static struct tg__number number_of(tg_dtype dtype, double v) {
+struct tg__number tg__numpy_number(tg_dtype dtype, double v) {
     struct tg__number number = tg__number(dtype, v, 17);
     if (!isfinite(v)) {
         strcpy(number.text, isnan(v) ? "np.nan" : v > 0 ? "np.inf" : "-np.inf");
@@ -129,7 +130,7 @@ void tg__put_numpy_number(struct tg__sheet *s, const struct tg__lines *l, const 
     double v = 0;
     tg__is_scalar_const(l->part->graph, id, &v);
     const tg_dtype dtype = (tg_dtype)tg__node_of(l->part->graph, id)->dtype;
-    const struct tg__number number = number_of(dtype, v);
+    const struct tg__number number = tg__numpy_number(dtype, v);
     bool bare = dtype == TG_F64 && by && by->op->code, alone = true;
     for (int i = 0; by && i < by->operands; i++) alone &= tg__is_number(l, by->in[i]);
     bare &= !alone;
@@ -159,7 +160,7 @@ void tg__put_numpy_array(struct tg__sheet *s, tg_node a) {
     tg__put(s, "np.array([");
     for (size_t i = 0; i < n->shape->count; i++) {
         tg__put(s, i == 0 ? "" : i % 8 ? ", " : ",\n        ");
-        tg__put(s, number_of((tg_dtype)n->dtype, tg_item(a, i)).text);
+        tg__put(s, tg__numpy_number((tg_dtype)n->dtype, tg_item(a, i)).text);
     }
     tg__putf(s, "], %s)", dtype_name((tg_dtype)n->dtype));
     if (n->shape->dims.rank == 1) return;

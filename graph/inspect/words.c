@@ -39,6 +39,32 @@ void tg__put_axes(struct tg__sheet *s, const tg_graph *g, const struct tg__node 
     if (kept) tg__put(s, ", keepdims=True");
 }
 
+/* 1:7:2 for first, step and count of the elements along an axis of length n; what goes to its ends is left out. */
+static void put_range(struct tg__sheet *s, int64_t first, int64_t step, int64_t count, int64_t n) {
+    const int64_t last = first + (count - 1) * step;
+    if (count == 0) {
+        tg__put(s, "0:0");
+        return;
+    }
+    if (first != (step > 0 ? 0 : n - 1)) tg__putf(s, "%lld", (long long)first);
+    tg__put(s, ":");
+    if (step > 0 ? last < n - step : last + step >= 0) tg__putf(s, "%lld", (long long)(last + (step > 0 ? 1 : -1)));
+    if (step != 1) tg__putf(s, ":%lld", (long long)step);
+}
+
+/* Of the larger side, operand or result, the elements that the smaller one has. Whole last axes go without saying. */
+static void put_slices(struct tg__sheet *s, const tg_shape *x, const tg_shape *z, const struct tg__attr *attr) {
+    int said = 1;
+    for (int i = 0; i < z->rank; i++)
+        if (x->dim[i] != z->dim[i] || attr->step[i] < 0) said = i + 1;
+    for (int i = 0; i < said && i < z->rank; i++) {
+        const bool larger = x->dim[i] > z->dim[i];
+        tg__put(s, i ? ", " : "");
+        put_range(s, attr->first[i], attr->step[i], larger ? z->dim[i] : x->dim[i], larger ? x->dim[i] : z->dim[i]);
+    }
+    if (z->rank == 0) tg__put(s, "()");
+}
+
 bool tg__is_word(const char *word, const char *at, size_t length) {
     return strlen(word) == length && memcmp(word, at, length) == 0;
 }
@@ -71,6 +97,12 @@ bool tg__put_word(struct tg__sheet *s, const struct tg__wording *w, uint32_t nod
         tg__putf(s, "%lld, %lld", (long long)n->attr->size[0], (long long)n->attr->size[1]);
     } else if (tg__is_word("steps", word, length)) {
         put_steps(s, n->attr);
+    } else if (tg__is_word("slices", word, length)) {
+        put_slices(s, &tg__node_of(w->graph, n->in[0])->shape->dims, &n->shape->dims, n->attr);
+    } else if (tg__is_word("fill", word, length)) {
+        tg__put(s, tg__number((tg_dtype)n->dtype, n->attr->value, 6).text);
+    } else if (tg__is_word("elements", word, length)) {
+        tg__putf(s, "%zu", n->shape->count);
     } else if (tg__is_word("number", word, length)) {
         tg__putf(s, "%lld", (long long)n->attr->number);
     } else {
