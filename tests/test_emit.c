@@ -46,7 +46,7 @@ static tg_node pictures(tg_graph *g, tg_dtype t) { return tg_input(g, t, tg_shap
 static tg_node patches(tg_graph *g, tg_dtype t) { return tg_neg(tg_input(g, t, tg_shape4(2, 3, 3, 2))); }
 
 #define MAKE(id, e)                                                                                                    \
-    static tg_node m_##id(tg_graph *g, tg_dtype t) { return e; }
+    static tg_node m_##id(tg_graph *g, tg_dtype t TG_UNUSED_) { return e; }
 MAKE(sum, tg_sum(x234(g, t), tg_axes2(0, 2)))
 MAKE(sum_first, tg_sum(x234(g, t), tg_keep(tg_axes2(0, 1))))
 MAKE(sum_none, tg_sum(tg_input(g, t, tg_shape2(0, 3)), tg_axis(0)))
@@ -108,6 +108,36 @@ MAKE(uniform_counted, tg_mul(tg_uniform(tg_counter(g), INT64_MAX, t, tg_shape0()
 MAKE(uniform_wrong, tg_mul(tg_uniform(tg_scalar(g, TG_F64, 0.5), 1, t, tg_shape2(2, 3)), x23(g, t)))
 MAKE(uniform_empty, tg_mul(tg_uniform(tg_scalar(g, TG_F64, 1), 1, t, tg_shape2(0, 3)), tg_input(g, t, tg_shape1(3))))
 
+static const tg_range odd[] = {{1, TG_END, 2}, {TG_END, TG_BEGIN, -1}, {3, 0, -2}};
+MAKE(slice, tg_slice_n(tg_exp(x234(g, t)), 3, odd))
+MAKE(slice_twice, tg_slice(tg_slice(tg_neg(x234(g, t)), 2, 3, TG_BEGIN, -1), 2, 1, TG_END, 2))
+MAKE(slice_one, tg_slice(x23(g, t), 0, 1, 2, 1))
+MAKE(slice_turned, tg_slice(tg_transpose(tg_square(x23(g, t)), tg_axes_all()), 0, 1, TG_END, 1))
+MAKE(slice_label, tg_slice(labels(g, tg_shape1(5)), 0, TG_END, TG_BEGIN, -2))
+MAKE(flip_sum, tg_flip(tg_sum(x234(g, t), tg_axis(0)), tg_axes_all())) /* the sum is not where it is read */
+MAKE(flip_view, tg_neg(tg_flip(tg_reshape(x23(g, t), tg_shape3(2, 1, 3)), tg_axes2(0, 2))))
+MAKE(pad, tg_pad(tg_neg(x23(g, t)), tg_shape2(1, 0), tg_shape2(0, 2), -0.1))
+MAKE(pad_one, tg_pad(tg_input(g, t, tg_shape2(1, 3)), tg_shape2(2, 0), tg_shape2(0, 0), (double)INFINITY))
+MAKE(pad_empty, tg_pad(tg_input(g, t, tg_shape2(0, 3)), tg_shape2(2, 1), tg_shape2(0, 0), 0.25))
+MAKE(pad_label, tg_pad(labels(g, tg_shape1(3)), tg_shape1(1), tg_shape1(1), -7))
+MAKE(pad_read, tg_square(tg_pad(tg_sum(x23(g, t), tg_axis(0)), tg_shape1(2), tg_shape1(1), 1)))
+MAKE(concat, tg_concat((tg_node[]){tg_mul(x23(g, t), x23(g, t)), tg_exp(tg_input(g, t, tg_shape2(2, 4)))}, 2, 1))
+MAKE(concat_many, tg_concat((tg_node[]){x23(g, t), x23(g, t), tg_input(g, t, tg_shape2(1, 3)), x23(g, t)}, 4, 0))
+MAKE(concat_empty, tg_concat((tg_node[]){tg_input(g, t, tg_shape1(0)), tg_input(g, t, tg_shape1(3))}, 2, 0))
+MAKE(concat_one, tg_concat((tg_node[]){tg_input(g, t, tg_shape1(1)), tg_input(g, t, tg_shape1(0))}, 2, 0))
+MAKE(concat_turned,
+     tg_flip(tg_transpose(tg_stack((tg_node[]){x23(g, t), x23(g, t), x23(g, t)}, 3, 0), tg_axes_all()), tg_axis(2)))
+MAKE(concat_label, tg_concat((tg_node[]){labels(g, tg_shape1(2)), labels(g, tg_shape1(1))}, 2, 0))
+MAKE(take, tg_take(tg_input(g, t, tg_shape3(2, 4, 3)), labels(g, tg_shape2(2, 5)), 1))
+MAKE(take_scalar, tg_take(tg_neg(x234(g, t)), tg_scalar(g, TG_I32, 2), 1))
+MAKE(take_of_one, tg_take(tg_input(g, t, tg_shape2(3, 1)), labels(g, tg_shape1(2)), 0))
+MAKE(take_label, tg_take(labels(g, tg_shape1(3)), labels(g, tg_shape1(2)), 0))
+MAKE(scatter_add, tg_scatter_add(tg_mul(x234(g, t), x234(g, t)), labels(g, tg_shape1(3)), 1, 5))
+MAKE(scatter_add_table, tg_scatter_add(x23(g, t), tg_const(g, TG_I32, tg_shape1(2), (int32_t[]){1, 1}), 0, 2))
+MAKE(scatter_add_scalar, tg_scatter_add(x23(g, t), tg_scalar(g, TG_I32, 1), 1, 2))
+MAKE(scatter_add_all, tg_neg(tg_scatter_add(x23(g, t), labels(g, tg_shape2(2, 3)), 0, 3)))
+MAKE(scatter_add_empty, tg_scatter_add(tg_input(g, t, tg_shape2(0, 3)), labels(g, tg_shape1(0)), 0, 2))
+
 static const struct {
     const char *op;
     tg_node (*make)(tg_graph *g, tg_dtype t);
@@ -168,7 +198,34 @@ static const struct {
             {"uniform", m_uniform},
             {"uniform", m_uniform_counted},
             {"uniform", m_uniform_wrong},
-            {"uniform", m_uniform_empty}};
+            {"uniform", m_uniform_empty},
+            {"slice", m_slice},
+            {"slice", m_slice_twice},
+            {"slice", m_slice_one},
+            {"slice", m_slice_turned},
+            {"slice", m_slice_label},
+            {"slice", m_flip_sum},
+            {"slice", m_flip_view},
+            {"pad", m_pad},
+            {"pad", m_pad_one},
+            {"pad", m_pad_empty},
+            {"pad", m_pad_label},
+            {"pad", m_pad_read},
+            {"concat", m_concat},
+            {"concat", m_concat_many},
+            {"concat", m_concat_empty},
+            {"concat", m_concat_one},
+            {"concat", m_concat_turned},
+            {"concat", m_concat_label},
+            {"take", m_take},
+            {"take", m_take_scalar},
+            {"take", m_take_of_one},
+            {"take", m_take_label},
+            {"scatter_add", m_scatter_add},
+            {"scatter_add", m_scatter_add_table},
+            {"scatter_add", m_scatter_add_scalar},
+            {"scatter_add", m_scatter_add_all},
+            {"scatter_add", m_scatter_add_empty}};
 
 static size_t add_made(const struct tg_op *op, tg_dtype t) {
     size_t known = 0;

@@ -56,6 +56,11 @@ static tg_node apply(const struct tg_op *op) {
     if (!strcmp(op->name, "expand")) return tg_expand(x, tg_shape3(2, 3, 3));
     if (!strcmp(op->name, "gather")) return tg_gather(x, label);
     if (!strcmp(op->name, "scatter")) return tg_scatter(in[2], label, 4);
+    if (!strcmp(op->name, "slice")) return tg_slice(x, 0, 2, TG_BEGIN, -2);
+    if (!strcmp(op->name, "pad")) return tg_pad(x, tg_shape2(0, 1), tg_shape2(1, 0), 2);
+    if (!strcmp(op->name, "concat")) return tg_concat(in, 2, 0);
+    if (!strcmp(op->name, "take")) return tg_take(x, label, 0);
+    if (!strcmp(op->name, "scatter_add")) return tg_scatter_add(x, label, 0, 4);
     if (!strcmp(op->name, "uniform")) return tg_uniform(tg_counter(g), 7, TG_F64, tg_shape2(2, 3));
     const tg_window how = tg_window_of(1, 0, 1);
     const tg_node picture = tg_let(tg_input(g, TG_F64, tg_shape4(1, 1, 3, 3)), "picture", NULL, 0);

@@ -296,6 +296,23 @@ static tg_node pictures(tg_node x, const char *op, int way) {
     return z;
 }
 
+static tg_node moved(tg_node x, const char *op, int way) {
+    static const tg_range range[][3] = {{{1, 2, 1}, {TG_END, TG_BEGIN, -1}, {TG_END, 0, -2}},
+                                        {{0, TG_END, 1}, {0, TG_END, 2}, {1, -1, 1}},
+                                        {{0, 0, 1}, {0, 1, 1}, {0, TG_END, 1}},
+                                        {{0, TG_END, 1}, {0, TG_END, 1}, {0, TG_END, 1}},
+                                        {{1, TG_BEGIN, -1}, {0, 2, 1}, {3, TG_END, 1}}};
+    const tg_shape none[] = {{.rank = 0}, {.rank = 1}, {.rank = 2}, {.rank = 3}};
+    tg_node one = tg_sum(x, tg_axes_all()), three = tg_sum(x, tg_axes2(0, 2)), six = tg_slice(x, 0, 0, 1, 1);
+    if (!strcmp(op, "slice")) return way == 3 ? tg_slice_n(one, 0, NULL) : tg_slice_n(x, 3, range[way]);
+    if (!strcmp(op, "pad") && way == 0) return tg_pad(x, tg_shape3(1, 0, 2), none[3], -0.1);
+    if (!strcmp(op, "pad") && way == 1) return tg_pad(three, tg_shape1(2), tg_shape1(1), (double)INFINITY);
+    if (!strcmp(op, "pad") && way == 2) return tg_pad(one, none[0], none[0], 1);
+    if (!strcmp(op, "pad")) return tg_pad(tg_slice(x, 1, 0, 4 - way, 1), tg_shape3(0, 1, 1), none[3], 3);
+    if (!strcmp(op, "concat")) return tg_concat((tg_node[]){x, six, tg_exp(x)}, 2 + (size_t)way % 2, way < 2 ? 0 : -3);
+    return tg_nil(x.graph);
+}
+
 static tg_node structured(tg_node x, const char *op, int way) {
     tg_graph *g = x.graph; /* x: [2, 3, 4] */
     const tg_axes axes[] = {tg_axis(1), tg_axes2(0, 2), tg_keep(tg_axes2(0, -1)), tg_axes_all(), tg_axes_n(0, NULL)};
@@ -323,7 +340,10 @@ static tg_node structured(tg_node x, const char *op, int way) {
     if (!strcmp(op, "uniform"))
         return tg_mul(tg_uniform(way ? tg_counter(g) : tg_scalar(g, TG_F64, 0x1p53), 7, tg_dtype_of(x), tg_dims(x)), x);
     if (strstr(op, "conv2d") || !strcmp(op, "windows") || !strcmp(op, "fold")) return pictures(x, op, way);
-    return strcmp(op, "scatter") ? tg_nil(g) : tg_scatter(row, label, 4 + way);
+    if (!strcmp(op, "scatter")) return tg_scatter(row, label, 4 + way);
+    if (!strcmp(op, "take")) return tg_take(x, way ? label : tg_scalar(g, TG_I32, 1), way ? 2 : 0);
+    if (!strcmp(op, "scatter_add")) return tg_scatter_add(x, label, 0, 4 + way);
+    return moved(x, op, way);
 }
 
 static void every_row(tg_dtype dtype) {

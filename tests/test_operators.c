@@ -320,6 +320,61 @@ static tg_node b_uniform(const tg_node *x) {
     return tg_mul(tg_detach(x[0]), tg_gt(u, tg_scalar_like(x[0], -1)));
 }
 
+static tg_node b_slice(const tg_node *x) { /* x[:, ::-1, 1::2] */
+    return tg_slice_n(x[0], 3, (tg_range[]){tg_whole(), {TG_END, TG_BEGIN, -1}, {1, TG_END, 2}});
+}
+static double s_slice(const double *const *x, size_t at) {
+    return x[0][at / 6 * 12 + (2 - at / 2 % 3) * 4 + 1 + at % 2 * 2];
+}
+static tg_node b_slice_back(const tg_node *x) { return tg_slice(x[0], -1, -1, TG_BEGIN, -2); }
+static double s_slice_back(const double *const *x, size_t at) { return x[0][4 - 2 * at]; }
+static tg_node b_slice_none(const tg_node *x) { return tg_slice(x[0], 0, 3, 1, 1); }
+static tg_node b_slice_0d(const tg_node *x) { return tg_slice_n(x[0], 0, NULL); }
+static tg_node b_flip(const tg_node *x) { return tg_flip(x[0], tg_axis(0)); }
+static double s_flip(const double *const *x, size_t at) { return x[0][(3 - at / 3) * 3 + at % 3]; }
+static tg_node b_pad(const tg_node *x) { return tg_pad(x[0], tg_shape2(1, 0), tg_shape2(0, 2), -0.5); }
+static double s_pad(const double *const *x, size_t at) {
+    return at / 5 >= 1 && at % 5 < 3 ? x[0][(at / 5 - 1) * 3 + at % 5] : -0.5;
+}
+static tg_node b_pad_none(const tg_node *x) { return tg_pad(x[0], tg_shape1(1), tg_shape1(2), 3); }
+static double s_three(const double *const *x, size_t at) { return (void)x, (void)at, 3; }
+static tg_node b_pad_0d(const tg_node *x) { return tg_pad(x[0], tg_shape0(), tg_shape0(), 3); }
+static tg_node b_concat(const tg_node *x) { return tg_concat(x, 2, -1); }
+static double s_concat(const double *const *x, size_t at) {
+    return at % 5 < 3 ? x[0][at / 5 * 3 + at % 5] : x[1][at / 5 * 2 + at % 5 - 3];
+}
+static tg_node b_concat_five(const tg_node *x) { return tg_concat((tg_node[]){x[1], x[0], x[0], x[1], x[0]}, 5, 0); }
+static double s_concat_five(const double *const *x, size_t at) { /* 1 2 2 1 2 rows of 3 */
+    const size_t row = at / 3, j = at % 3;
+    return row % 5 == 0 ? x[1][j] : x[0][(row > 5 ? row - 6 : (row - 1) % 2) * 3 + j];
+}
+static tg_node b_stack(const tg_node *x) { return tg_stack((tg_node[]){x[0], x[1], x[0]}, 3, 1); }
+static double s_stack(const double *const *x, size_t at) { return x[at / 3 % 3 == 1][at / 9 * 3 + at % 3]; }
+static const int32_t rows_of[] = {3, 0, 0, 1};
+static tg_node picks(tg_node like) { return tg_const(like.graph, TG_I32, tg_shape2(2, 2), rows_of); }
+static tg_node b_take(const tg_node *x) { return tg_take(x[0], picks(x[0]), 0); }
+static double s_take(const double *const *x, size_t at) { return x[0][(size_t)rows_of[at / 3] * 3 + at % 3]; }
+static tg_node b_take_within(const tg_node *x) { return tg_take(x[0], picks(x[0]), 1); }
+static double s_take_within(const double *const *x, size_t at) { /* [2, 4, 3] -> [2, 2, 2, 3] */
+    return x[0][at / 12 * 12 + (size_t)rows_of[at / 3 % 4] * 3 + at % 3];
+}
+static tg_node b_take_one(const tg_node *x) { return tg_take(x[0], tg_scalar(x[0].graph, TG_I32, 2), -1); }
+static double s_take_one(const double *const *x, size_t at) { return x[0][at * 3 + 2]; }
+static tg_node b_scatter_add(const tg_node *x) { return tg_scatter_add(x[0], labels(x[0]), -1, 5); }
+static double s_scatter_add(const double *const *x, size_t at) { /* [2, 4] -> [2, 5] */
+    double sum = 0;
+    for (size_t k = 0; k < 4; k++)
+        if (label_of[k] == at % 5) sum += x[0][at / 5 * 4 + k];
+    return sum;
+}
+static tg_node b_scatter_add_rows(const tg_node *x) { return tg_scatter_add(x[0], picks(x[0]), 0, 4); }
+static double s_scatter_add_rows(const double *const *x, size_t at) { /* [2, 2, 3] -> [4, 3] */
+    double sum = 0;
+    for (size_t k = 0; k < 4; k++)
+        if ((size_t)rows_of[k] == at / 3) sum += x[0][k * 3 + at % 3];
+    return sum;
+}
+
 static const struct structured structured[] = {
     {"sum", {2}, {{4, 3}}, b_sum, s_sum},
     {"sum", {3}, {{2, 3, 4}}, b_sum_keep, s_sum_keep},
@@ -372,6 +427,22 @@ static const struct structured structured[] = {
     {"gather", {2}, {{4, 3}}, b_gather, s_gather},
     {"scatter", {1}, {{4}}, b_scatter, s_scatter},
     {"uniform", {2}, {{4, 3}}, b_uniform, s_same},
+    {"slice", {3}, {{2, 3, 4}}, b_slice, s_slice},
+    {"slice", {1}, {{5}}, b_slice_back, s_slice_back},
+    {"slice", {2}, {{4, 3}}, b_slice_none, NULL},
+    {"slice", {0}, {{0}}, b_slice_0d, s_same},
+    {"slice", {2}, {{4, 3}}, b_flip, s_flip},
+    {"pad", {2}, {{2, 3}}, b_pad, s_pad},
+    {"pad", {1}, {{0}}, b_pad_none, s_three},
+    {"pad", {0}, {{0}}, b_pad_0d, s_same},
+    {"concat", {2, 2}, {{4, 3}, {4, 2}}, b_concat, s_concat},
+    {"concat", {2, 2}, {{2, 3}, {1, 3}}, b_concat_five, s_concat_five},
+    {"concat", {2, 2}, {{2, 3}, {2, 3}}, b_stack, s_stack},
+    {"take", {2}, {{4, 3}}, b_take, s_take},
+    {"take", {3}, {{2, 4, 3}}, b_take_within, s_take_within},
+    {"take", {2}, {{4, 3}}, b_take_one, s_take_one},
+    {"scatter_add", {2}, {{2, 4}}, b_scatter_add, s_scatter_add},
+    {"scatter_add", {3}, {{2, 2, 3}}, b_scatter_add_rows, s_scatter_add_rows},
 };
 
 /* ------------------------------------------------------------------------------- composites, as one operator each */

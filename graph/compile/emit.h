@@ -57,7 +57,8 @@ struct tg__c {
  * statement. label: whose operand 1 TG__LABEL stands for. */
 void tg__put_piece(const struct tg__c *c, uint32_t id, const char *piece, const int8_t *loop, uint32_t label);
 void tg__put_element(const struct tg__c *c, uint32_t id, const int8_t *index); /* t->x[i][j], a number, or a table's */
-void tg__put_result(const struct tg__c *c, uint32_t id, const struct tg__emit *e); /* what a statement assigns to */
+/* What a statement of kernel e assigns to. */
+void tg__put_result(const struct tg__c *c, uint32_t id, const struct tg__emit *e, const int8_t *index);
 void tg__put_whole(const struct tg__c *c, uint32_t id); /* t->x */
 void tg__put_pointer(const struct tg__c *c, uint32_t id); /* &t->x[0][0], its first element */
 void tg__put_statement(const struct tg__c *c, uint32_t id);

@@ -166,8 +166,8 @@ void tg__put_element(const struct tg__c *c, uint32_t id, const int8_t *index) {
     put_place(c, &x, &x, false);
 }
 
-void tg__put_result(const struct tg__c *c, uint32_t id, const struct tg__emit *e) {
-    struct place x = place_of(id, e->out), statement = x;
+void tg__put_result(const struct tg__c *c, uint32_t id, const struct tg__emit *e, const int8_t *index) {
+    struct place x = place_of(id, index), statement = x;
     for (int axis = 0; axis < TG_MAX_RANK; axis++) {
         x.index[axis].from = e->to[axis];
         x.index[axis].by = e->pace[axis];

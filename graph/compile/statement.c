@@ -66,7 +66,7 @@ static void put_step(const struct statement *s, const struct tg__c *c) {
 }
 
 static void put_assignment(const struct statement *s, const struct tg__c *c) {
-    tg__put_result(c, s->id, &s->kernel);
+    tg__put_result(c, s->id, &s->kernel, s->index);
     tg__put(c->sheet, s->kernel.adds ? " += " : " = ");
     tg__put_piece(c, s->id, s->kernel.code, s->index, s->id);
     tg__put(c->sheet, ";");
