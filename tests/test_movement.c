@@ -126,6 +126,27 @@ Test(movement, formulas) {
     tg_graph_free(g);
 }
 
+Test(movement, attributes_as_json) {
+    static char text[1 << 16];
+    const char *const path = "/tmp/tapegrad-movement.json";
+    tg_graph *g = tg_graph_new();
+    tg_node x = tg_input(g, TG_F64, tg_shape2(5, 4)), index = tg_scalar(g, TG_I32, 0);
+    tg_slice(x, 0, 3, TG_BEGIN, -2);
+    tg_pad(x, tg_shape2(1, 0), tg_shape2(0, 2), -0.5);
+    tg_scatter_add(x, index, -1, 7);
+    cr_assert_eq(tg_write_json(g, path), TG_OK, "%s", tg_message(g));
+    FILE *file = fopen(path, "r");
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    remove(path);
+    static const char *const parts[] = {"\"first\":[3,0],\"step\":[-2,1],",
+                                        "\"first\":[1,0],\"step\":[1,1],\"fill\":-0.5,",
+                                        "\"number\":2,\"size\":[0,0,7],"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        cr_expect_not_null(strstr(text, parts[i]), "%s is not in %s", parts[i], text);
+    tg_graph_free(g);
+}
+
 /* ------------------------------------------------------------------------------------------------- pads and concats */
 
 static void check_pad(int64_t n, int64_t m, const int64_t *pad) {
