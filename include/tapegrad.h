@@ -302,8 +302,8 @@ TG_API tg_node tg_gather(tg_node x, tg_node label); /* x [..., C], label i32 [..
 TG_API tg_node tg_scatter(tg_node x, tg_node label, int64_t classes); /* x [...] -> z [..., classes], 0 elsewhere */
 
 /* An index is i32, of any shape, from 0 to the length of the axis less 1; another (a negative one too) fails the run.
- * take: z = x[…, index, …], the axis replaced by the index's axes, as numpy.take; for an embedding x [V, D], axis 0. x of
- * any dtype. Its gradient is scatter_add(g, index), and the other way round.
+ * take: z = x[…, index, …], the axis replaced by the index's axes, as numpy.take; for an embedding x [V, D], axis 0.
+ * x of any dtype. Its gradient is scatter_add(g, index), and the other way round.
  * scatter_add: z = 0, then z[…, index, …] += x, where x has the index's axes in the place of z's axis, whose length is
  * size; what comes to the same place is added up in the order of the index. */
 TG_API tg_node tg_take(tg_node x, tg_node index, int axis);
@@ -311,8 +311,8 @@ TG_API tg_node tg_scatter_add(tg_node x, tg_node index, int axis, int64_t size);
 TG_API tg_node tg_one_hot(tg_node label, int64_t classes, tg_dtype dtype); /* label i32 [...] -> z [..., classes]: 1 at
                                                              the label, 0 elsewhere; no gradient; dtype f32 or f64 */
 
-/* Of the matrices in the last two axes what lies on diagonal k and below it (tril) or above it (triu); elsewhere 0, also
- * where x is NaN. k > 0: a diagonal above the main one. Gradient: the same triangle of g. */
+/* Of the matrices in the last two axes what lies on diagonal k and below it (tril) or above it (triu); elsewhere 0,
+ * also where x is NaN. k > 0: a diagonal above the main one. Gradient: the same triangle of g. */
 TG_API tg_node tg_tril(tg_node x, int k);
 TG_API tg_node tg_triu(tg_node x, int k);
 
