@@ -39,7 +39,7 @@ void tg__loops_over(struct tg__emit *e, const tg_shape *dims) {
 
 void tg__loops_onto(struct tg__emit *e) {
     tg__loops_over(e, &e->in[0]->shape->dims);
-    for (int i = 0; i < e->loops; i++) tg__loop_along(e, e->at[0], i, i);
+    for (int i = 0; i < e->loops && i < TG_MAX_RANK; i++) tg__loop_along(e, e->at[0], i, i);
     e->onto = true;
 }
 
