@@ -2,6 +2,8 @@
 #include "support.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <unistd.h>
 
 static tg_graph *g;
 static void setup(void) { g = tg_graph_new(); }
@@ -117,6 +119,40 @@ Test(assign, another_graph_borrows_what_is_committed) {
         cr_assert_eq(tg_item(y, 0), -want);
     }
     tg_graph_free(test);
+}
+
+/* ------------------------------------------------------------------------------------------------ readers say so */
+
+static bool written(const char *path, const char *text) {
+    static char all[1 << 16];
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file);
+    all[fread(all, 1, sizeof all - 1, file)] = 0;
+    fclose(file);
+    return strstr(all, text) != NULL;
+}
+
+Test(assign, readers_say_so) {
+    tg_node a = scalar("a", 1), b = scalar("b", 2);
+    TG_LET(next, tg_assign(a, tg_neg(b)));
+    tg_assign(b, tg_square(a));
+    char text[80], number[40], path[] = "test_assign.XXXXXX";
+    cr_assert_eq(tg_formula(a, text, sizeof text), strlen("input := next"));
+    cr_assert_str_eq(text, "input := next");
+    snprintf(number, sizeof number, "input := #%u", tg_assigned(b).id);
+    tg_formula(b, text, sizeof text);
+    cr_assert_str_eq(text, number);
+    int fd = mkstemp(path);
+    FILE *file = fdopen(fd, "w");
+    tg_explain(a, file);
+    tg_explain(next, file);
+    fclose(file);
+    cr_assert(written(path, "takes       next"));
+    cr_assert(written(path, "goes to     a"));
+    cr_assert_eq(tg_write_json(g, path), TG_OK);
+    snprintf(number, sizeof number, "\"assigned\":%u,", next.id);
+    cr_assert(written(path, number));
+    remove(path);
 }
 
 /* ---------------------------------------------------------------------------------------- nothing else changes it */

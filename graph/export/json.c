@@ -12,6 +12,7 @@
  *               number    where it is not 0: the operator's count or axis, such as a scatter's classes
  *               first, step, size  where one of them is not 0: one number an axis, such as where a slice begins and how
  *                         it goes on
+ *               assigned  of a leaf that a commit changes: the node whose value it takes
  *               fill      where it is not 0: the number that a pad is filled with
  *               names     own name first, then aliases; each name, stage, and `of`: the node whose adjoint or term it
  *                         names, null for a user's
@@ -22,8 +23,9 @@
  *                         and max of the others (null: there are none), and data, row-major, all of it
  *   scopes    prefix, parent (a prefix), stages (how many)
  *   sweeps    id, out, and adjoints, newest node first: node, adjoint, and terms in order of arrival: term, sender
- * (null the seed), slot log       moment by moment: kind "appended" (node), "delivered" (node, term, sender, slot),
- * "named" (node, name); stage
+ *             (null the seed), slot
+ *   log       moment by moment: kind "appended" (node), "delivered" (node, term, sender, slot), "named" (node, name);
+ *             stage
  *
  * Numbers come back to the same bits; the three that JSON has none for are "nan", "inf" and "-inf". Text is UTF-8, ill
  * formed bytes have become U+FFFD. */
@@ -140,6 +142,7 @@ static void put_node(struct tg__sheet *s, tg_graph *g, uint32_t id) {
     for (int i = 0; i < n->shape->dims.rank; i++) tg__putf(s, "%s%lld", comma(i), (long long)n->shape->dims.dim[i]);
     tg__putf(s, "],\"dtype\":\"%s\"", tg__dtype_name((tg_dtype)n->dtype));
     put_attributes(s, g, n);
+    if (n->flags & TG__ASSIGNED) id_field(s, "assigned", tg_assigned(tg__handle(g, id)).id);
     put_names(s, g, id);
     put_place(s, tg__handle(g, id));
     put_value(s, tg__handle(g, id));

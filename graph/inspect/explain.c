@@ -81,6 +81,22 @@ static void kind(const struct page *p) {
             p->node->op->view ? ", the memory of its operand" : "");
 }
 
+/* What a commit does with it: the value that a leaf takes, the leaf that takes its value. */
+static void commit(const struct page *p) {
+    char name[48];
+    const tg_node next = tg_assigned(tg__handle(p->g, p->id));
+    if (!tg_is_nil(next)) {
+        head(p, "takes");
+        named_value(p, tg__label(p->g, next.id, name, sizeof name), next.id, TG__VALUE);
+    }
+    for (uint32_t row = 1; row < p->g->assigns.length; row++) {
+        const struct tg__assign *a = tg__row(&p->g->assigns, row);
+        if (a->value != p->id) continue;
+        head(p, "goes to");
+        named_value(p, tg__label(p->g, a->leaf, name, sizeof name), a->leaf, TG__VALUE);
+    }
+}
+
 /* --------------------------------------------------------------------------------------------- its neighbours */
 
 static void operands(const struct page *p) {
@@ -237,6 +253,7 @@ void tg_explain(tg_node a, FILE *file) {
     operands(&p);
     derivatives(&p);
     consumers(&p);
+    commit(&p);
     head(&p, "value");
     summary(&p, a, TG__VALUE);
     corner(&p, p.id, TG__VALUE);

@@ -176,6 +176,18 @@ static void put(struct tg__sheet *s, const char *text, size_t length) {
     r->used += length;
 }
 
+/* param := w_next: what it takes at a commit. */
+static void put_leaf(struct tg__sheet *s, tg_node a, const struct tg__node *n) {
+    char name[128];
+    const tg_node next = tg_assigned(a);
+    tg__put(s, n->op->name);
+    if (tg_is_nil(next)) return;
+    if (*tg_name(next))
+        tg__putf(s, " := %s", tg__clean(tg_name(next), name, sizeof name));
+    else
+        tg__putf(s, " := #%u", next.id);
+}
+
 size_t tg_formula(tg_node a, char *text, size_t room) {
     struct room r = {.text = text, .room = room};
     struct tg__sheet s = {.put = put, .to = &r};
@@ -185,7 +197,7 @@ size_t tg_formula(tg_node a, char *text, size_t room) {
     if (n && tg__is_scalar_const(a.graph, a.id, &v))
         put_number(&s, (tg_dtype)n->dtype, v, TG__ANY);
     else if (n && tg__is_leaf(n))
-        tg__put(&s, n->op->name);
+        put_leaf(&s, a, n);
     else if (n)
         tg__put_formula(&s, &(struct tg__wording){.dialect = &plain, .graph = a.graph, .top = a.id});
     tg__point_close(point);
