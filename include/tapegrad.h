@@ -8,9 +8,9 @@
  *     printf("%g\n", tg_item(tg_grad(d, x), 0));            // (1 + x) e^x
  *     tg_graph_free(g);
  *
- * Contents, in the order of need: types, graph, leaves, names, operators, composites, backward, run, read, errors,
- * people (tables, checks, comparisons, mistakes on purpose), pictures and texts, files, undo, log, operators of your
- * own, memory.
+ * Contents, in the order of need: types, graph, leaves, names, operators, composites (layers, losses), backward,
+ * derivatives, run, state, optimizers, read, errors, people (tables, checks, comparisons, mistakes on purpose), pictures
+ * and texts, files, undo, log, operators of your own, memory.
  *
  * Rules that hold everywhere
  *   ownership  The graph owns everything. Names and data are copied in; a returned pointer is borrowed until the

@@ -20,13 +20,13 @@ static void threads(int count) {
 
 /* --------------------------------------------------------------------------------------------- every small product */
 
-/* Where an operand comes from: a leaf, a transposed copy of one, every second column of a wider one, a repeated row. */
+/* Where an operand comes from: a leaf, a transposed copy of one, every second column of a wider one, backwards, a repeated row. */
 enum source { LEAF, TURNED, STRIDED, REPEATED, SOURCES };
 
 static tg_node operand(tg_graph *g, tg_dtype dtype, int64_t rows, int64_t columns, enum source from, uint64_t *state) {
     tg_shape s = tg_shape2(rows, columns);
     if (from == TURNED) s = tg_shape2(columns, rows);
-    if (from == STRIDED) s = tg_shape3(rows, columns, 2);
+    if (from == STRIDED) s = tg_shape2(rows, 2 * columns);
     if (from == REPEATED) s = tg_shape2(1, columns);
     tg_node leaf = tg_input(g, dtype, s);
     double *v = random_array(state, tg_size(leaf), -2, 2);
@@ -35,9 +35,7 @@ static tg_node operand(tg_graph *g, tg_dtype dtype, int64_t rows, int64_t column
     if (from == TURNED) return tg_transpose(leaf, tg_axes_all());
     if (from == REPEATED) return tg_expand(leaf, tg_shape2(rows, columns));
     if (from == LEAF) return leaf;
-    const double pick[] = {0, 1}; /* the odd ones, by a sum with zeros */
-    tg_node mask = tg_cast(tg_const(g, TG_F64, tg_shape1(2), pick), dtype);
-    return tg_sum(tg_mul(leaf, mask), tg_axis(2));
+    return tg_slice(leaf, 1, TG_END, TG_BEGIN, -2); /* the odd ones, from the end */
 }
 
 /* The triple loop, each sum in the order of k in the dtype itself. */
@@ -83,9 +81,12 @@ Test(matmul, every_small_product) {
     for (int64_t m = 1; m <= 8; m++)
         for (int64_t k = 1; k <= 8; k++)
             for (int64_t n = 1; n <= 8; n++) {
-                const enum source from = (enum source)(random_bits(&state) >> 20 & 3);
-                every_flag(TG_F32, m, k, n, from, &state);
-                every_flag(TG_F64, m, k, n, (enum source)((from + 2) % SOURCES), &state);
+                const int only = SANITIZED ? (int)(random_bits(&state) >> 20 & 3) : SOURCES;
+                for (int from = 0; from < SOURCES; from++) {
+                    if (only != SOURCES && only != from) continue;
+                    every_flag(TG_F32, m, k, n, (enum source)from, &state);
+                    every_flag(TG_F64, m, k, n, (enum source)from, &state);
+                }
             }
 }
 
