@@ -229,7 +229,8 @@ TG_API tg_node tg_lt(tg_node x, tg_node y);  /* z = 1 where x < y, else 0       
 TG_API tg_node tg_le(tg_node x, tg_node y);  /* z = 1 where x ≤ y, else 0        none */
 TG_API tg_node tg_gt(tg_node x, tg_node y);  /* z = 1 where x > y, else 0        none */
 TG_API tg_node tg_ge(tg_node x, tg_node y);  /* z = 1 where x ≥ y, else 0        none */
-TG_API tg_node tg_where(tg_node c, tg_node x, tg_node y); /* z = x where c ≠ 0, else y   g where taken, 0 elsewhere */
+TG_API tg_node tg_where(tg_node c, tg_node x, tg_node y); /* z = x where c ≠ 0, else y   g where taken, 0 elsewhere,
+                 whatever stands there. (A 0 that meets an infinite slope below is NaN: sqrt(where(x > 0, x, 1)).) */
 
 /* reductions */
 TG_API tg_node tg_sum(tg_node x, tg_axes axes); /* z = Σ x    g repeated along the axes */
@@ -326,7 +327,8 @@ TG_API tg_node tg_counter(tg_graph *g); /* a leaf, an f64 scalar of value 0 that
 TG_API tg_node tg_uniform(tg_node counter, uint64_t seed, tg_dtype dtype, tg_shape shape);
 
 /* -------------------------------------------------------------------------------------------------- composites
- * Written in the operators above only (ops/compose.c, ops/normalize.c). scope: a name, or NULL for the scope that is open. */
+ * Written in the operators above only: their files include nothing but this one. scope: a name, or NULL for the scope
+ * that is open. */
 
 /* Batch normalization (Ioffe and Szegedy 2015, algorithm 1) over `axes` of x, biased variance, in nine named stages
  * mu xmu sq var sqrtvar ivar xhat gammax out. gamma, beta: x's shape without the axes, or what broadcasts to
