@@ -21,6 +21,11 @@ const char *tg__window(const struct tg__attr *attr, struct tg__window *w); /* NU
 void tg__unfold(const struct tg__window *w, tg_dtype dtype, const void *x, double fill, void *rows);
 void tg__fold(const struct tg__window *w, tg_dtype dtype, const void *rows, void *x);
 
+/* conv_run.c */
+tg_status tg__run_conv2d(struct tg__call *c);
+tg_status tg__run_conv2d_data(struct tg__call *c);
+tg_status tg__run_conv2d_weight(struct tg__call *c);
+
 /* window_c.c */
 void tg__emit_windows(struct tg__emit *e);
 void tg__emit_fold(struct tg__emit *e);
