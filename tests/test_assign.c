@@ -30,8 +30,8 @@ static void says(const char *text) {
 
 Test(assign, all_at_once) {
     tg_node a = scalar("a", 1), b = scalar("b", 2), c = scalar("c", 3);
-    tg_assign(a, tg_identity(b)); /* a view of what is about to change */
     tg_assign(b, c);              /* the leaf itself */
+    tg_assign(a, tg_identity(b)); /* a view of what has just changed */
     tg_assign(c, tg_add(a, b));
     cr_assert_eq(tg_assigned(b).id, c.id);
     for (double x = 1, y = 2, z = 3, turn = 0; turn < 5; turn++) {
