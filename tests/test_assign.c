@@ -271,8 +271,9 @@ Test(assign, borrowed_memory_is_not_written) {
 /* ---------------------------------------------------------------------------------------------------------- memory */
 
 Test(assign, flat_memory) {
-    struct heap heap = {0};
+    static struct heap heap; /* the graph outlives this block */
     tg_graph_free(g);
+    heap = (struct heap){0};
     g = tg_graph_new_with(heap_allocator(&heap));
     tg_node a = scalar("a", 0), b = scalar("b", 0.5);
     tg_assign(a, b);
@@ -285,8 +286,9 @@ Test(assign, flat_memory) {
 
 Test(assign, every_allocation_fails_in_turn) {
     for (size_t fail = 1, done = 0; !done; fail++) {
-        struct heap heap = {0};
+        static struct heap heap; /* the graph outlives this block */
         tg_graph_free(g);
+        heap = (struct heap){0};
         g = tg_graph_new_with(heap_allocator(&heap));
         tg_node a = scalar("a", 1), b = scalar("b", 2), c = tg_input(g, TG_F64, tg_shape1(100));
         heap.fail_at = heap.calls + fail;

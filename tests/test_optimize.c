@@ -204,8 +204,9 @@ static tg_node tiny(void) {
 }
 
 Test(optimize, a_million_steps_in_flat_memory) {
-    struct heap heap = {0};
-    teardown();
+    static struct heap heap; /* the graph outlives this block */
+    tg_graph_free(g);
+    heap = (struct heap){0};
     g = tg_graph_new_with(heap_allocator(&heap));
     tg_node loss = tiny();
     for (int i = 0; i < 10; i++) step();
@@ -221,8 +222,9 @@ Test(optimize, a_million_steps_in_flat_memory) {
 
 Test(optimize, every_allocation_fails_in_turn) {
     for (size_t fail = 1, done = 0; !done; fail++) {
-        struct heap heap = {.fail_at = fail};
-        teardown();
+        static struct heap heap; /* the graph outlives this block */
+        tg_graph_free(g);
+        heap = (struct heap){.fail_at = fail};
         g = tg_graph_new_with(heap_allocator(&heap));
         if (!g) continue;
         tiny();

@@ -158,8 +158,9 @@ Test(state, every_allocation_fails_in_turn) {
     network("train", 3, TG_F64);
     cr_assert_eq(tg_save_state(g, path), TG_OK);
     for (size_t fail = 1, done = 0; !done; fail++) {
-        struct heap heap = {0};
+        static struct heap heap; /* the graph outlives this block */
         tg_graph_free(g);
+        heap = (struct heap){0};
         g = tg_graph_new_with(heap_allocator(&heap));
         network("train", 3, TG_F64);
         heap.fail_at = heap.calls + fail;
