@@ -77,8 +77,7 @@ static bool test_saved(const char *path) {
     double accuracy;
     const bool ok = (!tg_load_state(n.g, path, true) || complain(&n)) && test(&n, &digits, &accuracy);
     if (ok)
-        printf("\nLoaded from %s, in test mode: %.1f %% of %d digits that it has never seen\n", path, 100 * accuracy,
-               TEST);
+        printf("\nLoaded from %s, in test mode: %.1f %% of %d digits never seen before\n", path, 100 * accuracy, TEST);
     tg_graph_free(n.g);
     return ok;
 }
