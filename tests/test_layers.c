@@ -1,5 +1,5 @@
 /* Layers beside NumPy (golden/make_layers.py), where they are extreme, what they are called, and what they refuse. */
-#include "support.h"
+#include "golden_arrays.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -23,50 +23,18 @@ static void refused(tg_node z, tg_mark mark, tg_status status, const char *text)
 
 /* ---------------------------------------------------------------------------------------------------- beside NumPy */
 
-static const tg_array *golden;
-static size_t golden_count;
-
-static const tg_array *find(const char *of, const char *key) {
-    char name[60];
-    snprintf(name, sizeof name, "%s/%s", of, key);
-    const tg_array *found = NULL;
-    for (size_t i = 0; i < golden_count; i++)
-        if (strcmp(golden[i].name, name) == 0) found = &golden[i];
-    cr_assert_not_null(found, "%s is not in the golden file", name);
-    return found;
-}
-
-static void open_golden(void) {
-    restart();
-    cr_assert_eq(tg_read_npz(g, SOURCE "/tests/golden/layers.npz", &golden, &golden_count), TG_OK);
-}
-
-static tg_node leaf(const char *of, const char *key, tg_dtype dtype) {
-    const tg_array *a = find(of, key);
-    tg_node x = tg_let(tg_param(g, dtype, a->shape), key, __FILE__, __LINE__);
-    cr_assert_eq(dtype == TG_I32 ? tg_set(x, a->data) : set_doubles(x, a->data), TG_OK);
-    return x;
-}
-
-/* f64: 1e-12 of what was added up; f32: 2e-5, as everywhere. */
-static void same(tg_node a, const char *of, const char *key) {
-    tg_difference d;
-    cr_assert_eq(tg_compare(a, *find(of, key), tg_dtype_of(a) == TG_F64 ? 1e-12 : 2e-5, NULL, &d), TG_OK, "%s",
-                 tg_message(g));
-    cr_assert(!d.parts, "%s/%s[%zu]: %.17g, not %.17g (%g of its scale)", of, key, d.index, d.ours, d.theirs, d.error);
-}
-
 static void check_layernorm(const char *of, int last, tg_dtype dtype) {
-    open_golden();
-    tg_node x = leaf(of, "x", dtype), dout = leaf(of, "dout", dtype);
-    tg_node gamma = leaf(of, "gamma", dtype), beta = leaf(of, "beta", dtype);
+    restart();
+    const struct golden golden = golden_open(g, SOURCE "/tests/golden/layers.npz", of);
+    tg_node x = golden_leaf(&golden, "x", dtype), dout = golden_leaf(&golden, "dout", dtype);
+    tg_node gamma = golden_leaf(&golden, "gamma", dtype), beta = golden_leaf(&golden, "beta", dtype);
     tg_node out = tg_layernorm(x, gamma, beta, last, 1e-5, "ln");
     tg_grads d = tg_backward(out, dout);
     cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
-    same(out, of, "out");
-    same(tg_grad(d, x), of, "dx");
-    same(tg_grad(d, gamma), of, "dgamma");
-    same(tg_grad(d, beta), of, "dbeta");
+    golden_same(&golden, out, "out");
+    golden_same(&golden, tg_grad(d, x), "dx");
+    golden_same(&golden, tg_grad(d, gamma), "dgamma");
+    golden_same(&golden, tg_grad(d, beta), "dbeta");
 }
 
 Test(layers, layernorm) {
@@ -80,8 +48,10 @@ Test(layers, layernorm) {
 }
 
 static void check_entropy(const char *of, tg_dtype dtype, bool weighted, tg_reduction how) {
-    open_golden();
-    tg_node scores = leaf(of, "scores", dtype), label = leaf(of, "label", TG_I32), weight = leaf(of, "weight", dtype);
+    restart();
+    const struct golden golden = golden_open(g, SOURCE "/tests/golden/layers.npz", of);
+    tg_node scores = golden_leaf(&golden, "scores", dtype), label = golden_leaf(&golden, "label", TG_I32),
+            weight = golden_leaf(&golden, "weight", dtype);
     tg_node none = tg_nil(g), own = weighted ? weight : none;
     tg_node loss = tg_cross_entropy(scores, label, own, how, "direct");
     tg_node other = tg_nll_loss(tg_log_softmax(scores, -1, "ls"), label, own, how, "nll");
@@ -92,15 +62,15 @@ static void check_entropy(const char *of, tg_dtype dtype, bool weighted, tg_redu
     char key[30], dkey[60];
     snprintf(key, sizeof key, "%s%s", weighted ? "weighted_" : "", name);
     snprintf(dkey, sizeof dkey, "dscores_%s", key);
-    same(loss, of, key);
-    same(other, of, key);
-    same(each, of, "each");
-    same(tg_grad(d, scores), of, dkey);
-    same(tg_grad(e, scores), of, dkey);
+    golden_same(&golden, loss, key);
+    golden_same(&golden, other, key);
+    golden_same(&golden, each, "each");
+    golden_same(&golden, tg_grad(d, scores), dkey);
+    golden_same(&golden, tg_grad(e, scores), dkey);
     snprintf(dkey, sizeof dkey, "dweight_%s", name);
     if (!weighted || tg_dims(scores).dim[0] == 1) return; /* the mean of one row does not depend on its weight */
-    same(tg_grad(d, weight), of, dkey);
-    same(tg_grad(e, weight), of, dkey);
+    golden_same(&golden, tg_grad(d, weight), dkey);
+    golden_same(&golden, tg_grad(e, weight), dkey);
 }
 
 Test(layers, cross_entropy) {

@@ -1,7 +1,7 @@
 /* Batch normalization in both modes, with running statistics, beside NumPy (golden/make_batchnorm.py), beside the fused
  * kernel, and where there is little or nothing to normalize. */
 #include "batchnorm.h"
-#include "support.h"
+#include "golden_arrays.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -18,33 +18,6 @@ static void says(tg_status status, const char *text) {
 
 /* ---------------------------------------------------------------------------------------------------- beside NumPy */
 
-static const tg_array *golden;
-static size_t golden_count;
-
-static const tg_array *find(const char *of, const char *key) {
-    char name[40];
-    snprintf(name, sizeof name, "%s/%s", of, key);
-    for (size_t i = 0; i < golden_count; i++)
-        if (strcmp(golden[i].name, name) == 0) return &golden[i];
-    cr_assert_fail("%s is not in the golden file", name);
-    return NULL;
-}
-
-static tg_node leaf(const char *of, const char *key, tg_dtype dtype) {
-    const tg_array *a = find(of, key);
-    tg_node x = tg_let(tg_param(g, dtype, a->shape), key, __FILE__, __LINE__);
-    cr_assert_eq(set_doubles(x, a->data), TG_OK);
-    return x;
-}
-
-/* f64: 1e-12 of what was added up; f32: 2e-5, as everywhere. */
-static void same(tg_node a, const char *of, const char *key) {
-    tg_difference d;
-    cr_assert_eq(tg_compare(a, *find(of, key), tg_dtype_of(a) == TG_F64 ? 1e-12 : 2e-5, NULL, &d), TG_OK, "%s",
-                 tg_message(g));
-    cr_assert(!d.parts, "%s/%s[%zu]: %.17g, not %.17g (%g of its scale)", of, key, d.index, d.ours, d.theirs, d.error);
-}
-
 static tg_axes all_but_channels(int rank) {
     int axis[TG_MAX_RANK] = {0};
     for (int i = 1; i + 1 < rank; i++) axis[i] = i + 1;
@@ -54,9 +27,11 @@ static tg_axes all_but_channels(int rank) {
 static void check_case(const char *of, tg_dtype dtype, bool unbiased) {
     tg_graph_free(g);
     g = tg_graph_new();
-    cr_assert_eq(tg_read_npz(g, SOURCE "/tests/golden/batchnorm.npz", &golden, &golden_count), TG_OK);
-    tg_node x = leaf(of, "x", dtype), dout = leaf(of, "dout", dtype), mean = leaf(of, "mean", dtype);
-    tg_node gamma = leaf(of, "gamma", dtype), beta = leaf(of, "beta", dtype), var = leaf(of, "var", dtype);
+    const struct golden golden = golden_open(g, SOURCE "/tests/golden/batchnorm.npz", of);
+    tg_node x = golden_leaf(&golden, "x", dtype), dout = golden_leaf(&golden, "dout", dtype),
+            mean = golden_leaf(&golden, "mean", dtype);
+    tg_node gamma = golden_leaf(&golden, "gamma", dtype), beta = golden_leaf(&golden, "beta", dtype),
+            var = golden_leaf(&golden, "var", dtype);
     const tg_axes axes = all_but_channels(tg_dims(x).rank);
     tg_batchnorm_options options = tg_batchnorm_defaults();
     options.unbiased = unbiased;
@@ -67,18 +42,18 @@ static void check_case(const char *of, tg_dtype dtype, bool unbiased) {
     tg_grads t = tg_backward(test, dout);
     cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
 
-    same(train, of, "out");
-    same(tg_grad(d, x), of, "dx");
-    same(tg_grad(d, gamma), of, "dgamma");
-    same(tg_grad(d, beta), of, "dbeta");
-    same(test, of, "test_out");
-    same(tg_grad(t, x), of, "test_dx");
-    same(tg_grad(t, gamma), of, "test_dgamma");
-    same(tg_grad(t, beta), of, "dbeta");
-    same(mean, of, "mean");
+    golden_same(&golden, train, "out");
+    golden_same(&golden, tg_grad(d, x), "dx");
+    golden_same(&golden, tg_grad(d, gamma), "dgamma");
+    golden_same(&golden, tg_grad(d, beta), "dbeta");
+    golden_same(&golden, test, "test_out");
+    golden_same(&golden, tg_grad(t, x), "test_dx");
+    golden_same(&golden, tg_grad(t, gamma), "test_dgamma");
+    golden_same(&golden, tg_grad(t, beta), "dbeta");
+    golden_same(&golden, mean, "mean");
     cr_assert_eq(tg_commit(g), TG_OK);
-    same(mean, of, "mean_next");
-    same(var, of, unbiased ? "var_unbiased" : "var_next");
+    golden_same(&golden, mean, "mean_next");
+    golden_same(&golden, var, unbiased ? "var_unbiased" : "var_next");
 }
 
 Test(running, beside_numpy) {
