@@ -79,6 +79,19 @@ static bool is_moving(const tg_graph *g, uint32_t id) {
 
 static size_t bytes_of(const tg_graph *g, const struct tg__assign *a) { return tg__bytes(tg__node_of(g, a->leaf)); }
 
+TG__APART static bool refuse(tg_graph *g, const struct tg__assign *a, bool bound) {
+    char name[80];
+    tg__quote(g, a->value, name, sizeof name);
+    if (!bound)
+        tg__fail_run(g, TG_VALUE, a->leaf, "commit: %s has no value: tg_set or tg_bind it first", name);
+    else
+        tg__fail_run(g, TG_ARGUMENT, a->leaf,
+                     "commit: it is to take the value of %s, but its memory is borrowed and not ours to write: tg_set "
+                     "it instead of tg_bind",
+                     name);
+    return false;
+}
+
 /* Everything that could fail, before anything changes. */
 static bool may_commit(tg_graph *g, size_t *aside) {
     char name[80];
@@ -91,19 +104,8 @@ static bool may_commit(tg_graph *g, size_t *aside) {
     }
     for (uint32_t row = 1; row < g->assigns.length; row++) {
         const struct tg__assign *a = assign_of(g, row);
-        tg__quote(g, a->value, name, sizeof name);
-        if (!tg__value_of(g, a->value)->valid) {
-            tg__fail_run(g, TG_VALUE, a->leaf, "commit: %s has no value: tg_set or tg_bind it first", name);
-            return false;
-        }
-        if (tg__value_of(g, a->leaf)->bound) {
-            tg__fail_run(
-                g, TG_ARGUMENT, a->leaf,
-                "commit: it is to take the value of %s, but its memory is borrowed and not ours to write: tg_set "
-                "it instead of tg_bind",
-                name);
-            return false;
-        }
+        if (!tg__value_of(g, a->value)->valid) return refuse(g, a, false);
+        if (tg__value_of(g, a->leaf)->bound) return refuse(g, a, true);
         if (!tg__value_room(g, a->leaf)) return false;
         if (is_moving(g, a->value)) *aside += bytes_of(g, a);
     }

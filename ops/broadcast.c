@@ -225,7 +225,11 @@ TG__APART static tg_status run_many(const struct tg__call *c, size_t count) {
     const size_t rows = n.row < TG__BLOCK ? TG__BLOCK / n.row : 1, pieces = (n.rows + rows - 1) / rows;
     void (*const run)(const struct tg__call *, const struct nest *, size_t, size_t) =
         is_short(&n) ? run_short : run_rows;
-#pragma omp parallel for schedule(static) if (count >= TG__PARALLEL)
+    if (count < TG__PARALLEL) { /* a team of one costs as much as a small result */
+        run(c, &n, 0, n.rows);
+        return TG_OK;
+    }
+#pragma omp parallel for schedule(static)
     for (size_t p = 0; p < pieces; p++) run(c, &n, p * rows, n.rows - p * rows < rows ? n.rows : (p + 1) * rows);
     return TG_OK;
 }

@@ -41,10 +41,38 @@ static struct tg__walk merged(const struct tg__walk *w) {
 RUN(run_4, uint32_t)
 RUN(run_8, uint64_t)
 
+/* What is left to repeat where the first axis does, the elements lying one behind another: its length; otherwise 1. */
+static int64_t repeated(struct tg__walk *w) {
+    const int last = w->dims.rank - 1;
+    if (last < 0 || w->from[0] != 0 || w->to[last] != 1) return 1;
+    for (int i = 0; i < last; i++)
+        if (w->to[i] != w->dims.dim[i + 1] * w->to[i + 1]) return 1;
+    const int64_t times = w->dims.dim[0];
+    w->dims.dim[0] = 1;
+    return times;
+}
+
+enum { WORTHWHILE = 1 << 14, SHARED = TG__PARALLEL * 4 }; /* bytes: for a call, still in the cache; for threads */
+
+/* The first piece of z again and again: doubled until it is worth a call, then as often as it takes. */
+static void repeat(char *z, size_t piece, size_t all) {
+    for (; piece < WORTHWHILE && 2 * piece <= all; piece *= 2) memcpy(z + piece, z, piece);
+    const size_t pieces = all / piece;
+    if (all < SHARED) {
+        for (size_t i = 1; i < pieces; i++) memcpy(z + i * piece, z, piece);
+    } else {
+#pragma omp parallel for schedule(static)
+        for (size_t i = 1; i < pieces; i++) memcpy(z + i * piece, z, piece);
+    }
+    memcpy(z + pieces * piece, z, all - pieces * piece);
+}
+
 void tg__copy(void *to, const void *from, const struct tg__walk *walk, size_t item) {
     for (int i = 0; i < walk->dims.rank; i++)
         if (walk->dims.dim[i] == 0) return;
     struct tg__walk w = merged(walk);
+    char *const begin = (char *)to + w.to_at * (int64_t)item;
+    const int64_t times = repeated(&w);
     const int last = w.dims.rank - 1;
     const int64_t n = last < 0 ? 1 : w.dims.dim[last], size = (int64_t)item;
     const int64_t to_step = last < 0 ? 1 : w.to[last], from_step = last < 0 ? 1 : w.from[last];
@@ -65,6 +93,7 @@ void tg__copy(void *to, const void *from, const struct tg__walk *walk, size_t it
             at[k] = 0;
         }
     }
+    if (times > 1) repeat(begin, (size_t)w.to[0] * item, (size_t)(times * w.to[0]) * item);
 }
 
 void tg__fill(void *to, tg_dtype dtype, size_t count, double value) {

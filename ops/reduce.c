@@ -131,30 +131,53 @@ static struct task task_of(const struct plan *p, const struct cut *c, size_t ind
     return t;
 }
 
-static tg_status reduce(struct tg__call *call, reducer *f, bool may_split) {
-    const bool f64 = call->node->dtype == TG_F64;
-    const size_t item = f64 ? 8 : 4, results = call->node->shape->count;
-    if (results == 0) return TG_OK;
-    const struct plan p = plan_of(call->shape[0], call->node->attr);
-    const struct cut c = cut_of(&p, item, may_split);
-    const size_t tasks = p.outer * c.blocks * c.groups, result_run = p.inner_reduced ? 1 : p.run;
-    const size_t group_size = results * (c.groups > 1 && p.inner_reduced ? TG__SUM_LANES : 1);
-    char *sums = call->out;
-    if (c.groups > 1 && !(sums = tg__alloc(call->graph, c.groups * group_size * item))) return TG_MEMORY;
-#pragma omp parallel for schedule(static) if (p.outer * p.rows * p.run >= TG__PARALLEL)
-    for (size_t i = 0; i < tasks; i++) {
-        const struct task t = task_of(&p, &c, i);
-        size_t group = i % c.groups, outer = i / c.groups / c.blocks;
-        size_t at = group * group_size + outer * result_run * (group_size / results) + (p.inner_reduced ? 0 : t.column);
-        f(&p, &t, call->in[0], sums + at * item);
+/* A reduction on its way: its tasks are independent of one another. */
+struct work {
+    const struct plan *plan;
+    const struct cut *cut;
+    reducer *f;
+    const void *in;
+    char *sums;
+    size_t item, group_size, lanes; /* lanes: in sums, for one result */
+};
+
+static void run_task(const struct work *w, size_t i) {
+    const struct plan *p = w->plan;
+    const struct task t = task_of(p, w->cut, i);
+    const size_t group = i % w->cut->groups, outer = i / w->cut->groups / w->cut->blocks;
+    const size_t at = group * w->group_size + outer * (p->inner_reduced ? 1 : p->run) * w->lanes;
+    w->f(p, &t, w->in, w->sums + (at + (p->inner_reduced ? 0 : t.column)) * w->item);
+}
+
+static void run_tasks(const struct work *w, size_t tasks) {
+    const struct plan *p = w->plan;
+    if (p->outer * p->rows * p->run < TG__PARALLEL) { /* a team of one costs as much as a small sum */
+        for (size_t i = 0; i < tasks; i++) run_task(w, i);
+        return;
     }
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < tasks; i++) run_task(w, i);
+}
+
+static tg_status reduce(struct tg__call *call, const struct plan *p, reducer *f, bool may_split) {
+    const bool f64 = call->node->dtype == TG_F64;
+    const size_t results = call->node->shape->count;
+    if (results == 0) return TG_OK;
+    struct work w = {.plan = p, .f = f, .in = call->in[0], .sums = call->out, .item = f64 ? 8 : 4};
+    const struct cut c = cut_of(p, w.item, may_split);
+    w.cut = &c;
+    w.lanes = c.groups > 1 && p->inner_reduced ? TG__SUM_LANES : 1;
+    w.group_size = results * w.lanes;
+    const size_t bytes = c.groups * w.group_size * w.item;
+    if (c.groups > 1 && !(w.sums = tg__alloc(call->graph, bytes))) return TG_MEMORY;
+    run_tasks(&w, p->outer * c.blocks * c.groups);
     if (c.groups == 1) return TG_OK;
-    (f64 ? join_f64 : join_f32)(sums, c.groups, group_size);
-    if (p.inner_reduced)
-        (f64 ? fold_f64 : fold_f32)(sums, results, call->out);
+    (f64 ? join_f64 : join_f32)(w.sums, c.groups, w.group_size);
+    if (p->inner_reduced)
+        (f64 ? fold_f64 : fold_f32)(w.sums, results, call->out);
     else
-        memcpy(call->out, sums, results * item);
-    tg__release(call->graph, sums, c.groups * group_size * item);
+        memcpy(call->out, w.sums, results * w.item);
+    tg__release(call->graph, w.sums, bytes);
     return TG_OK;
 }
 
@@ -177,16 +200,18 @@ tg_node tg__apply_reduction(const struct tg_op *op, tg_node x, tg_axes axes) {
 
 static tg_status sum_run(struct tg__call *c) {
     const struct plan p = plan_of(c->shape[0], c->node->attr);
-    if (c->node->dtype == TG_F64) return reduce(c, p.inner_reduced ? sum_stream_f64 : sum_rows_f64, true);
-    return reduce(c, p.inner_reduced ? sum_stream_f32 : sum_rows_f32, true);
+    if (c->node->dtype == TG_F64) return reduce(c, &p, p.inner_reduced ? sum_stream_f64 : sum_rows_f64, true);
+    return reduce(c, &p, p.inner_reduced ? sum_stream_f32 : sum_rows_f32, true);
 }
 
 tg_status tg__run_max(struct tg__call *c) {
-    return reduce(c, c->node->dtype == TG_F64 ? max_any_f64 : max_any_f32, false);
+    const struct plan p = plan_of(c->shape[0], c->node->attr);
+    return reduce(c, &p, c->node->dtype == TG_F64 ? max_any_f64 : max_any_f32, false);
 }
 
 tg_status tg__run_min(struct tg__call *c) {
-    return reduce(c, c->node->dtype == TG_F64 ? min_any_f64 : min_any_f32, false);
+    const struct plan p = plan_of(c->shape[0], c->node->attr);
+    return reduce(c, &p, c->node->dtype == TG_F64 ? min_any_f64 : min_any_f32, false);
 }
 
 static tg_node sum_vjp(tg_node z, tg_node g, int slot) {
