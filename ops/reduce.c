@@ -3,7 +3,7 @@
 #include "ops.h"
 #include "reduce.h"
 
-enum { ROWS_STACK = 24576, GROUPS = 16 }; /* bytes on the stack of a task; threads may have little */
+enum { ROWS_STACK = 24576, GROUPS = 16, TOGETHER = 1024 }; /* ROWS_STACK: bytes of a task; threads may have little */
 
 struct plan {
     bool inner_reduced;
@@ -17,7 +17,8 @@ struct plan {
 /* One piece of work: rows first to last - 1 of the result(s) at offset, in columns of the innermost axis. */
 struct task {
     size_t offset, first, last, column, columns;
-    bool folds; /* the lanes of a stream become one number: it is not one of several groups */
+    size_t results; /* one behind another, of short runs; otherwise 1 */
+    bool folds;     /* the lanes of a stream become one number: it is not one of several groups */
 };
 
 typedef void reducer(const struct plan *p, const struct task *t, const void *in, void *out);
@@ -84,6 +85,7 @@ static struct plan plan_of(const struct tg__shape *shape, const struct tg__attr 
 struct cut {
     size_t columns, blocks; /* of the innermost axis */
     size_t length, groups;  /* of the rows, or of the innermost axis where that is all there is */
+    size_t results;         /* of a task, where one is too little work */
 };
 
 /* Sums in flight: the digits of a counter of units of 16 rows, and those of a last, shorter unit. */
@@ -93,8 +95,15 @@ static size_t levels(size_t units) {
     return n;
 }
 
+/* Runs no longer than a row of lanes, one behind another. */
+static bool is_short(const struct plan *p) {
+    return p->inner_reduced && p->rows == 1 && p->run <= TG__SUM_LANES && p->kept_axes == 1 &&
+           p->kept_stride[0] == p->run;
+}
+
 static struct cut cut_of(const struct plan *p, size_t item, bool may_split) {
-    struct cut c = {.columns = p->run, .blocks = 1, .length = p->rows, .groups = 1};
+    struct cut c = {.columns = p->run, .blocks = 1, .length = p->rows, .groups = 1, .results = 1};
+    if (is_short(p)) c.results = TOGETHER;
     if (!p->inner_reduced) {
         size_t fits = ROWS_STACK / item / levels(p->rows / TG__SUM_ROWS);
         if (c.columns > fits) c.columns = fits;
@@ -113,8 +122,10 @@ static struct cut cut_of(const struct plan *p, size_t item, bool may_split) {
 }
 
 static struct task task_of(const struct plan *p, const struct cut *c, size_t index) {
-    size_t group = index % c->groups, block = index / c->groups % c->blocks, outer = index / c->groups / c->blocks;
+    size_t group = index % c->groups, block = index / c->groups % c->blocks;
+    size_t outer = index / c->groups / c->blocks * c->results;
     struct task t = {.offset = offset_of(outer, p->kept_axes, p->kept_dim, p->kept_stride), .last = p->rows};
+    t.results = p->outer - outer < c->results ? p->outer - outer : c->results;
     t.folds = c->groups == 1;
     t.column = block * c->columns;
     t.columns = p->run - t.column < c->columns ? p->run - t.column : c->columns;
@@ -144,7 +155,7 @@ struct work {
 static void run_task(const struct work *w, size_t i) {
     const struct plan *p = w->plan;
     const struct task t = task_of(p, w->cut, i);
-    const size_t group = i % w->cut->groups, outer = i / w->cut->groups / w->cut->blocks;
+    const size_t group = i % w->cut->groups, outer = i / w->cut->groups / w->cut->blocks * w->cut->results;
     const size_t at = group * w->group_size + outer * (p->inner_reduced ? 1 : p->run) * w->lanes;
     w->f(p, &t, w->in, w->sums + (at + (p->inner_reduced ? 0 : t.column)) * w->item);
 }
@@ -170,7 +181,7 @@ static tg_status reduce(struct tg__call *call, const struct plan *p, reducer *f,
     w.group_size = results * w.lanes;
     const size_t bytes = c.groups * w.group_size * w.item;
     if (c.groups > 1 && !(w.sums = tg__alloc(call->graph, bytes))) return TG_MEMORY;
-    run_tasks(&w, p->outer * c.blocks * c.groups);
+    run_tasks(&w, (p->outer + c.results - 1) / c.results * c.blocks * c.groups);
     if (c.groups == 1) return TG_OK;
     (f64 ? join_f64 : join_f32)(w.sums, c.groups, w.group_size);
     if (p->inner_reduced)

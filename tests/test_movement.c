@@ -16,6 +16,31 @@ static void says(tg_graph *g, tg_status status, const char *part) {
     cr_expect_not_null(strstr(tg_message(g), part), "'%s' is not in: %s", part, tg_message(g));
 }
 
+/* --------------------------------------------------------------------------------------------------------- repeating
+ */
+
+/* Pieces that double, up to where a copy stops growing and to where threads share the work. */
+Test(movement, what_is_repeated_often) {
+    static const struct {
+        tg_shape x, z;
+        size_t length, inner; /* of x, and how often an element stands before the next does */
+    } cases[] = {{{0, {0}}, {2, {3, 70001}}, 1, 1},          {{1, {3}}, {2, {100003, 3}}, 3, 1},
+                 {{1, {3}}, {3, {7, 241, 3}}, 3, 1},         {{2, {1, 8192}}, {2, {65, 8192}}, 8192, 1},
+                 {{2, {5, 1}}, {2, {5, 3000}}, 5, 3000},     {{2, {5, 1}}, {3, {401, 5, 33}}, 5, 33},
+                 {{3, {1, 32, 1}}, {3, {9, 32, 64}}, 32, 64}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (tg_dtype dtype = TG_F32; dtype <= TG_F64; dtype++) {
+            tg_graph *g = tg_graph_new();
+            tg_node x = tg_input(g, dtype, cases[i].x), z = tg_expand(x, cases[i].z);
+            cr_assert_eq(tg_fill_uniform(x, -1, 1, i + 1), TG_OK);
+            cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+            for (size_t k = 0; k < tg_size(z); k++)
+                if (tg_item(z, k) != tg_item(x, k / cases[i].inner % cases[i].length))
+                    cr_assert_fail("case %zu: element %zu", i, k);
+            tg_graph_free(g);
+        }
+}
+
 /* ---------------------------------------------------------------------------------------------------------- slices */
 
 /* Python's own words (slice.indices), without a closed form. */
