@@ -18,9 +18,7 @@ enum { API_LEAVES = 6 };
 
 /* --------------------------------------------------------------------------------------- what takes several lines */
 
-static tg_node api_pair(const tg_node *a, bool stacked) {
-    return stacked ? tg_stack(a, 3, -1) : tg_concat(a, 3, 1);
-}
+static tg_node api_pair(const tg_node *a, bool stacked) { return stacked ? tg_stack(a, 3, -1) : tg_concat(a, 3, 1); }
 
 static const tg_range api_ranges[2] = {{TG_END, TG_BEGIN, -2}, {1, TG_END, 1}};
 
@@ -110,13 +108,15 @@ static tg_node api_mutant(const tg_node *a) {
  * X(name, leaves, smooth, call); E(name): elementwise, of one operand. */
 
 #define API_ONE(E)                                                                                                     \
-    E(neg, 1) E(abs, 1) E(sign, 0) E(square, 1) E(sqrt, 1) E(rsqrt, 1) E(reciprocal, 1) E(floor, 0) E(ceil, 0)         \
-    E(round, 0) E(exp, 1) E(expm1, 1) E(log, 1) E(log1p, 1) E(log2, 1) E(sin, 1) E(cos, 1) E(tan, 1) E(asin, 1)        \
-    E(acos, 1) E(atan, 1) E(sinh, 1) E(cosh, 1) E(tanh, 1) E(erf, 1) E(erfc, 1) E(relu, 1) E(sigmoid, 1)               \
-    E(softplus, 1) E(silu, 1) E(gelu, 1) E(gelu_tanh, 1) E(identity, 1) E(detach, 0)
+    E(neg, 1)                                                                                                          \
+    E(abs, 1) E(sign, 0) E(square, 1) E(sqrt, 1) E(rsqrt, 1) E(reciprocal, 1) E(floor, 0) E(ceil, 0) E(round, 0)       \
+        E(exp, 1) E(expm1, 1) E(log, 1) E(log1p, 1) E(log2, 1) E(sin, 1) E(cos, 1) E(tan, 1) E(asin, 1) E(acos, 1)     \
+            E(atan, 1) E(sinh, 1) E(cosh, 1) E(tanh, 1) E(erf, 1) E(erfc, 1) E(relu, 1) E(sigmoid, 1) E(softplus, 1)   \
+                E(silu, 1) E(gelu, 1) E(gelu_tanh, 1) E(identity, 1) E(detach, 0)
 #define API_TWO(E)                                                                                                     \
-    E(add, 1) E(sub, 1) E(mul, 1) E(div, 1) E(pow, 1) E(maximum, 1) E(minimum, 1) E(atan2, 1) E(eq, 0) E(ne, 0)        \
-    E(lt, 0) E(le, 0) E(gt, 0) E(ge, 0)
+    E(add, 1)                                                                                                          \
+    E(sub, 1) E(mul, 1) E(div, 1) E(pow, 1) E(maximum, 1) E(minimum, 1) E(atan2, 1) E(eq, 0) E(ne, 0) E(lt, 0)         \
+        E(le, 0) E(gt, 0) E(ge, 0)
 
 #define API_MORE(X)                                                                                                    \
     X(leaky_relu, "f23", 1, tg_leaky_relu(a[0], 0.1))                                                                  \
@@ -206,9 +206,12 @@ static tg_node api_mutant(const tg_node *a) {
     X(mutate, "f3", 1, api_mutant(a))                                                                                  \
     X(scope_operand, "f3", 1, tg_scope_operand(a[0], "view"))
 
-#define API_F1(id, smooth)              static tg_node api_make_##id(const tg_node *a) { return tg_##id(a[0]); }
-#define API_F2(id, smooth)              static tg_node api_make_##id(const tg_node *a) { return tg_##id(a[0], a[1]); }
-#define API_FX(id, leaves, smooth, ...) static tg_node api_make_##id(const tg_node *a) { return __VA_ARGS__; }
+#define API_F1(id, smooth)                                                                                             \
+    static tg_node api_make_##id(const tg_node *a) { return tg_##id(a[0]); }
+#define API_F2(id, smooth)                                                                                             \
+    static tg_node api_make_##id(const tg_node *a) { return tg_##id(a[0], a[1]); }
+#define API_FX(id, leaves, smooth, ...)                                                                                \
+    static tg_node api_make_##id(const tg_node *a) { return __VA_ARGS__; }
 API_ONE(API_F1)
 API_TWO(API_F2)
 API_MORE(API_FX)
