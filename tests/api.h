@@ -198,7 +198,7 @@ static tg_node api_mutant(const tg_node *a) {
     X(adam, "p3 f3", 1, api_train(a, 1))                                                                               \
     X(adamw, "p3 f3", 1, api_train(a, 2))                                                                              \
     X(clip_global_norm, "p3 f3", 1, api_train(a, 3))                                                                   \
-    X(rate_steps, "f f", 0, tg_rate_steps(a[0], 0.1, 0.5, 2))                                                          \
+    X(rate_steps, "f", 0, tg_rate_steps(a[0], 0.1, 0.5, 2))                                                          \
     X(rate_cosine, "f", 1, tg_rate_cosine(a[0], 0.1, 0.01, 4))                                                         \
     X(rate_warmup, "f f", 1, tg_rate_warmup(a[0], a[1], 4))                                                            \
     X(custom, "f23", 1, tg_custom(&api_custom, a, 1, NULL))                                                            \
