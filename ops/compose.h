@@ -9,6 +9,8 @@
 /* How many elements of x meet in each result of a reduction over axes, which are read as tg_sum reads them; -1 with the
  * reason recorded in the name of `who`. some: none at all is a reason, unless there is no result either. */
 int64_t tg__extent(tg_node x, tg_axes axes, bool some, const char *who);
+/* Whether a is a node of g. Otherwise the reason is recorded, and in g, wherever a is from. */
+bool tg__is_of(tg_graph *g, tg_node a, const char *what, const char *who);
 const char *tg__described(tg_node x, char *text, size_t room); /* 'x' [4, 3] */
 
 /* 1/n; of nothing the mean is no number. */

@@ -101,7 +101,7 @@ static tg_node join(const tg_node *in, size_t n, const struct tg__attr *attr, bo
 
 static tg_graph *graph_of(const tg_node *in, size_t n) {
     tg_graph *g = NULL;
-    for (size_t i = 0; i < n && !g; i++) g = in[i].graph;
+    for (size_t i = 0; in && i < n && !g; i++) g = in[i].graph;
     return g;
 }
 

@@ -4,6 +4,7 @@
 /* How many rows there are, or -1 with the reason recorded. */
 static int64_t rows_of(tg_node x, tg_node weight, tg_reduction how, const char *who) {
     char xs[300], ws[300];
+    if (!tg_is_nil(weight) && x.graph && !tg__is_of(x.graph, weight, "the weight", who)) return -1;
     if (tg__extent(x, tg_axis(-1), true, who) < 0) return -1; /* a row without classes has no largest */
     const tg_shape dims = tg_dims(x), classes = tg_dims(weight);
     int64_t rows = 1;

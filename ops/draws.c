@@ -1,7 +1,5 @@
 /* What is made of uniform random numbers: public operators only. */
-#include "tapegrad.h"
-
-#include <math.h>
+#include "compose.h"
 
 static bool is_share(double p) { return p >= 0 && p <= 1; }
 
@@ -33,6 +31,7 @@ tg_node tg_normal(tg_node counter, uint64_t seed, tg_dtype dtype, tg_shape shape
 tg_node tg_dropout(tg_node x, double p, tg_node counter, uint64_t seed, const char *scope) {
     tg_graph *g = x.graph;
     if (!is_share(p) || p == 1) return tg_fail(g, TG_ARGUMENT, "dropout: p = %g is not from 0 to below 1", p);
+    if (!tg__is_of(g, x, "x", "dropout") || !tg__is_of(g, counter, "the counter", "dropout")) return tg_nil(g);
     tg_scope_open(g, scope);
     x = tg_scope_operand(x, "x");
     TG_LET(mask, tg_bernoulli(counter, seed, 1 - p, tg_dtype_of(x), tg_dims(x)));

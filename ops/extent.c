@@ -11,6 +11,15 @@ const char *tg__described(tg_node x, char *text, size_t room) {
     return text;
 }
 
+bool tg__is_of(tg_graph *g, tg_node a, const char *what, const char *who) {
+    if (g && a.graph == g && *tg_op_of(a)) return true;
+    tg_fail(g, TG_HANDLE, "%s: %s is %s", who, what,
+            a.id == 0      ? "nil"
+            : a.graph != g ? "of another graph"
+                           : "stale: the tape was rewound below it");
+    return false;
+}
+
 /* Marks the axes; false with the reason recorded. */
 static bool read_axes(tg_node x, int rank, tg_axes axes, const char *who, bool *reduced) {
     char text[300];
@@ -36,10 +45,7 @@ static bool read_axes(tg_node x, int rank, tg_axes axes, const char *who, bool *
 int64_t tg__extent(tg_node x, tg_axes axes, bool some, const char *who) {
     char text[300];
     bool reduced[TG_MAX_RANK];
-    if (!*tg_op_of(x)) {
-        (void)tg_sum(x, axes); /* says what is wrong with the handle */
-        return -1;
-    }
+    if (!tg__is_of(x.graph, x, "x", who)) return -1;
     if (tg_dtype_of(x) == TG_I32) {
         tg_fail(x.graph, TG_DTYPE, "%s: %s is i32, which is for labels and indices; tg_cast it to f32 or f64 first",
                 who, tg__described(x, text, sizeof text));

@@ -18,10 +18,13 @@ tg_node tg_layernorm(tg_node x, tg_node gamma, tg_node beta, int last, double ep
     tg_graph *g = x.graph;
     const tg_shape dims = tg_dims(x);
     char text[300];
+    if (!tg__is_of(g, x, "x", "layernorm") || !tg__is_of(g, gamma, "gamma", "layernorm") ||
+        !tg__is_of(g, beta, "beta", "layernorm"))
+        return tg_nil(g);
     if (!(eps > 0) || !isfinite(eps)) return tg_fail(g, TG_ARGUMENT, "layernorm: eps = %g must be positive", eps);
     tg_axes axes = {.count = last, .keep = true};
     for (int i = 0; i < last && i < TG_MAX_RANK; i++) axes.axis[i] = -1 - i;
-    if (*tg_op_of(x) && (last < 1 || last > dims.rank))
+    if (last < 1 || last > dims.rank)
         return tg_fail(g, TG_SHAPE, "layernorm: %d last axes of %s cannot be normalized", last,
                        tg__described(x, text, sizeof text));
     const int64_t n = tg__extent(x, axes, false, "layernorm");

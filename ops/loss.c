@@ -4,6 +4,7 @@
 static bool fits(tg_node x, tg_node y, tg_reduction how, const char *who) {
     char xs[300], ys[300];
     const tg_shape a = tg_dims(x), b = tg_dims(y);
+    if (!tg__is_of(x.graph, x, "the prediction", who) || !tg__is_of(x.graph, y, "the target", who)) return false;
     if (tg__extent(x, tg_axes_all(), false, who) < 0 || tg__extent(y, tg_axes_all(), false, who) < 0) return false;
     bool same = a.rank == b.rank;
     for (int i = 0; same && i < a.rank; i++) same = a.dim[i] == b.dim[i];
@@ -66,7 +67,9 @@ tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, cons
 
 /* ln sigmoid(x) = -softplus(-x): what is certain costs nothing, and nothing cancels. */
 tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction how, const char *scope) {
-    if (!fits(x, y, how, "bce_with_logits")) return tg_nil(x.graph);
+    if (!fits(x, y, how, "bce_with_logits") ||
+        (!tg_is_nil(weight) && !tg__is_of(x.graph, weight, "the weight", "bce_with_logits")))
+        return tg_nil(x.graph);
     open(&x, &y, scope);
     tg_node miss = tg_softplus(tg_neg(x));
     TG_LET(yes, tg_mul(y, tg_is_nil(weight) ? miss : tg_mul(weight, miss)));

@@ -1,7 +1,6 @@
 /* Batch normalization: a composite of public operators. Nothing in the engine or the compiler knows it. */
-#include "tapegrad.h"
+#include "compose.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------------------------------------- what is asked */
@@ -49,12 +48,14 @@ static const char *text_of(const tg_shape *s, char *text, size_t room) {
     return s->rank ? text : "";
 }
 
-static bool fits(tg_node leaf, const char *which, const struct layout *l) {
+static bool fits(tg_graph *g, tg_node leaf, const char *which, const struct layout *l) {
+    if (tg_is_nil(leaf)) return true;
+    if (!tg__is_of(g, leaf, which, "batchnorm")) return false;
     const tg_shape has = tg_dims(leaf), wanted = statistic_of(l);
     char a[200], b[200];
-    if (tg_is_nil(leaf) || (has.rank == wanted.rank && memcmp(&has, &wanted, sizeof has) == 0)) return true;
-    tg_fail(leaf.graph, TG_SHAPE, "batchnorm: the running %s '%.60s' is [%s], but a statistic of x has the shape [%s]",
-            which, tg_name(leaf), text_of(&has, a, sizeof a), text_of(&wanted, b, sizeof b));
+    if ((has.rank == wanted.rank && memcmp(&has, &wanted, sizeof has) == 0)) return true;
+    tg_fail(leaf.graph, TG_SHAPE, "batchnorm: %s '%.60s' is [%s], but a statistic of x has the shape [%s]", which,
+            tg_name(leaf), text_of(&has, a, sizeof a), text_of(&wanted, b, sizeof b));
     return false;
 }
 
@@ -111,8 +112,12 @@ tg_batchnorm_options tg_batchnorm_defaults(void) {
 tg_node tg_batchnorm_running(tg_node x, tg_node gamma, tg_node beta, tg_node mean, tg_node var_leaf, tg_axes axes,
                              tg_batchnorm_options options, const char *scope) {
     tg_graph *g = x.graph;
+    if (!tg__is_of(g, x, "x", "batchnorm") || !tg__is_of(g, gamma, "gamma", "batchnorm") ||
+        !tg__is_of(g, beta, "beta", "batchnorm"))
+        return tg_nil(g);
     const struct layout l = layout_of(x, axes);
-    if (!check(g, &options, mean, var_leaf, l.count) || !fits(mean, "mean", &l) || !fits(var_leaf, "variance", &l))
+    if (!check(g, &options, mean, var_leaf, l.count) || !fits(g, mean, "the running mean", &l) ||
+        !fits(g, var_leaf, "the running variance", &l))
         return tg_nil(g);
     const bool train = is_mode(options.mode, "train");
     axes.keep = false;

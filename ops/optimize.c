@@ -1,27 +1,44 @@
 /* Optimizers: parameters that take a step at a commit. Composites of public operators; a moment is a leaf like any
  * other, in the scope of the parameter it belongs to. */
-#include "tapegrad.h"
+#include "compose.h"
 
-#include <math.h>
+#include <string.h>
 
 size_t tg_params(tg_graph *g, tg_node *params, size_t room) {
     size_t count = 0;
     for (uint32_t id = 1; id <= tg_count(g); id++) {
         const tg_node a = tg_node_at(g, id);
         if (!tg_is_param(a) || tg_dtype_of(a) == TG_I32 || !tg_is_nil(tg_assigned(a))) continue;
-        if (count < room) params[count] = a;
+        if (params && count < room) params[count] = a;
         count++;
     }
     return count;
 }
 
 void tg_gradients(tg_grads d, const tg_node *params, size_t count, tg_node *grads) {
-    for (size_t i = 0; i < count; i++) grads[i] = tg_grad(d, params[i]);
+    if (count && (!params || !grads))
+        tg_fail(d.graph, TG_ARGUMENT, "gradients: %s is NULL", params ? "grads" : "params");
+    else
+        for (size_t i = 0; i < count; i++) grads[i] = tg_grad(d, params[i]);
 }
 
 /* ------------------------------------------------------------------------------------------------- what they share */
 
-static tg_graph *graph_of(const tg_node *params, size_t count) { return count ? params[0].graph : NULL; }
+static tg_graph *graph_of(const tg_node *a, size_t count) {
+    tg_graph *g = NULL;
+    for (size_t i = 0; a && i < count && !g; i++) g = a[i].graph;
+    return g;
+}
+
+static bool are_of(tg_graph *g, const tg_node *a, size_t count, const char *what, const char *who) {
+    char text[40];
+    for (size_t i = 0; a && i < count; i++) {
+        snprintf(text, sizeof text, "%s %zu", what, i + 1);
+        if (!tg__is_of(g, a[i], text, who)) return false;
+    }
+    if (!a && count) tg_fail(g, TG_ARGUMENT, "%s: the %ss are NULL", who, what);
+    return a || !count;
+}
 
 static tg_node times(tg_node x, double v) { return tg_mul(x, tg_scalar_like(x, v)); }
 static tg_node zeros_like(tg_node p) { return tg_state(p.graph, tg_dtype_of(p), tg_dims(p), 0); }
@@ -50,9 +67,24 @@ static bool in_range(tg_graph *g, const char *who, const char *what, double v, d
 
 /* A rate is one number; a vector of them would broadcast, and train in silence. */
 static bool is_rate(tg_graph *g, const char *who, tg_node rate) {
-    if (tg_is_nil(rate) || tg_dims(rate).rank == 0) return true; /* nil is refused where it is used */
+    if (!tg__is_of(g, rate, "the rate", who)) return false;
+    if (tg_dims(rate).rank == 0) return true;
     tg_fail(g, TG_SHAPE, "%s: the rate '%.60s' is no scalar: its rank is %d", who, tg_name(rate), tg_dims(rate).rank);
     return false;
+}
+
+/* A gradient of another shape would broadcast too. */
+static bool are_gradients(tg_graph *g, const char *who, const tg_node *params, const tg_node *grads, size_t count) {
+    char p[300], dp[300];
+    if (!are_of(g, params, count, "parameter", who) || !are_of(g, grads, count, "gradient", who)) return false;
+    for (size_t i = 0; i < count; i++) {
+        const tg_shape a = tg_dims(params[i]), b = tg_dims(grads[i]);
+        if (a.rank == b.rank && memcmp(a.dim, b.dim, sizeof a.dim) == 0) continue;
+        tg_fail(g, TG_SHAPE, "%s: gradient %zu, %s, is not of the shape of its parameter %s", who, i + 1,
+                tg__described(grads[i], dp, sizeof dp), tg__described(params[i], p, sizeof p));
+        return false;
+    }
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------------------ clipping */
@@ -60,7 +92,7 @@ static bool is_rate(tg_graph *g, const char *who, tg_node rate) {
 tg_node tg_clip_global_norm(tg_node *grads, size_t count, double most, const char *scope) {
     tg_graph *g = graph_of(grads, count);
     if (!(most > 0)) return tg_fail(g, TG_ARGUMENT, "clip_global_norm: the largest norm %g must be positive", most);
-    if (count == 0) return tg_nil(g);
+    if (count == 0 || !are_of(g, grads, count, "gradient", "clip_global_norm")) return tg_nil(g);
     tg_scope_open(g, scope);
     tg_node sum = tg_nil(g);
     for (size_t i = 0; i < count; i++) {
@@ -90,8 +122,8 @@ static void descend(tg_node p, tg_node grad, tg_node rate, const tg_sgd_options 
 void tg_sgd(const tg_node *params, const tg_node *grads, size_t count, tg_node rate, tg_sgd_options o,
             const char *scope) {
     tg_graph *g = graph_of(params, count);
-    if (!in_range(g, "sgd", "momentum", o.momentum, 1) || !is_rate(g, "sgd", rate) ||
-        !in_range(g, "sgd", "weight_decay", o.weight_decay, INFINITY))
+    if (!are_gradients(g, "sgd", params, grads, count) || !is_rate(g, "sgd", rate) ||
+        !in_range(g, "sgd", "momentum", o.momentum, 1) || !in_range(g, "sgd", "weight_decay", o.weight_decay, INFINITY))
         return;
     if (o.nesterov && o.momentum == 0) {
         tg_fail(g, TG_ARGUMENT, "sgd: nesterov needs a momentum");
@@ -142,9 +174,9 @@ static tg_node bias(tg_graph *g, const char *name, const char *next, double beta
 static void adam(const tg_node *params, const tg_node *grads, size_t count, struct adam a, const char *scope) {
     const char *who = a.decoupled ? "adamw" : "adam";
     tg_graph *g = graph_of(params, count);
-    if (!in_range(g, who, "beta1", a.o.beta1, 1) || !in_range(g, who, "beta2", a.o.beta2, 1) ||
-        !in_range(g, who, "weight_decay", a.o.weight_decay, INFINITY) || !in_range(g, who, "eps", a.o.eps, INFINITY) ||
-        !is_rate(g, who, a.rate) || count == 0)
+    if (count == 0 || !are_gradients(g, who, params, grads, count) || !is_rate(g, who, a.rate) ||
+        !in_range(g, who, "beta1", a.o.beta1, 1) || !in_range(g, who, "beta2", a.o.beta2, 1) ||
+        !in_range(g, who, "weight_decay", a.o.weight_decay, INFINITY) || !in_range(g, who, "eps", a.o.eps, INFINITY))
         return;
     tg_scope_open(g, scope);
     TG_LET(bias1, bias(g, "power1", "power1_next", a.o.beta1));

@@ -1,5 +1,5 @@
 /* Schedules: a rate as a function of the number of steps taken, which is a node, such as tg_counter gives. */
-#include "tapegrad.h"
+#include "compose.h"
 
 static tg_node number(tg_node like, double v) { return tg_scalar_like(like, v); }
 
@@ -24,7 +24,8 @@ tg_node tg_rate_cosine(tg_node count, double rate, double last, double steps) {
 }
 
 tg_node tg_rate_warmup(tg_node count, tg_node rate, double steps) {
-    if (!is_length(count, "rate_warmup", steps)) return tg_nil(count.graph);
+    if (!is_length(count, "rate_warmup", steps) || !tg__is_of(count.graph, rate, "the rate", "rate_warmup"))
+        return tg_nil(count.graph);
     const tg_node part = tg_div(tg_add(count, number(count, 1)), number(count, steps));
     return tg_mul(rate, tg_minimum(part, number(count, 1)));
 }

@@ -176,6 +176,7 @@ tg_node tg_slice_n(tg_node x, int count, const tg_range *of) {
         return tg__fail(x.graph, TG_SHAPE, &tg__op_slice, &x, 1, "%d ranges were given for %s %s", count,
                         tg__quote(x.graph, x.id, name, sizeof name),
                         tg__shape_text(&n->shape->dims, shape, sizeof shape));
+    if (!of && count > 0) return tg__fail(x.graph, TG_ARGUMENT, &tg__op_slice, &x, 1, "the ranges are NULL");
     whole(range);
     for (int i = 0; i < count; i++) range[i] = of[i];
     return slice(x, range);

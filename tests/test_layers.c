@@ -173,7 +173,7 @@ Test(layers, what_is_refused) {
             "gamma 'x' [4, 3] does not lie along the last axis of 'x' [4, 3]");
     refused(tg_layernorm(tg_transpose(x, tg_axes_all()), b, b, 1, 1, NULL), m, TG_SHAPE, "gamma 'b' [3] does not");
     refused(tg_layernorm(k, b, b, 1, 1, NULL), m, TG_DTYPE, "layernorm: 'k' [3] is i32");
-    refused(tg_layernorm(tg_nil(g), b, b, 1, 1, NULL), m, TG_HANDLE, "operand 1 is nil");
+    refused(tg_layernorm(tg_nil(g), b, b, 1, 1, NULL), m, TG_HANDLE, "layernorm: x is nil");
     refused(tg_softmax(x, 2, "s"), m, TG_SHAPE, "softmax: axis 2 is outside 'x' [4, 3]");
     refused(tg_log_softmax(x, -3, "s"), m, TG_SHAPE, "log_softmax: axis -3 is outside 'x' [4, 3]");
     refused(tg_softmax(tg_input(g, TG_F64, tg_shape0()), 0, "s"), m, TG_SHAPE,

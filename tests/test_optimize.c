@@ -177,7 +177,15 @@ Test(optimize, refusals) {
     tg_sgd(q.p, q.dp, 2, q.dp[0], (tg_sgd_options){0}, NULL);
     refused(mark, "is no scalar: its rank is 1");
     tg_sgd(q.p, (tg_node[]){q.dp[1], q.dp[0]}, 2, rate, (tg_sgd_options){0}, "sgd");
-    refused(mark, "'a' [3] with");
+    refused(mark, "sgd: gradient 1, 'db' [2, 2], is not of the shape of its parameter 'a' [3]");
+    tg_sgd(q.p, (tg_node[]){q.dp[0], tg_nil(g)}, 2, rate, (tg_sgd_options){0}, "sgd");
+    refused(mark, "sgd: gradient 2 is nil");
+    tg_adam(q.p, q.dp, 2, tg_nil(g), o, "adam");
+    refused(mark, "adam: the rate is nil");
+    tg_adamw(q.p, NULL, 2, rate, o, "adam");
+    refused(mark, "adamw: the gradients are NULL");
+    tg_gradients((tg_grads){g, 0, 0}, q.p, 2, NULL);
+    refused(mark, "gradients: grads is NULL");
     tg_sgd((tg_node[]){q.p[0], q.p[0]}, (tg_node[]){q.dp[0], q.dp[0]}, 2, rate, (tg_sgd_options){0}, "sgd");
     refused(mark, "a' takes the value of");
     o.beta2 = NAN;
@@ -203,10 +211,10 @@ static tg_node tiny(void) {
     return loss;
 }
 
+static struct heap heap; /* outlives the graph, which is freed behind the test */
+
 Test(optimize, a_million_steps_in_flat_memory) {
-    static struct heap heap; /* the graph outlives this block */
-    tg_graph_free(g);
-    heap = (struct heap){0};
+    teardown();
     g = tg_graph_new_with(heap_allocator(&heap));
     tg_node loss = tiny();
     for (int i = 0; i < 10; i++) step();
@@ -222,8 +230,7 @@ Test(optimize, a_million_steps_in_flat_memory) {
 
 Test(optimize, every_allocation_fails_in_turn) {
     for (size_t fail = 1, done = 0; !done; fail++) {
-        static struct heap heap; /* the graph outlives this block */
-        tg_graph_free(g);
+        teardown();
         heap = (struct heap){.fail_at = fail};
         g = tg_graph_new_with(heap_allocator(&heap));
         if (!g) continue;

@@ -154,11 +154,12 @@ Test(state, a_failed_write_leaves_the_old_file) {
     cr_assert_eq(tg_load_state(g, path, false), TG_OK);
 }
 
+static struct heap heap; /* outlives the graph, which is freed behind the test */
+
 Test(state, every_allocation_fails_in_turn) {
     network("train", 3, TG_F64);
     cr_assert_eq(tg_save_state(g, path), TG_OK);
     for (size_t fail = 1, done = 0; !done; fail++) {
-        static struct heap heap; /* the graph outlives this block */
         tg_graph_free(g);
         heap = (struct heap){0};
         g = tg_graph_new_with(heap_allocator(&heap));
