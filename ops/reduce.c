@@ -215,15 +215,13 @@ static tg_status sum_run(struct tg__call *c) {
     return reduce(c, &p, p.inner_reduced ? sum_stream_f32 : sum_rows_f32, true);
 }
 
-tg_status tg__run_max(struct tg__call *c) {
+static tg_status pick(struct tg__call *c, reducer *f32, reducer *f64) {
     const struct plan p = plan_of(c->shape[0], c->node->attr);
-    return reduce(c, &p, c->node->dtype == TG_F64 ? max_any_f64 : max_any_f32, false);
+    return reduce(c, &p, c->node->dtype == TG_F64 ? f64 : f32, false);
 }
 
-tg_status tg__run_min(struct tg__call *c) {
-    const struct plan p = plan_of(c->shape[0], c->node->attr);
-    return reduce(c, &p, c->node->dtype == TG_F64 ? min_any_f64 : min_any_f32, false);
-}
+tg_status tg__run_max(struct tg__call *c) { return pick(c, max_any_f32, max_any_f64); }
+tg_status tg__run_min(struct tg__call *c) { return pick(c, min_any_f32, min_any_f64); }
 
 static tg_node sum_vjp(tg_node z, tg_node g, int slot) {
     tg_node x = tg_operand(z, slot);
