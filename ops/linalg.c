@@ -3,6 +3,8 @@
 #include "ops.h"
 #include "product.h"
 
+enum { PARALLEL = 1 << 22 }; /* multiplications: about 100 us, below which a second thread costs more than it brings */
+
 /* -------------------------------------------------------------------------------------------------------- the rule */
 
 static bool is_turned(const struct tg__node *n, int slot) { return n->attr && n->attr->axis[slot]; }
@@ -76,29 +78,47 @@ static struct tg__matrix matrix_of(const tg_shape *x, bool turn) {
     return (struct tg__matrix){.stride = (size_t)x->dim[x->rank - 1], .turn = turn};
 }
 
+/* One block of one of the matrices. */
+struct work {
+    const struct tg__call *call;
+    struct tg__product product;
+    struct tg__cut cut;
+    size_t blocks;
+};
+
+static void run_task(const struct work *w, size_t i) {
+    const struct tg__call *c = w->call;
+    const tg_shape *x = &c->shape[0]->dims, *y = &c->shape[1]->dims, *z = &c->node->shape->dims;
+    const size_t item = tg__item_size((tg_dtype)c->node->dtype), matrix = i / w->blocks;
+    struct tg__product own = w->product;
+    own.x.data = (const char *)own.x.data + matrix_at(x, z, matrix) * item;
+    own.y.data = (const char *)own.y.data + matrix_at(y, z, matrix) * item;
+    own.z = (char *)own.z + matrix * own.rows * own.columns * item;
+    tg__product_block(&own, &w->cut, i % w->blocks);
+}
+
+/* A parallel region whose condition is false costs a team of one all the same. */
+static void run_tasks(const struct work *w, size_t tasks, double multiplications) {
+    if (tasks == 1 || multiplications < PARALLEL) {
+        for (size_t i = 0; i < tasks; i++) run_task(w, i);
+        return;
+    }
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < tasks; i++) run_task(w, i);
+}
+
 static tg_status matmul_run(struct tg__call *c) {
     const tg_shape *x = &c->shape[0]->dims, *y = &c->shape[1]->dims, *z = &c->node->shape->dims;
-    const size_t item = tg__item_size((tg_dtype)c->node->dtype), count = c->node->shape->count;
+    const size_t count = c->node->shape->count;
     if (count == 0) return TG_OK;
     struct tg__product p = {.dtype = (tg_dtype)c->node->dtype, .rows = rows_at_once(c->node, c->shape[1])};
     p.columns = p.stride = (size_t)z->dim[z->rank - 1];
     p.inner = (size_t)x->dim[is_turned(c->node, 0) ? x->rank - 2 : x->rank - 1];
     p.x = matrix_of(x, is_turned(c->node, 0)), p.y = matrix_of(y, is_turned(c->node, 1));
     p.x.data = c->in[0], p.y.data = c->in[1], p.z = c->out;
-    const struct tg__cut cut = tg__cut_of(c->graph, &p);
-    const size_t one = p.rows * p.columns, blocks = cut.down * cut.across, tasks = count / one * blocks;
-    if (tasks == 1) {
-        tg__product_block(&p, &cut, 0);
-        return TG_OK;
-    }
-#pragma omp parallel for schedule(static) if ((double)count * (double)p.inner >= TG__PARALLEL)
-    for (size_t i = 0; i < tasks; i++) {
-        struct tg__product own = p;
-        own.x.data = (const char *)p.x.data + matrix_at(x, z, i / blocks) * item;
-        own.y.data = (const char *)p.y.data + matrix_at(y, z, i / blocks) * item;
-        own.z = (char *)p.z + i / blocks * one * item;
-        tg__product_block(&own, &cut, i % blocks);
-    }
+    struct work w = {.call = c, .product = p, .cut = tg__cut_of(c->graph, &p)};
+    w.blocks = w.cut.down * w.cut.across;
+    run_tasks(&w, count / (p.rows * p.columns) * w.blocks, (double)count * (double)p.inner);
     return TG_OK;
 }
 
