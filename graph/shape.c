@@ -139,16 +139,20 @@ bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes
         tg__fail(g, TG_SHAPE, op, &x, 1, "more than %d axes were given", TG_MAX_RANK);
         return false;
     }
-    char name[80];
+    const tg_shape has = tg_dims(x);
+    char name[80], shape[200];
     for (int i = 0; i < axes.count; i++) {
         int a = axes.axis[i] < 0 ? axes.axis[i] + rank : axes.axis[i];
         if (a < 0 || a >= rank) {
-            tg__fail(g, TG_SHAPE, op, &x, 1, "axis %d is outside %s of rank %d", axes.axis[i],
-                     tg__quote(g, x.id, name, sizeof name), rank);
+            tg__fail(
+                g, TG_SHAPE, op, &x, 1,
+                has.rank == rank ? "axis %d is outside %s %s" : "axis %d is outside what %s %s becomes, of rank %d",
+                axes.axis[i], tg__quote(g, x.id, name, sizeof name), tg__shape_text(&has, shape, sizeof shape), rank);
             return false;
         }
         if (attr->axis[a] != TG__STAYS) {
-            tg__fail(g, TG_SHAPE, op, &x, 1, "axis %d is given twice", axes.axis[i]);
+            tg__fail(g, TG_SHAPE, op, &x, 1, "axis %d of %s %s is given twice", axes.axis[i],
+                     tg__quote(g, x.id, name, sizeof name), tg__shape_text(&has, shape, sizeof shape));
             return false;
         }
         attr->axis[a] = fate;

@@ -16,10 +16,11 @@ tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope) {
 tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope) {
     tg_graph *g = scores.graph;
     const tg_shape dims = tg_dims(scores);
+    char text[300];
     if (!tg__is_of(g, scores, "scores", "softmax_loss")) return tg_nil(g);
     if (dims.rank != 2 || dims.dim[0] == 0)
-        return tg_fail(g, TG_SHAPE, "softmax_loss: scores '%.60s' must be [N, C] with N > 0; rank %d, N = %lld",
-                       tg_name(scores), dims.rank, (long long)dims.dim[0]);
+        return tg_fail(g, TG_SHAPE, "softmax_loss: scores %s must be [N, C] with N > 0",
+                       tg__described(scores, text, sizeof text));
     tg_scope_open(g, scope);
     scores = tg_scope_operand(scores, "scores");
     const tg_axes row = tg_axis(1);

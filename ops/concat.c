@@ -128,6 +128,7 @@ static bool fit(tg_graph *g, const struct tg_op *op, const tg_node *in, size_t n
 static tg_node put_together(const struct tg_op *op, const tg_node *in, size_t n, int axis, bool apart) {
     tg_graph *g = graph_of(in, n);
     struct tg__attr attr = {.number = 0};
+    char name[80];
     if (!g || tg__is_broken(g)) return tg_nil(g);
     for (size_t i = 0; i < n; i++)
         if (in[i].graph != g || !tg__get(in[i]))
@@ -135,6 +136,9 @@ static tg_node put_together(const struct tg_op *op, const tg_node *in, size_t n,
                             in[i].graph != g && in[i].graph ? "of another graph"
                             : in[i].id                      ? "stale"
                                                             : "nil");
+    if (tg_dims(in[0]).rank + apart > TG_MAX_RANK)
+        return tg__fail(g, TG_SHAPE, op, in, 1, "%s cannot have an axis more: rank %d is the highest",
+                        tg__quote(g, in[0].id, name, sizeof name), TG_MAX_RANK);
     if (!tg__axis(g, op, in[0], tg_dims(in[0]).rank + apart, axis, &attr.number)) return tg_nil(g);
     if (!fit(g, op, in, n, apart ? -1 : attr.number)) return tg_nil(g);
     const struct tg__attr *kept = tg__intern(g, &attr, sizeof attr);

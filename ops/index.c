@@ -4,17 +4,20 @@
 
 static bool labels_fit(struct tg__rule *r, const tg_shape *rows, const char *needed) {
     const struct tg__node *label = r->from[1];
-    char a[80], as[200], bs[200];
+    char a[80], b[80], as[200], bs[200];
     tg__quote(r->graph, r->in[1].id, a, sizeof a);
+    tg__quote(r->graph, r->in[0].id, b, sizeof b);
     if (r->from[0]->dtype == TG_I32 || label->dtype != TG_I32) {
-        tg__fail(r->graph, TG_DTYPE, r->op, r->in, 2, "values are floating-point and labels i32, but labels %s are %s",
-                 a, tg__dtype_name((tg_dtype)label->dtype));
+        const bool values = r->from[0]->dtype == TG_I32;
+        tg__fail(r->graph, TG_DTYPE, r->op, r->in, 2, "values are floating-point and labels i32, but %s %s are %s",
+                 values ? "values" : "labels", values ? b : a,
+                 tg__dtype_name(values ? TG_I32 : (tg_dtype)label->dtype));
         return false;
     }
     r->dtype = (tg_dtype)r->from[0]->dtype;
     if (tg__same_dims(rows, &label->shape->dims)) return true;
-    tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "labels %s %s do not fit %s: %s", a,
-             tg__shape_text(&label->shape->dims, as, sizeof as),
+    tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "labels %s %s do not fit %s %s: %s", a,
+             tg__shape_text(&label->shape->dims, as, sizeof as), b,
              tg__shape_text(&r->from[0]->shape->dims, bs, sizeof bs), needed);
     return false;
 }
@@ -22,7 +25,9 @@ static bool labels_fit(struct tg__rule *r, const tg_shape *rows, const char *nee
 static bool gather_shape(struct tg__rule *r) {
     tg_shape rows = r->from[0]->shape->dims;
     if (rows.rank == 0) {
-        tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "a scalar has no axis to pick from");
+        char name[80];
+        tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "%s is a scalar and has no axis to pick from",
+                 tg__quote(r->graph, r->in[0].id, name, sizeof name));
         return false;
     }
     rows.dim[--rows.rank] = 0;
@@ -156,7 +161,9 @@ tg_node tg_gather(tg_node x, tg_node label) { return tg__apply(&tg__op_gather, (
 
 tg_node tg_scatter(tg_node x, tg_node label, int64_t classes) {
     if (!x.graph) return tg_nil(x.graph);
-    if (classes < 0) return tg__fail(x.graph, TG_ARGUMENT, &tg__op_scatter, &x, 1, "%lld classes", (long long)classes);
+    if (classes < 0)
+        return tg__fail(x.graph, TG_ARGUMENT, &tg__op_scatter, &x, 1, "%lld classes; there cannot be fewer than none",
+                        (long long)classes);
     const struct tg__attr *attr = tg__intern(x.graph, &(struct tg__attr){.number = classes}, sizeof *attr);
     return attr ? tg__apply(&tg__op_scatter, (tg_node[]){x, label}, attr) : tg_nil(x.graph);
 }
@@ -164,5 +171,7 @@ tg_node tg_scatter(tg_node x, tg_node label, int64_t classes) {
 tg_node tg_one_hot(tg_node label, int64_t classes, tg_dtype dtype) {
     const struct tg__node *n = tg__get(label);
     if (!n) return tg_scatter(label, label, classes); /* says what is wrong with it */
+    if (dtype != TG_F32 && dtype != TG_F64)
+        return tg_fail(label.graph, TG_DTYPE, "one_hot: dtype %s is neither f32 nor f64", tg__dtype_name(dtype));
     return tg_scatter(tg_expand(tg_scalar(label.graph, dtype, 1), n->shape->dims), label, classes);
 }

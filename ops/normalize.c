@@ -41,21 +41,21 @@ static tg_shape statistic_of(const struct layout *l) {
     return s;
 }
 
-static const char *text_of(const tg_shape *s, char *text, size_t room) {
-    size_t used = 0;
-    for (int i = 0; i < s->rank && used < room; i++)
-        used += (size_t)snprintf(text + used, room - used, i ? ", %lld" : "%lld", (long long)s->dim[i]);
-    return s->rank ? text : "";
-}
-
-static bool fits(tg_graph *g, tg_node leaf, const char *which, const struct layout *l) {
+/* A running statistic is as large as the batch's, and of x's dtype. */
+static bool fits(tg_node x, tg_node leaf, const char *which, const struct layout *l) {
+    tg_graph *g = x.graph;
     if (tg_is_nil(leaf)) return true;
     if (!tg__is_of(g, leaf, which, "batchnorm")) return false;
     const tg_shape has = tg_dims(leaf), wanted = statistic_of(l);
-    char a[200], b[200];
-    if ((has.rank == wanted.rank && memcmp(&has, &wanted, sizeof has) == 0)) return true;
-    tg_fail(leaf.graph, TG_SHAPE, "batchnorm: %s '%.60s' is [%s], but a statistic of x has the shape [%s]", which,
-            tg_name(leaf), text_of(&has, a, sizeof a), text_of(&wanted, b, sizeof b));
+    char a[300], b[300];
+    tg__described(leaf, a, sizeof a);
+    if (has.rank != wanted.rank || memcmp(&has, &wanted, sizeof has) != 0)
+        tg_fail(g, TG_SHAPE, "batchnorm: %s %s is not of the shape of %s without the axes", which, a,
+                tg__described(x, b, sizeof b));
+    else if (tg_dtype_of(leaf) != tg_dtype_of(x))
+        tg_fail(g, TG_DTYPE, "batchnorm: %s %s and %s have different dtypes", which, a, tg__described(x, b, sizeof b));
+    else
+        return true;
     return false;
 }
 
@@ -90,12 +90,13 @@ static tg_node follow(tg_node running, tg_node batch, double momentum, int64_t c
     return tg_add(old, tg_mul(tg_scalar_like(running, 1 - momentum), batch));
 }
 
-static void learn(tg_node mean, tg_node var, tg_node mu, tg_node batch_var, const tg_batchnorm_options *o,
+static bool learn(tg_node mean, tg_node var, tg_node mu, tg_node batch_var, const tg_batchnorm_options *o,
                   int64_t count) {
     if (o->unbiased && count > 1)
         batch_var = tg_mul(batch_var, tg_scalar_like(batch_var, (double)count / (double)(count - 1)));
     TG_LET(mean_next, tg_assign(mean, follow(mean, mu, o->momentum, count)));
     TG_LET(var_next, tg_assign(var, follow(var, batch_var, o->momentum, count)));
+    return !tg_is_nil(mean_next) && !tg_is_nil(var_next);
 }
 
 /* ------------------------------------------------------------------------------------------------ the nine stages */
@@ -116,8 +117,8 @@ tg_node tg_batchnorm_running(tg_node x, tg_node gamma, tg_node beta, tg_node mea
         !tg__is_of(g, beta, "beta", "batchnorm"))
         return tg_nil(g);
     const struct layout l = layout_of(x, axes);
-    if (!check(g, &options, mean, var_leaf, l.count) || !fits(g, mean, "the running mean", &l) ||
-        !fits(g, var_leaf, "the running variance", &l))
+    if (!check(g, &options, mean, var_leaf, l.count) || !fits(x, mean, "the running mean", &l) ||
+        !fits(x, var_leaf, "the running variance", &l))
         return tg_nil(g);
     const bool train = is_mode(options.mode, "train");
     axes.keep = false;
@@ -136,9 +137,9 @@ tg_node tg_batchnorm_running(tg_node x, tg_node gamma, tg_node beta, tg_node mea
     TG_LET(xhat, tg_mul(xmu, align(ivar, &l)));
     TG_LET(gammax, tg_mul(align(gamma, &l), xhat));
     TG_LET(out, tg_add(gammax, align(beta, &l)));
-    if (train && !tg_is_nil(mean)) learn(mean, var_leaf, mu, var, &options, l.count);
+    const bool learns = !train || tg_is_nil(mean) || learn(mean, var_leaf, mu, var, &options, l.count);
     tg_scope_close(g);
-    return out;
+    return learns ? out : tg_nil(g);
 }
 
 tg_node tg_batchnorm(tg_node x, tg_node gamma, tg_node beta, tg_axes axes, double eps, const char *scope) {

@@ -6,7 +6,7 @@
 tg_node tg_max_pool2d(tg_node x, int64_t height, int64_t width, tg_window how) {
     for (int i = 0; i < 2 && !tg_is_nil(x); i++) {
         const int64_t taps = i ? width : height, padding = how.padding[i], dilation = how.dilation[i];
-        if (padding > 0 && dilation > 0 && (padding - 1) / dilation >= taps - 1)
+        if (taps > 0 && padding > 0 && dilation > 0 && (padding - 1) / dilation >= taps - 1)
             return tg_fail(x.graph, TG_ARGUMENT, "max_pool2d: padding %lld fills a window of %lld over '%.60s'",
                            (long long)padding, (long long)taps, tg_name(x));
     }

@@ -26,13 +26,13 @@ tg_node tg_unsqueeze(tg_node x, tg_axes axes) {
     if (!n) return tg_reshape(x, tg_shape0());
     struct tg__attr fates;
     char name[80], shape[200];
-    tg_shape z = {.rank = n->shape->dims.rank + axes.count};
-    if (axes.count < 0 || z.rank > TG_MAX_RANK)
+    if (axes.count < 0 || axes.count > TG_MAX_RANK - n->shape->dims.rank)
         return tg__fail(x.graph, TG_SHAPE, &unsqueeze, &x, 1,
                         axes.count < 0 ? "which axes %s %s is to have must be said"
                                        : "%s %s cannot have %d more axes: rank 8 is the highest",
                         tg__quote(x.graph, x.id, name, sizeof name),
                         tg__shape_text(&n->shape->dims, shape, sizeof shape), axes.count);
+    tg_shape z = {.rank = n->shape->dims.rank + axes.count};
     if (!tg__fates(x.graph, &unsqueeze, x, z.rank, axes, &fates)) return tg_nil(x.graph);
     for (int i = 0, own = 0; i < z.rank; i++) z.dim[i] = fates.axis[i] != TG__STAYS ? 1 : n->shape->dims.dim[own++];
     return tg_reshape(x, z);

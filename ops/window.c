@@ -16,7 +16,7 @@ const char *tg__window(const struct tg__attr *attr, struct tg__window *w) {
         w->dilation[i] = attr->step[2 + i];
         int64_t span;
         if (w->taps[i] < 1) return "a window has at least one element";
-        if (__builtin_mul_overflow(w->taps[i] - 1, w->dilation[i], &span)) span = INT64_MAX - 1;
+        if (__builtin_mul_overflow(w->taps[i] - 1, w->dilation[i], &span) || span == INT64_MAX) span = INT64_MAX - 1;
         const int64_t left = w->size[i] + 2 * w->padding[i] - (span + 1);
         if (left < 0) return "the window is larger than the padded picture";
         w->count[i] = left / w->stride[i] + 1;
@@ -30,9 +30,11 @@ const struct tg__attr *tg__window_attr(const struct tg_op *op, tg_node of, const
     for (int i = 0; i < 2; i++) {
         if (how.stride[i] < 1 || how.dilation[i] < 1 || how.padding[i] < 0 || how.stride[i] > INT_MAX ||
             how.dilation[i] > INT_MAX || how.padding[i] > INT_MAX) {
-            tg__fail(of.graph, TG_ARGUMENT, op, &of, 1,
-                     "stride %lld, padding %lld, dilation %lld: stride and dilation are at least 1, padding at least 0",
-                     (long long)how.stride[i], (long long)how.padding[i], (long long)how.dilation[i]);
+            tg__fail(
+                of.graph, TG_ARGUMENT, op, &of, 1,
+                "stride %lld, padding %lld, dilation %lld: stride and dilation are at least 1, padding at least 0, and "
+                "all below 2^31",
+                (long long)how.stride[i], (long long)how.padding[i], (long long)how.dilation[i]);
             return NULL;
         }
         attr.first[i] = how.padding[i];

@@ -270,3 +270,39 @@ Test(api, gradients) {
         cr_expect_gt(passed, 0, "%s: nothing is proved", p->name);
     }
 }
+
+/* ------------------------------------------------------------------------------------------------------ extremes */
+
+#define REFUSED(call, text)                                                                                            \
+    do {                                                                                                               \
+        cr_expect(tg_is_nil(call), "%s is taken", #call);                                                              \
+        cr_expect_not_null(strstr(tg_message(g), text), "'%s' is not in: %s", text, tg_message(g));                    \
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);                                                                       \
+    } while (0)
+
+Test(api, extremes) {
+    const int64_t most = INT64_MAX, least = INT64_MIN;
+    TG_LET(x, tg_input(g, TG_F64, tg_shape4(1, 1, 4, 4)));
+    TG_LET(v, tg_input(g, TG_F64, tg_shape1(3)));
+    TG_LET(label, tg_input(g, TG_I32, tg_shape1(3)));
+    TG_LET(m, tg_state(g, TG_F64, tg_shape1(4), 0));
+    TG_LET(narrow, tg_state(g, TG_F32, tg_shape1(4), 0));
+    const tg_node eight = tg_reshape(v, (tg_shape){8, {1, 1, 1, 1, 1, 1, 1, 3}});
+    const tg_axes axes = tg_axes3(0, 1, 2);
+    const tg_batchnorm_options o = tg_batchnorm_defaults();
+    const tg_mark mark = tg_mark_now(g);
+    REFUSED(tg_max_pool2d(x, least, 2, tg_window_of(1, 1, 1)), "a window has at least one element");
+    REFUSED(tg_windows(x, most / 649657 + 1, 1, tg_window_of(1, 0, 649657), 0), "larger than the padded picture");
+    REFUSED(tg_conv2d(x, x, tg_window_of(1, (int64_t)1 << 31, 1)), "all below 2^31");
+    REFUSED(tg_unsqueeze(v, (tg_axes){.count = INT32_MAX}), "'v' [3] cannot have 2147483647 more axes");
+    REFUSED(tg_stack(&eight, 1, 8), "cannot have an axis more: rank 8 is the highest");
+    REFUSED(tg_slice_n(v, 1, NULL), "the ranges are NULL");
+    REFUSED(tg_batchnorm_running(x, m, m, m, m, axes, o, "bn"), "'m' takes the value of 'bn/mean_next' already");
+    REFUSED(tg_batchnorm_running(x, m, m, narrow, m, axes, o, "bn"),
+            "'narrow' [4] and 'x' [1, 1, 4, 4] have different");
+    REFUSED(tg_one_hot(label, 3, TG_I32), "one_hot: dtype i32 is neither f32 nor f64");
+    REFUSED(tg_gather(tg_scalar(g, TG_F64, 1), label), "gather: 1 is a scalar and has no axis");
+    REFUSED(tg_scatter(label, label, 3), "but values 'label' are i32");
+    REFUSED(tg_concat(NULL, 3, 0), "");
+    cr_assert_eq(tg_params(g, NULL, 5), 2);
+}

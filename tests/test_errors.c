@@ -65,7 +65,7 @@ Test(errors, of_composites) {
         cr_assert_eq(tg_rewind(g, m), TG_OK);
     }
     cr_assert(tg_is_nil(tg_softmax_loss(c, label, NULL)));
-    says(TG_SHAPE, "softmax_loss: scores '' must be [N, C]");
+    says(TG_SHAPE, "softmax_loss: scores #2 (input) [3] must be [N, C]");
     cr_assert_eq(tg_rewind(g, m), TG_OK);
     cr_assert(tg_is_nil(tg_softmax_loss(x, c, "loss")));
     says(TG_DTYPE, "gather: values are floating-point and labels i32, but labels #2 (input) are f64");

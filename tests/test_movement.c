@@ -306,11 +306,11 @@ Test(movement, triangles) {
     } while (0)
 
 Test(movement, what_is_refused_in_building) {
-    REFUSED(tg_slice(x, 2, 0, 1, 1), TG_SHAPE, "slice: axis 2 is outside 'x' of rank 2");
+    REFUSED(tg_slice(x, 2, 0, 1, 1), TG_SHAPE, "slice: axis 2 is outside 'x' [4, 3]");
     REFUSED(tg_slice(x, -1, 0, 1, 0), TG_ARGUMENT, "slice: the step along axis 1 of 'x' [4, 3] is 0");
     REFUSED(tg_slice_n(x, 3, NULL), TG_SHAPE, "slice: 3 ranges were given for 'x' [4, 3]");
     REFUSED(tg_slice_n(x, -1, NULL), TG_SHAPE, "slice: -1 ranges were given for 'x' [4, 3]");
-    REFUSED(tg_flip(x, tg_axes2(1, -1)), TG_SHAPE, "flip: axis -1 is given twice");
+    REFUSED(tg_flip(x, tg_axes2(1, -1)), TG_SHAPE, "flip: axis -1 of 'x' [4, 3] is given twice");
     REFUSED(tg_pad(x, tg_shape1(1), tg_shape2(0, 0), 0), TG_SHAPE, "pad: [1] before and [0, 0] after are no padding");
     REFUSED(tg_pad(x, tg_shape2(0, -1), tg_shape2(0, 0), 0), TG_SHAPE, "no padding for 'x' [4, 3]");
     REFUSED(tg_pad(x, tg_shape2(INT64_MAX, 0), tg_shape2(0, 0), 0), TG_SHAPE, "no padding for 'x' [4, 3]");
@@ -319,18 +319,18 @@ Test(movement, what_is_refused_in_building) {
     REFUSED(tg_concat((tg_node[]){x, x, y}, 3, 0), TG_SHAPE, "concat: operand 1 'x' [4, 3] and operand 3 'y' [2, 2]");
     REFUSED(tg_concat((tg_node[]){x, deep}, 2, 0), TG_SHAPE, "differ in rank");
     REFUSED(tg_concat((tg_node[]){x, f}, 2, 0), TG_DTYPE, "concat: 'x' is f64, but 'f' is f32");
-    REFUSED(tg_concat((tg_node[]){x, x}, 2, 2), TG_SHAPE, "concat: axis 2 is outside 'x' of rank 2");
+    REFUSED(tg_concat((tg_node[]){x, x}, 2, 2), TG_SHAPE, "concat: axis 2 is outside 'x' [4, 3]");
     REFUSED(tg_concat((tg_node[]){x, tg_nil(g)}, 2, 0), TG_HANDLE, "concat: operand 2 is nil");
     REFUSED(tg_concat((tg_node[]){tg_sum(x, tg_axes_all())}, 1, 0), TG_SHAPE, "concat: axis 0 is outside");
     REFUSED(tg_stack((tg_node[]){x, y}, 2, 0), TG_SHAPE, "stack: operand 1 'x' [4, 3] and operand 2 'y' [2, 2] differ");
-    REFUSED(tg_stack((tg_node[]){x, x}, 2, 3), TG_SHAPE, "stack: axis 3 is outside 'x' of rank 3");
+    REFUSED(tg_stack((tg_node[]){x, x}, 2, 3), TG_SHAPE, "stack: axis 3 is outside what 'x' [4, 3] becomes, of rank 3");
     REFUSED(tg_squeeze(x, tg_axis(1)), TG_SHAPE, "squeeze: axis 1 of 'x' [4, 3] has not length 1");
-    REFUSED(tg_squeeze(x, tg_axis(5)), TG_SHAPE, "squeeze: axis 5 is outside 'x' of rank 2");
-    REFUSED(tg_unsqueeze(x, tg_axes2(1, 1)), TG_SHAPE, "unsqueeze: axis 1 is given twice");
+    REFUSED(tg_squeeze(x, tg_axis(5)), TG_SHAPE, "squeeze: axis 5 is outside 'x' [4, 3]");
+    REFUSED(tg_unsqueeze(x, tg_axes2(1, 1)), TG_SHAPE, "unsqueeze: axis 1 of 'x' [4, 3] is given twice");
     REFUSED(tg_unsqueeze(x, tg_axes_all()), TG_SHAPE, "unsqueeze: which axes 'x' [4, 3] is to have");
     REFUSED(tg_unsqueeze(deep, tg_axis(0)), TG_SHAPE, "unsqueeze: 'deep' [1, 1, 1, 1, 1, 1, 1, 1] cannot have 1 more");
     REFUSED(tg_take(x, y, 0), TG_DTYPE, "take: index 'y' is f64, not i32");
-    REFUSED(tg_take(x, index, -3), TG_SHAPE, "take: axis -3 is outside 'x' of rank 2");
+    REFUSED(tg_take(x, index, -3), TG_SHAPE, "take: axis -3 is outside 'x' [4, 3]");
     REFUSED(tg_take(deep, index, 0), TG_SHAPE, "take: 'deep' at index 'index' would have rank 9");
     REFUSED(tg_scatter_add(x, index, 0, 4), TG_SHAPE,
             "scatter_add: 'x' [4, 3] has not the axes of index 'index' [2, 2]");
