@@ -3,11 +3,12 @@
 #ifndef TESTS_RANDOM_TAPE_H
 #define TESTS_RANDOM_TAPE_H
 
+#include "graph.h"
 #include "support.h"
 
 #include <criterion/criterion.h>
 
-enum { STEPS = 24, POOL = 64, SWEEPS = 5 };
+enum { STEPS = 24, POOL = 64, SWEEPS = 5, LARGEST = 256 }; /* elements of what others are made from */
 
 struct tape {
     tg_graph *g;
@@ -55,7 +56,7 @@ static void give(struct tape *t, tg_node leaf, double low, double high) {
 }
 
 static tg_node add_leaf(struct tape *t, tg_dtype dtype, tg_shape shape) {
-    static const double zeros[1 << TG_MAX_RANK];
+    static const double zeros[8 * LARGEST];
     const size_t kind = draw(t, 8);
     if (kind == 0) return tg_const(t->g, dtype, shape, zeros);
     if (kind == 1 && dtype != TG_I32) return tg_scalar(t->g, dtype, random_between(&t->state, -3, 3));
@@ -70,44 +71,129 @@ static tg_node like(struct tape *t, tg_node x, int drop, tg_dtype dtype) { /* a 
     return add_leaf(t, dtype, s);
 }
 
-static tg_node add_operator(struct tape *t) {
-    tg_node (*const unary[])(tg_node) = {tg_neg, tg_square, tg_sqrt,     tg_reciprocal, tg_exp,
-                                         tg_log, tg_relu,   tg_identity, tg_detach};
-    tg_node (*const binary[])(tg_node, tg_node) = {tg_add, tg_sub, tg_mul, tg_div, tg_eq, tg_gt, tg_matmul};
-    tg_node x = any(t), y = draw(t, 3) ? any(t) : like(t, x, 0, tg_dtype_of(x));
+/* ------------------------------------------------------------------------------------------------------- operators */
+
+/* Any row that is computed element by element, which needs no attributes. */
+static tg_node elementwise(struct tape *t, tg_node x) {
+    const struct tg_op *row = NULL;
+    size_t rows = 0;
+    while (tg_operator_at(t->g, rows)) rows++;
+    while (!row || !row->loop[0]) row = tg_operator_at(t->g, draw(t, rows));
+    const tg_node in[] = {x, any(t), like(t, x, 0, tg_dtype_of(x)), tg_scalar_like(x, 2)};
+    return tg__apply(row, in, NULL);
+}
+
+static int any_axis(struct tape *t, tg_node x) {
+    const int rank = tg_dims(x).rank;
+    return rank ? (int)draw(t, 2 * (size_t)rank) - rank : 0;
+}
+
+static tg_node reduction(struct tape *t, tg_node x) {
+    const tg_axes axes = any_axes(t, tg_dims(x));
+    switch (draw(t, 10)) {
+    case 0: return tg_max(x, axes);
+    case 1: return tg_min(x, axes);
+    case 2: return tg_cumsum(x, any_axis(t, x), draw(t, 2));
+    case 3: return tg_cast(draw(t, 2) ? tg_argmax(x, axes) : tg_argmin(x, tg_axis(0)), tg_dtype_of(x));
+    case 4: return tg_std(x, axes, (int)draw(t, 2));
+    case 5: return tg_logsumexp(x, axes);
+    case 6: return tg_prod(x, axes);
+    case 7: return tg_norm(x, draw(t, 2) ? 2 : (double)INFINITY, axes);
+    default: return tg_sum(x, axes);
+    }
+}
+
+static tg_node movement(struct tape *t, tg_node x, tg_node y) {
     const tg_shape s = tg_dims(x);
-    tg_shape wide = s;
-    switch (draw(t, 18)) {
-    case 0:
-    case 1:
-    case 2: return unary[draw(t, sizeof unary / sizeof *unary)](x);
+    tg_shape wide = s, before = s, after = s;
+    tg_range range[TG_MAX_RANK];
+    const tg_node many[] = {x, y, x};
+    for (int i = 0; i < s.rank; i++) {
+        before.dim[i] = (int64_t)draw(t, 2);
+        after.dim[i] = (int64_t)draw(t, 3);
+        range[i] = draw(t, 3) ? (tg_range){(int64_t)draw(t, 2), TG_END, 1 + (int64_t)draw(t, 2)}
+                              : (tg_range){TG_END, TG_BEGIN, -1 - (int64_t)draw(t, 2)};
+    }
+    switch (draw(t, 12)) {
+    case 0: return tg_cast(x, draw(t, 5) ? TG_F64 : draw(t, 4) ? TG_F32 : TG_I32);
+    case 1: return tg_reshape(x, tg_shape1((int64_t)tg_size(x)));
+    case 2: return tg_transpose(x, tg_axes_all());
     case 3:
-    case 4:
-    case 5:
-    case 6: return binary[draw(t, sizeof binary / sizeof *binary)](x, y);
-    case 7: return tg_where(tg_gt(x, y), x, any(t));
-    case 8: return tg_sum(x, any_axes(t, s));
-    case 9:
-        switch (draw(t, 4)) {
-        case 0: return tg_max(x, any_axes(t, s));
-        case 1: return tg_min(x, any_axes(t, s));
-        case 2: return tg_cumsum(x, (int)draw(t, 3) - 1, draw(t, 2));
-        default: return tg_cast(draw(t, 2) ? tg_argmax(x, any_axes(t, s)) : tg_argmin(x, tg_axis(0)), tg_dtype_of(x));
-        }
-    case 10: return tg_cast(x, draw(t, 5) ? TG_F64 : draw(t, 4) ? TG_F32 : TG_I32);
-    case 11: return tg_reshape(x, tg_shape1((int64_t)tg_size(x)));
-    case 12: return tg_transpose(x, tg_axes_all());
-    case 13:
         if (wide.rank == TG_MAX_RANK) return x;
         wide.dim[wide.rank++] = 2;
         return tg_expand_axes(x, wide, tg_axis(wide.rank - 1));
-    case 14: return tg_gather(x, like(t, x, 1, TG_I32));
-    case 15: return tg_scatter(x, like(t, x, 0, TG_I32), 1 + (int64_t)draw(t, 3));
-    case 16:
-        if (s.rank < 1) return tg_expand(x, any_shape(t));
-        return tg_batchnorm(x, tg_param(t->g, tg_dtype_of(x), tg_shape0()), add_leaf(t, tg_dtype_of(x), tg_shape0()),
-                            tg_axis(0), 1e-5, draw(t, 2) ? word(t) : NULL);
-    default: return tg_add(x, tg_mul(y, x));
+    case 4: return tg_slice_n(x, s.rank, range);
+    case 5: return tg_flip(x, tg_axes_all());
+    case 6: return tg_pad(x, before, after, (double)draw(t, 2));
+    case 7: return tg_concat(many, 1 + draw(t, 3), any_axis(t, x));
+    case 8: return tg_stack(many, 1 + draw(t, 3), any_axis(t, x));
+    case 9: return draw(t, 2) ? tg_tril(x, (int)draw(t, 3) - 1) : tg_triu(x, 0);
+    case 10: return draw(t, 2) ? tg_unsqueeze(x, tg_axis(any_axis(t, x))) : tg_squeeze(x, tg_axes_all());
+    default: return tg_expand(x, s.rank ? s : any_shape(t));
+    }
+}
+
+/* Products, also of batches and turned round; x as a picture. */
+static tg_node product(struct tape *t, tg_node x, tg_node y) {
+    static const tg_window windows[] = {{{1, 1}, {0, 0}, {1, 1}}, {{2, 1}, {1, 1}, {1, 1}}, {{1, 2}, {1, 2}, {2, 1}}};
+    const tg_dtype dtype = tg_dtype_of(x);
+    const tg_window how = windows[draw(t, 3)];
+    const int rank = tg_dims(x).rank;
+    const int64_t high = 1 + (int64_t)draw(t, 2), wide = 1 + (int64_t)draw(t, 2);
+    switch (draw(t, 4)) {
+    case 0: return tg_matmul(x, y);
+    case 1: return tg_matmul_t(x, draw(t, 2) ? x : y, draw(t, 2), draw(t, 2));
+    default: break;
+    }
+    while (tg_dims(x).rank < 4 && !tg_is_nil(x)) x = tg_unsqueeze(x, tg_axis(draw(t, 2) ? 0 : tg_dims(x).rank));
+    switch (draw(t, rank ? 6 : 1)) {
+    case 0: return tg_windows(x, high, wide, how, draw(t, 2) ? 0 : (double)INFINITY);
+    case 1: return tg_max_pool2d(x, high, wide, windows[0]);
+    case 2: return tg_avg_pool2d(x, high, wide, how);
+    default: return tg_conv2d(x, add_leaf(t, dtype, tg_shape4(2, tg_dims(x).dim[1], high, wide)), how);
+    }
+}
+
+static tg_node indexing(struct tape *t, tg_node x) {
+    const tg_dtype dtype = tg_dtype_of(x);
+    const int64_t size = 1 + (int64_t)draw(t, 3);
+    switch (draw(t, 6)) {
+    case 0: return tg_gather(x, like(t, x, 1, TG_I32));
+    case 1: return tg_scatter(x, like(t, x, 0, TG_I32), size);
+    case 2: return tg_take(x, add_leaf(t, TG_I32, tg_shape1(size)), any_axis(t, x));
+    case 3: return tg_scatter_add(x, like(t, x, tg_dims(x).rank - 1, TG_I32), 0, size);
+    case 4: return tg_one_hot(like(t, x, 0, TG_I32), size, dtype);
+    default: return tg_dropout(x, 0.5, tg_counter(t->g), draw(t, 9), draw(t, 2) ? word(t) : NULL);
+    }
+}
+
+static tg_node composite(struct tape *t, tg_node x, tg_node y) {
+    const char *scope = draw(t, 2) ? word(t) : NULL;
+    const tg_node one = tg_param(t->g, tg_dtype_of(x), tg_shape0()), two = add_leaf(t, tg_dtype_of(x), tg_shape0());
+    switch (tg_dims(x).rank ? draw(t, 7) : 6) {
+    case 0: return tg_batchnorm(x, one, two, tg_axis(0), 1e-5, scope);
+    case 1: return tg_layernorm(x, one, two, 1, 1e-5, scope);
+    case 2: return tg_softmax(x, any_axis(t, x), scope);
+    case 3: return tg_log_softmax(x, any_axis(t, x), scope);
+    case 4: return tg_cross_entropy(x, like(t, x, 1, TG_I32), tg_nil(t->g), TG_NONE, scope);
+    case 5: return tg_assign(like(t, x, 0, tg_dtype_of(x)), y);
+    default: return tg_huber_loss(x, y, 0.5, (tg_reduction)draw(t, 3), scope);
+    }
+}
+
+static tg_node add_operator(struct tape *t) {
+    tg_node x = any(t), y = draw(t, 3) ? any(t) : like(t, x, 0, tg_dtype_of(x));
+    switch (draw(t, 16)) {
+    case 0: return reduction(t, x);
+    case 1: return reduction(t, tg_add(x, x));
+    case 2:
+    case 3: return movement(t, x, y);
+    case 4: return product(t, x, y);
+    case 5: return indexing(t, x);
+    case 6: return composite(t, x, y);
+    case 7: return tg_add(x, tg_mul(y, x));
+    case 8: return draw(t, 2) ? tg_identity(x) : tg_detach(x);
+    default: return elementwise(t, x);
     }
 }
 
@@ -150,7 +236,7 @@ static void add_step(struct tape *t) {
     const bool nested = scoped && t->scopes < 3 && draw(t, 2);
     if (scoped && !nested) tg_scope_close(t->g);
     t->scopes += nested;
-    const bool whim = draw(t, 16) == 0;
+    const bool whim = draw(t, 16) == 0 || (!sweep && tg_size(made) > LARGEST);
     if (tg_error(t->g) == TG_OK && !whim) {
         if (!sweep && t->nodes < POOL) t->node[t->nodes++] = made;
         return;
