@@ -45,7 +45,10 @@ static tg_node custom_vjp(tg_node z, tg_node g, int slot) {
     const struct own *own = row->user;
     tg_node in[TG__OPERANDS];
     for (int i = 1; i < row->operands; i++) in[i - 1] = tg__in(z, i);
+    const uint32_t scope = z.graph->scope;
     const tg_node term = own->op->vjp(z, g, in, slot - 1, own->user);
+    if (z.graph->scope != scope)
+        return tg__fail(z.graph, TG_NAME, row, in, row->operands - 1, "its vjp leaves another scope open");
     if (tg_is_nil(term) && !tg__is_broken(z.graph))
         return tg__fail(z.graph, TG_GRADIENT, row, in, row->operands - 1, "its vjp gave nothing for operand %d", slot);
     return !tg_is_nil(term) && tg__is_term(z, slot, term, slot) ? term : tg_nil(z.graph);
@@ -147,10 +150,11 @@ tg_node tg_custom(const tg_custom_op *op, const tg_node *in, int n, void *user) 
     const struct tg_op *row = row_for(g, op, n, user), called = {.name = op->name, .operands = n};
     if (!row || !tg__open_operands(g, &called, in, from)) return tg_nil(g);
 
-    const uint32_t first = g->nodes.length;
+    const uint32_t first = g->nodes.length, scope = g->scope;
     tg_node all[TG__OPERANDS] = {op->forward(in, user)};
     char name[80];
     if (tg__is_broken(g)) return tg_nil(g);
+    if (g->scope != scope) return tg__fail(g, TG_NAME, &called, in, n, "its forward leaves another scope open");
     if (all[0].graph != g || !tg__get(all[0]))
         return tg__fail(g, TG_HANDLE, &called, in, n, "its forward gave %s",
                         tg_is_nil(all[0]) ? "nothing" : "a node that is stale or of another graph");

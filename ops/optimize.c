@@ -68,8 +68,10 @@ static bool in_range(tg_graph *g, const char *who, const char *what, double v, d
 /* A rate is one number; a vector of them would broadcast, and train in silence. */
 static bool is_rate(tg_graph *g, const char *who, tg_node rate) {
     if (!tg__is_of(g, rate, "the rate", who)) return false;
-    if (tg_dims(rate).rank == 0) return true;
-    tg_fail(g, TG_SHAPE, "%s: the rate '%.60s' is no scalar: its rank is %d", who, tg_name(rate), tg_dims(rate).rank);
+    char text[300];
+    if (tg_dims(rate).rank == 0 && tg_dtype_of(rate) != TG_I32) return true;
+    tg_fail(g, tg_dims(rate).rank ? TG_SHAPE : TG_DTYPE, "%s: the rate %s is no floating scalar", who,
+            tg__described(rate, text, sizeof text));
     return false;
 }
 

@@ -109,14 +109,17 @@ static tg_node api_mutant(const tg_node *a) {
 
 #define API_ONE(E)                                                                                                     \
     E(neg, 1)                                                                                                          \
-    E(abs, 1) E(sign, 0) E(square, 1) E(sqrt, 1) E(rsqrt, 1) E(reciprocal, 1) E(floor, 0) E(ceil, 0) E(round, 0)       \
-        E(exp, 1) E(expm1, 1) E(log, 1) E(log1p, 1) E(log2, 1) E(sin, 1) E(cos, 1) E(tan, 1) E(asin, 1) E(acos, 1)     \
-            E(atan, 1) E(sinh, 1) E(cosh, 1) E(tanh, 1) E(erf, 1) E(erfc, 1) E(relu, 1) E(sigmoid, 1) E(softplus, 1)   \
-                E(silu, 1) E(gelu, 1) E(gelu_tanh, 1) E(identity, 1) E(detach, 0)
+    E(abs, 1)                                                                                                          \
+    E(sign, 0)                                                                                                         \
+    E(square, 1) E(sqrt, 1) E(rsqrt, 1) E(reciprocal, 1) E(floor, 0) E(ceil, 0) E(round, 0) E(exp, 1) E(expm1, 1)      \
+        E(log, 1) E(log1p, 1) E(log2, 1) E(sin, 1) E(cos, 1) E(tan, 1) E(asin, 1) E(acos, 1) E(atan, 1) E(sinh, 1)     \
+            E(cosh, 1) E(tanh, 1) E(erf, 1) E(erfc, 1) E(relu, 1) E(sigmoid, 1) E(softplus, 1) E(silu, 1) E(gelu, 1)   \
+                E(gelu_tanh, 1) E(identity, 1) E(detach, 0)
 #define API_TWO(E)                                                                                                     \
     E(add, 1)                                                                                                          \
-    E(sub, 1) E(mul, 1) E(div, 1) E(pow, 1) E(maximum, 1) E(minimum, 1) E(atan2, 1) E(eq, 0) E(ne, 0) E(lt, 0)         \
-        E(le, 0) E(gt, 0) E(ge, 0)
+    E(sub, 1)                                                                                                          \
+    E(mul, 1)                                                                                                          \
+    E(div, 1) E(pow, 1) E(maximum, 1) E(minimum, 1) E(atan2, 1) E(eq, 0) E(ne, 0) E(lt, 0) E(le, 0) E(gt, 0) E(ge, 0)
 
 #define API_MORE(X)                                                                                                    \
     X(leaky_relu, "f23", 1, tg_leaky_relu(a[0], 0.1))                                                                  \
@@ -176,7 +179,7 @@ static tg_node api_mutant(const tg_node *a) {
     X(log_softmax, "f43", 1, tg_log_softmax(a[0], 0, "sm"))                                                            \
     X(mean, "f23", 1, tg_mean(a[0], tg_axis(0)))                                                                       \
     X(var, "f43", 1, tg_var(a[0], tg_axis(0), 1))                                                                      \
-    X(std, "f43", 1, tg_std(a[0], tg_axis(0), 0))                                                                      \
+    X(std, "f43 f43", 1, tg_std(tg_mul(a[0], a[1]), tg_axis(0), 0))                                                    \
     X(logsumexp, "f43", 1, tg_logsumexp(a[0], tg_axis(1)))                                                             \
     X(prod, "f43", 1, tg_prod(a[0], tg_axis(1)))                                                                       \
     X(norm, "f43", 1, tg_norm(a[0], 2, tg_axis(1)))                                                                    \
@@ -198,7 +201,7 @@ static tg_node api_mutant(const tg_node *a) {
     X(adam, "p3 f3", 1, api_train(a, 1))                                                                               \
     X(adamw, "p3 f3", 1, api_train(a, 2))                                                                              \
     X(clip_global_norm, "p3 f3", 1, api_train(a, 3))                                                                   \
-    X(rate_steps, "f", 0, tg_rate_steps(a[0], 0.1, 0.5, 2))                                                          \
+    X(rate_steps, "f", 0, tg_rate_steps(a[0], 0.1, 0.5, 2))                                                            \
     X(rate_cosine, "f", 1, tg_rate_cosine(a[0], 0.1, 0.01, 4))                                                         \
     X(rate_warmup, "f f", 1, tg_rate_warmup(a[0], a[1], 4))                                                            \
     X(custom, "f23", 1, tg_custom(&api_custom, a, 1, NULL))                                                            \

@@ -157,6 +157,12 @@ static tg_node broken_forward(const tg_node *in, void *user) {
     return tg_add(in[0], tg_cast(in[0], TG_F32));
 }
 
+static tg_node opening_forward(const tg_node *in, void *user) {
+    (void)user;
+    tg_scope_open(in[0].graph, "opened");
+    return tg_exp(in[0]);
+}
+
 static void custom_says(const tg_custom_op *op, int n, tg_status status, const char *what) {
     tg_graph *g = tg_graph_new();
     TG_LET(x, drawn(g, TG_F64, tg_shape1(3)));
@@ -175,6 +181,8 @@ Test(custom_vjp, wrong_forwards_are_errors) {
                 "greedy: its forward reads 'other', which is no operand");
     custom_says(&(tg_custom_op){"greedy", other_forward, straight}, 1, TG_GRADIENT,
                 "greedy: its forward reads 'other'");
+    custom_says(&(tg_custom_op){"opens", opening_forward, straight}, 1, TG_NAME,
+                "opens: its forward leaves another scope open");
     custom_says(&(tg_custom_op){"broken", broken_forward, straight}, 1, TG_DTYPE, "add: ");
     custom_says(&log1pexp, 4, TG_ARGUMENT, "log1pexp: 4 operands; one made of a forward and a vjp has 1 to 3");
     custom_says(&(tg_custom_op){"exp", softplus_forward, straight}, 1, TG_NAME, "'exp' is taken");

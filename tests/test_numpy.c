@@ -1,5 +1,6 @@
 /* tg_write_numpy: Python runs what was written, and it gives what the tape gives (tests/numpy_check). */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw, M_PI */
+#include "api.h"
 #include "export.h"
 #include "support.h"
 
@@ -159,6 +160,23 @@ static void wine(tg_dtype dtype) {
 Test(numpy, wine) {
     begin();
     wine(TG_F64);
+    end();
+}
+
+/* Every function that makes nodes; a row of one's own says nothing of NumPy. */
+Test(numpy, every_constructor) {
+    uint64_t state = 41;
+    begin();
+    for (size_t i = 0; i < PROGRAMS; i++) {
+        if (!programs[i].smooth || strcmp(programs[i].name, "apply") == 0) continue;
+        tg_graph *g = tg_graph_new();
+        tg_node a[API_LEAVES];
+        const int n = api_leaves(g, programs[i].leaves, a);
+        for (int k = 0; k < n; k++)
+            if (!tg_value(a[k])) cr_assert_eq(api_give(a[k], &state), TG_OK);
+        put_twice(programs[i].make(a), &state, programs[i].name);
+        tg_graph_free(g);
+    }
     end();
 }
 

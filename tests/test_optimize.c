@@ -175,7 +175,9 @@ Test(optimize, refusals) {
     tg_sgd(q.p, q.dp, 2, rate, (tg_sgd_options){.nesterov = true}, NULL);
     refused(mark, "sgd: nesterov needs a momentum");
     tg_sgd(q.p, q.dp, 2, q.dp[0], (tg_sgd_options){0}, NULL);
-    refused(mark, "is no scalar: its rank is 1");
+    refused(mark, "sgd: the rate 'da' [3] is no floating scalar");
+    tg_sgd(q.p, q.dp, 2, tg_scalar(g, TG_I32, 1), (tg_sgd_options){0}, NULL);
+    refused(mark, "(const) [] is no floating scalar");
     tg_sgd(q.p, (tg_node[]){q.dp[1], q.dp[0]}, 2, rate, (tg_sgd_options){0}, "sgd");
     refused(mark, "sgd: gradient 1, 'db' [2, 2], is not of the shape of its parameter 'a' [3]");
     tg_sgd(q.p, (tg_node[]){q.dp[0], tg_nil(g)}, 2, rate, (tg_sgd_options){0}, "sgd");
