@@ -167,7 +167,9 @@ static tg_grads ask(tg_node out, tg_node seed, const struct tg__sweep *how) {
     s->way = how->way;
     tg_grads d = tg__sweep_latest(g);
     uint32_t open = g->site;
+    g->guests++;
     bool done = sweep(g, s, d.id, seed);
+    g->guests--;
     g->site = open;
     s->last_name = g->names.length;
     s->way = NULL;

@@ -202,6 +202,7 @@ struct tg_graph {
     uint32_t stale;   /* no node below this id is stale */
     uint32_t touched; /* lowest leaf set since the last settling, or UINT32_MAX */
     uint32_t bound;   /* how many leaves borrow their data */
+    uint32_t guests;  /* forwards and vjps that are under way: nothing can be rewound below them */
     bool busy;        /* running: an error now is a run error */
     bool any_blas;    /* one that cannot be held to one thread too */
 };

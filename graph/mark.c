@@ -52,6 +52,10 @@ static void reopen(tg_graph *g, const tg_mark *m) {
 
 tg_status tg_rewind(tg_graph *g, tg_mark m) {
     if (!g) return TG_HANDLE;
+    if (g->busy || g->guests) {
+        tg_fail(g, TG_ARGUMENT, "rewind: not from within an operator's forward, vjp or kernel");
+        return g->error.status;
+    }
     if (m.graph != g || !stands(g, &m))
         return tg__fail_run(g, TG_HANDLE, 0, "rewind: the mark is of another graph, or the tape was rewound below it");
     if (g->error.status && m.at[SERIAL] != g->error.serial) g->error.status = TG_OK;

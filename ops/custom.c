@@ -151,8 +151,10 @@ tg_node tg_custom(const tg_custom_op *op, const tg_node *in, int n, void *user) 
     if (!row || !tg__open_operands(g, &called, in, from)) return tg_nil(g);
 
     const uint32_t first = g->nodes.length, scope = g->scope;
-    tg_node all[TG__OPERANDS] = {op->forward(in, user)};
     char name[80];
+    g->guests++;
+    tg_node all[TG__OPERANDS] = {op->forward(in, user)};
+    g->guests--;
     if (tg__is_broken(g)) return tg_nil(g);
     if (g->scope != scope) return tg__fail(g, TG_NAME, &called, in, n, "its forward leaves another scope open");
     if (all[0].graph != g || !tg__get(all[0]))

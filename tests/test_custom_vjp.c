@@ -163,6 +163,18 @@ static tg_node opening_forward(const tg_node *in, void *user) {
     return tg_exp(in[0]);
 }
 
+static tg_node rewinding_forward(const tg_node *in, void *user) {
+    (void)user;
+    const tg_mark mark = tg_mark_now(in[0].graph);
+    const tg_node z = tg_exp(in[0]);
+    return tg_rewind(in[0].graph, mark) == TG_OK ? in[0] : z;
+}
+static tg_mark below;
+static tg_node rewinding_vjp(tg_node z, tg_node g, const tg_node *in, int slot, void *user) {
+    (void)g, (void)slot, (void)user;
+    return tg_rewind(z.graph, below) == TG_OK ? tg_nil(z.graph) : in[0];
+}
+
 static void custom_says(const tg_custom_op *op, int n, tg_status status, const char *what) {
     tg_graph *g = tg_graph_new();
     TG_LET(x, drawn(g, TG_F64, tg_shape1(3)));
@@ -170,6 +182,15 @@ static void custom_says(const tg_custom_op *op, int n, tg_status status, const c
     TG_LET(z, tg_custom(op, (tg_node[]){x, x, x, x, x}, n, &other));
     cr_assert(tg_is_nil(z));
     says(g, status, what);
+}
+
+Test(custom_vjp, a_vjp_that_rewinds_is_an_error) {
+    tg_graph *g = tg_graph_new();
+    below = tg_mark_now(g);
+    TG_LET(x, drawn(g, TG_F64, tg_shape1(3)));
+    TG_LET(z, tg_custom(&(tg_custom_op){"winds", softplus_forward, rewinding_vjp}, &x, 1, NULL));
+    tg_backward(tg_sum(z, tg_axes_all()), tg_nil(g));
+    says(g, TG_ARGUMENT, "rewind: not from within an operator's forward, vjp or kernel");
 }
 
 Test(custom_vjp, wrong_forwards_are_errors) {
@@ -181,6 +202,8 @@ Test(custom_vjp, wrong_forwards_are_errors) {
                 "greedy: its forward reads 'other', which is no operand");
     custom_says(&(tg_custom_op){"greedy", other_forward, straight}, 1, TG_GRADIENT,
                 "greedy: its forward reads 'other'");
+    custom_says(&(tg_custom_op){"rewinds", rewinding_forward, straight}, 1, TG_ARGUMENT,
+                "rewind: not from within an operator's forward, vjp or kernel");
     custom_says(&(tg_custom_op){"opens", opening_forward, straight}, 1, TG_NAME,
                 "opens: its forward leaves another scope open");
     custom_says(&(tg_custom_op){"broken", broken_forward, straight}, 1, TG_DTYPE, "add: ");
