@@ -9,7 +9,7 @@
 
 TestSuite(readers_random, .timeout = 240);
 
-enum { TAPES = SANITIZED ? 90 : 300 };
+enum { TAPES = SANITIZED ? 90 : 200 };
 
 /* ------------------------------------------------------------------------------------------------ what must not change
  */
