@@ -20,14 +20,22 @@ static double normal(struct source *s) {
     return s->a + s->b * radius * cos(tau * tg__random_uniform(&s->random, 0, 1));
 }
 
+static tg_status refuse(tg_node leaf, const char *who, const struct source *s) {
+    char name[80];
+    tg__quote(leaf.graph, leaf.id, name, sizeof name);
+    if (s->next != constant)
+        return tg__fail_run(leaf.graph, TG_DTYPE, 0, "%s: %s is i32; random numbers are floating-point", who, name);
+    return tg__fail_run(leaf.graph, TG_ARGUMENT, 0, "%s: %.17g is no i32, which %s is", who, s->a, name);
+}
+
 static tg_status fill(tg_node leaf, const char *who, struct source s) {
     tg_graph *g = leaf.graph;
     if (!g) return TG_HANDLE;
     tg__clear_run(g);
     const struct tg__node *n = tg__settable(leaf, &s, who);
     if (!n) return g->error.status;
-    if (n->dtype == TG_I32 && (s.next != constant || !tg__fits_i32(s.a)))
-        return tg__fail_run(g, TG_DTYPE, 0, "%s: the leaf is i32, which this does not fit", who);
+    if (n->dtype == TG_I32 && (s.next != constant || !tg__fits_i32(s.a) || s.a != trunc(s.a)))
+        return refuse(leaf, who, &s);
     g->busy = true;
     const size_t bytes = tg__bytes(n);
     char *data = tg__alloc(g, bytes);

@@ -234,12 +234,13 @@ TG_API tg_node tg_where(tg_node c, tg_node x, tg_node y); /* z = x where c ≠ 0
 
 /* reductions */
 TG_API tg_node tg_sum(tg_node x, tg_axes axes); /* z = Σ x    g repeated along the axes */
-TG_API tg_node tg_max(tg_node x, tg_axes axes); /* z = max x  g shared equally by the ties; NaN wins; nothing to
-                                                   reduce is an error */
+TG_API tg_node tg_max(tg_node x, tg_axes axes); /* z = max x  g shared equally by the ties; NaN wins, and then no
+                                                   gradient is sent (0); nothing to reduce is an error */
 TG_API tg_node tg_min(tg_node x, tg_axes axes); /* z = min x  as max */
 TG_API tg_node tg_argmax(tg_node x, tg_axes axes); /* i32: where the maximum stands, over one axis, or over all in the
                                                       order of memory; the first of ties, the first NaN before anything;
-                                                      nothing to reduce is an error   none */
+                                                      nothing to reduce is an error   none. How many are right:
+                                                      tg_mean(tg_eq(tg_cast(argmax, t), tg_cast(label, t)), …) */
 TG_API tg_node tg_argmin(tg_node x, tg_axes axes); /* the same for the minimum */
 TG_API tg_node tg_cumsum(tg_node x, int axis, bool reverse); /* z_k = Σ_{i≤k} x_i along the axis; reverse: i ≥ k
                                                                 cumsum of g from the other end */
@@ -351,7 +352,7 @@ TG_API tg_node tg_batchnorm(tg_node x, tg_node gamma, tg_node beta, tg_axes axes
  * is normalized by the biased variance everywhere. */
 typedef struct tg_batchnorm_options {
     const char *mode; /* "train" or "test" */
-    double momentum;  /* 0 to 1 */
+    double momentum;  /* 0, only the last batch, to 1: they never change */
     double eps;       /* > 0 */
     bool unbiased;    /* the running variance only */
 } tg_batchnorm_options;
@@ -369,7 +370,8 @@ TG_API tg_node tg_avg_pool2d(tg_node x, int64_t height, int64_t width, tg_window
 TG_API tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope);
 
 /* Mean over the rows of -ln softmax(scores)[label]; scores [N,C], label i32 [N]. Row maxima are subtracted first,
- * behind detach: softmax does not change by a shift, so neither does its gradient. */
+ * behind detach: softmax does not change by a shift, so neither does its gradient. (tg_cross_entropy below has weights,
+ * other reductions, and labels of any rank.) */
 TG_API tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope);
 
 /* x, then `layers` linear layers with tg_relu between them: scopes layer1, layer2 … with xw and scores, stages hidden1 …;
@@ -459,7 +461,7 @@ TG_API tg_node tg_jacobian(tg_node out, tg_node x); /* [dims of out…, dims of 
 /* Of a single number. Where its gradient does not depend on x, as that of a linear loss, these are zeros; where it
  * does, but only behind what passes no gradient on (a detach, a comparison), they are errors. */
 TG_API tg_node tg_hvp(tg_node loss, tg_node x, tg_node v); /* d²loss/dx² v, x's shape: two sweeps */
-TG_API tg_node tg_hessian(tg_node loss, tg_node x);        /* [dims of x…, dims of x…]; one sweep an element of x */
+TG_API tg_node tg_hessian(tg_node loss, tg_node x);        /* [dims of x…, dims of x…]; 1 + one sweep an element */
 
 /* --------------------------------------------------------------------------------------------------------- run
  * Brings values up to date, in tape order, computing only what is not valid. Never changes a leaf. A failed run says
@@ -497,9 +499,11 @@ TG_API TG_CHECK tg_status tg_commit(tg_graph *g);
  *     tg_sgd(p, dp, 2, rate, (tg_sgd_options){.momentum = 0.9}, "sgd");
  *     for (…) if (tg_set(x, batch) || tg_run(g) || tg_commit(g)) …
  *
+ * Read the loss between tg_run and tg_commit: behind it what depends on the parameters is stale, and tg_item gives NaN.
  * Moments are leaves in the scope "sgd/w/". rate: a floating scalar, of any dtype; g: the gradient; t: the step, from 1. */
-TG_API size_t tg_params(tg_graph *g, tg_node *params, size_t room); /* floating params that nothing is assigned to yet, in
-                                                                       tape order; how many there are */
+/* Floating params that nothing is assigned to yet, in tape order; how many there are. In test mode nothing is assigned to
+ * running statistics, so they are among them. */
+TG_API size_t tg_params(tg_graph *g, tg_node *params, size_t room);
 TG_API void tg_gradients(tg_grads d, const tg_node *params, size_t count, tg_node *grads); /* tg_grad of each */
 
 /* Scales all gradients by most/norm where their common norm √ΣΣg² is above it; gives the norm. most > 0. */
@@ -537,7 +541,7 @@ TG_API tg_node tg_rate_warmup(tg_node count, tg_node rate, double steps);
 /* -------------------------------------------------------------------------------------------------------- read */
 
 TG_API const void *tg_value(tg_node a);         /* row-major; NULL where nothing valid has been computed */
-TG_API double tg_item(tg_node a, size_t index); /* one element as a double; NaN where there is none */
+TG_API double tg_item(tg_node a, size_t index); /* one element as a double; NaN where there is none, or it is stale */
 TG_API tg_shape tg_dims(tg_node a);
 TG_API size_t tg_size(tg_node a); /* number of elements */
 TG_API tg_dtype tg_dtype_of(tg_node a);
@@ -760,7 +764,7 @@ TG_API TG_CHECK tg_status tg_load_leaves(tg_graph *g, const char *path);
 
 /* State: the params, and whatever has an assign: what training has made. All of it must be in the file, with its names,
  * shapes and dtypes; otherwise the message lists what differs, and nothing is set. part: the file may have more, as a
- * tape in test mode has no moments. */
+ * tape in test mode has no moments. Saving wants a name and a value for each, a counter too. */
 TG_API TG_CHECK tg_status tg_save_state(tg_graph *g, const char *path);
 TG_API TG_CHECK tg_status tg_load_state(tg_graph *g, const char *path, bool part);
 
@@ -849,7 +853,8 @@ typedef struct tg_op {
                               beside a single number, else \\odot. Without a form below, a second one is for a number
                               as the last operand */
     const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
-    const char *code;      /* the kernel's own C expression in a b c d; NULL: not elementwise, or none: without it
+    const char *code;      /* the kernel's own C expression, for both dtypes, in a b c d (not x y w v): "a > 0 ? a : 0";
+                              NULL: not elementwise, or none: without it
                               tg_write_c refuses a tape that has the operator */
     int operands;          /* 1 to TG_MAX_OPERANDS */
     bool drawn;            /* the value is a draw, not a function that a gradient check may try elsewhere: it is taken

@@ -8,7 +8,8 @@ tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope) {
     w = tg_scope_operand(w, "w");
     b = tg_scope_operand(b, "b");
     TG_LET(xw, tg_matmul(x, w));
-    TG_LET(scores, tg_add(xw, b));
+    const bool fits = tg_is_nil(xw) || tg_is_nil(b) || tg__lies_along(xw, b, 1, "b", "linear");
+    TG_LET(scores, fits ? tg_add(xw, b) : tg_nil(g));
     tg_scope_close(g);
     return scores;
 }

@@ -11,6 +11,9 @@
 int64_t tg__extent(tg_node x, tg_axes axes, bool some, const char *who);
 /* Whether a is a node of g. Otherwise the reason is recorded, and in g, wherever a is from. */
 bool tg__is_of(tg_graph *g, tg_node a, const char *what, const char *who);
+/* Whether a, laid along the last axes of x, has only those, and broadcasts to them: what is added to x or multiplied
+ * with it must not make it larger in silence. Otherwise the reason is recorded. */
+bool tg__lies_along(tg_node x, tg_node a, int last, const char *what, const char *who);
 const char *tg__described(tg_node x, char *text, size_t room); /* 'x' [4, 3] */
 
 /* 1/n; of nothing the mean is no number. */

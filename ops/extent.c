@@ -20,6 +20,18 @@ bool tg__is_of(tg_graph *g, tg_node a, const char *what, const char *who) {
     return false;
 }
 
+bool tg__lies_along(tg_node x, tg_node a, int last, const char *what, const char *who) {
+    const tg_shape of = tg_dims(x), has = tg_dims(a);
+    bool good = has.rank <= last && has.rank <= of.rank;
+    for (int i = 1; good && i <= has.rank; i++)
+        good = has.dim[has.rank - i] == 1 || has.dim[has.rank - i] == of.dim[of.rank - i];
+    char xs[300], as[300];
+    if (!good)
+        tg_fail(x.graph, TG_SHAPE, "%s: %s %s does not lie along the last %s of %s", who, what,
+                tg__described(a, as, sizeof as), last == 1 ? "axis" : "axes", tg__described(x, xs, sizeof xs));
+    return good;
+}
+
 /* Marks the axes; false with the reason recorded. */
 static bool read_axes(tg_node x, int rank, tg_axes axes, const char *who, bool *reduced) {
     char text[300];

@@ -1,19 +1,6 @@
 /* Layer normalization (Ba, Kiros and Hinton 2016): every row by its own mean and variance. */
 #include "compose.h"
 
-/* Whether a scale or shift, laid along the last axes, has only those. */
-static bool fits(tg_node x, tg_node a, int last, const char *what) {
-    const tg_shape of = tg_dims(x), has = tg_dims(a);
-    bool good = has.rank <= last;
-    for (int i = 1; good && i <= has.rank; i++)
-        good = has.dim[has.rank - i] == 1 || has.dim[has.rank - i] == of.dim[of.rank - i];
-    char xs[300], as[300];
-    if (!good)
-        tg_fail(x.graph, TG_SHAPE, "layernorm: %s %s does not lie along the last %s of %s", what,
-                tg__described(a, as, sizeof as), last == 1 ? "axis" : "axes", tg__described(x, xs, sizeof xs));
-    return good;
-}
-
 tg_node tg_layernorm(tg_node x, tg_node gamma, tg_node beta, int last, double eps, const char *scope) {
     tg_graph *g = x.graph;
     const tg_shape dims = tg_dims(x);
@@ -28,7 +15,9 @@ tg_node tg_layernorm(tg_node x, tg_node gamma, tg_node beta, int last, double ep
         return tg_fail(g, TG_SHAPE, "layernorm: %d last axes of %s cannot be normalized", last,
                        tg__described(x, text, sizeof text));
     const int64_t n = tg__extent(x, axes, false, "layernorm");
-    if (n < 0 || !fits(x, gamma, last, "gamma") || !fits(x, beta, last, "beta")) return tg_nil(g);
+    if (n < 0 || !tg__lies_along(x, gamma, last, "gamma", "layernorm") ||
+        !tg__lies_along(x, beta, last, "beta", "layernorm"))
+        return tg_nil(g);
 
     tg_scope_open(g, scope);
     x = tg_scope_operand(x, "x");

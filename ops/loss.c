@@ -68,7 +68,8 @@ tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, cons
 /* ln sigmoid(x) = -softplus(-x): what is certain costs nothing, and nothing cancels. */
 tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction how, const char *scope) {
     if (!fits(x, y, how, "bce_with_logits") ||
-        (!tg_is_nil(weight) && !tg__is_of(x.graph, weight, "the weight", "bce_with_logits")))
+        (!tg_is_nil(weight) && (!tg__is_of(x.graph, weight, "the weight", "bce_with_logits") ||
+                                !tg__lies_along(x, weight, tg_dims(x).rank, "the weight", "bce_with_logits"))))
         return tg_nil(x.graph);
     open(&x, &y, scope);
     tg_node miss = tg_softplus(tg_neg(x));

@@ -5,7 +5,7 @@
 
 /* ------------------------------------------------------------------------------------------------- what is asked */
 
-/* How x is laid out: which axes are summed over, and how many numbers make one statistic. */
+/* How x is laid out: which axes are summed over, and how many numbers make one statistic; -1: the axes are wrong. */
 struct layout {
     tg_shape dims;
     bool reduced[TG_MAX_RANK];
@@ -13,13 +13,12 @@ struct layout {
 };
 
 static struct layout layout_of(tg_node x, tg_axes axes) {
-    struct layout l = {.dims = tg_dims(x), .count = 1};
+    struct layout l = {.dims = tg_dims(x), .count = tg__extent(x, axes, false, "batchnorm")};
     for (int i = 0; i < l.dims.rank; i++) l.reduced[i] = axes.count == -1;
     for (int i = 0; i < axes.count && i < TG_MAX_RANK; i++) {
         int a = axes.axis[i] < 0 ? axes.axis[i] + l.dims.rank : axes.axis[i];
-        if (a >= 0 && a < l.dims.rank) l.reduced[a] = true; /* others are refused by the sum */
+        if (a >= 0 && a < l.dims.rank) l.reduced[a] = true;
     }
-    for (int i = 0; i < l.dims.rank; i++) l.count *= l.reduced[i] ? l.dims.dim[i] : 1;
     return l;
 }
 
@@ -56,6 +55,15 @@ static bool fits(tg_node x, tg_node leaf, const char *which, const struct layout
         tg_fail(g, TG_DTYPE, "batchnorm: %s %s and %s have different dtypes", which, a, tg__described(x, b, sizeof b));
     else
         return true;
+    return false;
+}
+
+/* Along the statistics; one along x would be multiplied in silence. Lengths that differ are refused where they meet. */
+static bool is_along(tg_node x, tg_node a, const char *what, const struct layout *l) {
+    char as[300], xs[300];
+    if (tg_dims(a).rank <= statistic_of(l).rank) return true;
+    tg_fail(x.graph, TG_SHAPE, "batchnorm: %s %s has more axes than the statistics of %s", what,
+            tg__described(a, as, sizeof as), tg__described(x, xs, sizeof xs));
     return false;
 }
 
@@ -117,7 +125,8 @@ tg_node tg_batchnorm_running(tg_node x, tg_node gamma, tg_node beta, tg_node mea
         !tg__is_of(g, beta, "beta", "batchnorm"))
         return tg_nil(g);
     const struct layout l = layout_of(x, axes);
-    if (!check(g, &options, mean, var_leaf, l.count) || !fits(x, mean, "the running mean", &l) ||
+    if (l.count < 0 || !check(g, &options, mean, var_leaf, l.count) || !is_along(x, gamma, "gamma", &l) ||
+        !is_along(x, beta, "beta", &l) || !fits(x, mean, "the running mean", &l) ||
         !fits(x, var_leaf, "the running variance", &l))
         return tg_nil(g);
     const bool train = is_mode(options.mode, "train");

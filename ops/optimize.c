@@ -65,6 +65,13 @@ static bool in_range(tg_graph *g, const char *who, const char *what, double v, d
     return false;
 }
 
+/* Options that were not begun with tg_adam_defaults have none, and a gradient of 0 would become NaN. */
+static bool is_positive(tg_graph *g, const char *who, double eps) {
+    if (eps > 0 && isfinite(eps)) return true;
+    tg_fail(g, TG_ARGUMENT, "%s: eps = %g must be positive: begin with tg_adam_defaults()", who, eps);
+    return false;
+}
+
 /* A rate is one number; a vector of them would broadcast, and train in silence. */
 static bool is_rate(tg_graph *g, const char *who, tg_node rate) {
     if (!tg__is_of(g, rate, "the rate", who)) return false;
@@ -178,7 +185,7 @@ static void adam(const tg_node *params, const tg_node *grads, size_t count, stru
     tg_graph *g = graph_of(params, count);
     if (count == 0 || !are_gradients(g, who, params, grads, count) || !is_rate(g, who, a.rate) ||
         !in_range(g, who, "beta1", a.o.beta1, 1) || !in_range(g, who, "beta2", a.o.beta2, 1) ||
-        !in_range(g, who, "weight_decay", a.o.weight_decay, INFINITY) || !in_range(g, who, "eps", a.o.eps, INFINITY))
+        !in_range(g, who, "weight_decay", a.o.weight_decay, INFINITY) || !is_positive(g, who, a.o.eps))
         return;
     tg_scope_open(g, scope);
     TG_LET(bias1, bias(g, "power1", "power1_next", a.o.beta1));

@@ -166,6 +166,16 @@ Test(composites, a_linear_layer_and_its_loss) {
     free(b);
 }
 
+/* Three numbers for one column would make three of it. */
+Test(composites, a_bias_that_does_not_fit) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape2(4, 2)));
+    TG_LET(w, tg_param(g, TG_F64, tg_shape2(2, 1)));
+    TG_LET(bias, tg_param(g, TG_F64, tg_shape1(4)));
+    cr_assert(tg_is_nil(tg_linear(x, w, bias, NULL)));
+    cr_assert_not_null(strstr(tg_message(g), "linear: b 'bias' [4] does not lie along the last axis of 'xw' [4, 1]"),
+                       "%s", tg_message(g));
+}
+
 Test(composites, scores_that_overflow_exp) {
     const double data[] = {1e4, 0, -1e4, /**/ -1e300, -1e300, -1e300, /**/ 800, 800, 0};
     TG_LET(scores, tg_input(g, TG_F64, tg_shape2(3, 3)));

@@ -193,6 +193,8 @@ Test(optimize, refusals) {
     o.beta2 = NAN;
     tg_adamw(q.p, q.dp, 2, rate, o, NULL);
     refused(mark, "adamw: beta2 = nan");
+    tg_adamw(q.p, q.dp, 2, rate, (tg_adam_options){.weight_decay = 0.01}, NULL);
+    refused(mark, "adamw: eps = 0 must be positive: begin with tg_adam_defaults()");
     tg_clip_global_norm(q.dp, 2, 0, NULL);
     refused(mark, "clip_global_norm: the largest norm 0 must be positive");
     tg_rate_cosine(rate, 1, 0, 0);

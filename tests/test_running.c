@@ -220,6 +220,22 @@ Test(running, statistics_that_do_not_fit) {
     says(TG_SHAPE, "the running mean 'm' [4] is not");
 }
 
+/* What would broaden the result, or scale each element by itself, is not multiplied in silence. */
+Test(running, scales_that_do_not_lie_along_the_statistics) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape2(4, 2)));
+    TG_LET(each, tg_param(g, TG_F64, tg_shape2(4, 2)));
+    TG_LET(one, tg_param(g, TG_F64, tg_shape1(2)));
+    const tg_mark mark = tg_mark_now(g);
+    cr_assert(tg_is_nil(tg_batchnorm(x, each, one, tg_axis(0), 1e-5, "bn")));
+    says(TG_SHAPE, "batchnorm: gamma 'each' [4, 2] has more axes than the statistics of 'x' [4, 2]");
+    cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    cr_assert(tg_is_nil(tg_batchnorm(x, one, each, tg_axis(0), 1e-5, "bn")));
+    says(TG_SHAPE, "batchnorm: beta 'each'");
+    cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    cr_assert(tg_is_nil(tg_batchnorm(x, one, one, tg_axis(2), 1e-5, "bn")));
+    says(TG_SHAPE, "batchnorm: axis 2 is outside 'x' [4, 2]");
+}
+
 Test(running, statistics_are_constants_to_the_gradient) {
     tg_batchnorm_options o = tg_batchnorm_defaults();
     o.mode = "test";

@@ -85,6 +85,7 @@ Test(state, a_tape_in_test_mode_takes_its_part) {
     restart();
     network("test", 3, TG_F32);
     refused("'adam/power1' is in the file, but nothing here has that name");
+    refused("part = true would take what is here");
     cr_assert_eq(tg_item(tg_find(g, "mean"), 1), 0, "nothing was set");
     cr_assert_eq(tg_load_state(g, path, true), TG_OK, "%s", tg_message(g));
     cr_assert_eq(tg_item(tg_find(g, "mean"), 1), mean);
@@ -103,6 +104,22 @@ Test(state, inputs_stay) {
     cr_assert_eq(tg_fill(tg_find(g, "x"), 3), TG_OK);
     cr_assert_eq(tg_load_state(g, path, false), TG_OK, "%s", tg_message(g));
     cr_assert_eq(tg_item(tg_find(g, "x"), 0), 3);
+}
+
+/* A file that could not be loaded again is not written. */
+Test(state, what_cannot_be_saved) {
+    network("train", 3, TG_F64);
+    const tg_mark mark = tg_mark_now(g);
+    TG_LET(empty, tg_param(g, TG_F64, tg_shape1(2)));
+    cr_assert_eq(tg_save_state(g, path), TG_VALUE);
+    cr_assert_not_null(strstr(tg_message(g), "save_state: 'empty' has no value"));
+    cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    const tg_node nameless = tg_counter(g);
+    cr_assert_eq(tg_save_state(g, path), TG_NAME);
+    cr_assert_not_null(strstr(tg_message(g), "(param) has no name to be found by"));
+    tg_let(nameless, "count2", NULL, 0);
+    cr_assert_eq(access(path, F_OK), -1);
+    cr_assert_eq(tg_save_state(g, path), TG_OK, "%s", tg_message(g));
 }
 
 Test(state, what_differs_is_listed) {

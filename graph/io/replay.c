@@ -88,7 +88,29 @@ static tg_status save_all(tg_graph *g, const char *path, keeps *kept) {
 }
 
 tg_status tg_save_leaves(tg_graph *g, const char *path) { return save_all(g, path, is_kept); }
-tg_status tg_save_state(tg_graph *g, const char *path) { return save_all(g, path, is_state); }
+
+/* A file that this very tape could not load, or only this one, is no use. */
+static bool is_savable(tg_graph *g) {
+    char name[80];
+    for (uint32_t id = 1; id < g->nodes.length; id++) {
+        if (!is_state(g, id)) continue;
+        tg__quote(g, id, name, sizeof name);
+        if (*tg_name(tg__handle(g, id)) == '\0')
+            tg__fail_run(g, TG_NAME, 0, "save_state: %s has no name to be found by: TG_LET it", name);
+        else if (!tg__valid(g, id))
+            tg__fail_run(g, TG_VALUE, 0, "save_state: %s has no value: tg_set or tg_bind it first", name);
+        else
+            continue;
+        return false;
+    }
+    return true;
+}
+
+tg_status tg_save_state(tg_graph *g, const char *path) {
+    if (g == NULL) return TG_HANDLE;
+    tg__clear_run(g);
+    return is_savable(g) ? save_all(g, path, is_state) : tg_error(g);
+}
 
 /* ------------------------------------------------------------------------------------------------ what differs */
 
@@ -116,6 +138,7 @@ struct load {
     uint32_t *target; /* the leaf of each array; 0: it is not asked for */
     keeps *kept;
     bool part;   /* the file may have more */
+    size_t more; /* differences that are nothing but that */
     bool *given; /* by node */
     void **room; /* memory of the leaves that have borrowed what they hold */
     struct differences differences;
@@ -130,6 +153,7 @@ static void claim(struct load *l, size_t i) {
     l->target[i] = id;
     tg__clean(a->name, name, sizeof name);
     if (id == 0 || !l->kept(g, id)) {
+        l->more += l->kept == is_state;
         differ(&l->differences,
                id == 0               ? "'%s' is in the file, but nothing here has that name"
                : l->kept == is_state ? "'%s' is in the file, but here it is no param, and nothing is assigned to it"
@@ -201,7 +225,9 @@ static bool load(struct load *l, const char *path) {
     if (d->count == 0) return reserve(l) && set(l);
     char more[60] = "";
     if (d->told < d->count) snprintf(more, sizeof more, "\n  and %zu more", d->count - d->told);
-    return tg__fail_file(l->graph, path, "does not fit this tape, and nothing was set:%s%s", d->text, more) == TG_OK;
+    return tg__fail_file(l->graph, path, "does not fit this tape, and nothing was set:%s%s%s", d->text, more,
+                         l->more == d->count ? "\n  part = true would take what is here, and leave the rest" : "") ==
+           TG_OK;
 }
 
 static bool load_arrays(tg_graph *g, const char *path, keeps *kept, bool part, const tg_array *arrays, size_t count) {

@@ -10,9 +10,9 @@
  * compiler that keeps to IEEE 754 (-ffp-contract=off, no -ffast-math). exp, tanh and their like are libm's, and within 4
  * units in the last place. */
 
-/* A product is rounded before anything is added to it. */
+/* A product is rounded before anything is added to it. gcc 12 vectorizes some loops into wrong ones. */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "no-tree-vectorize")
 #else
 #pragma STDC FP_CONTRACT OFF
 #endif
