@@ -1,11 +1,11 @@
 /* How fast the interpreter is, every value kept: batch normalization from primitives, forward and backward, and a
  * training step of the digits network. Where python3-torch is there, PyTorch does the same in the same run, in turns,
  * so that noise hits both: from the same primitives, and as its users write it. */
+#include "clock.h"
 #include "rival.h"
 #include "work.h"
 
 #include <string.h>
-#include <time.h>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -21,17 +21,6 @@ static const struct job jobs[] = {
     {BATCHNORM, 65536, 256}, {STEP, 64, 100},      {STEP, 256, 100},       {STEP, 256, 512},
 };
 enum { JOBS = sizeof jobs / sizeof *jobs };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Nanoseconds a call: the median of runs of about half a millisecond, as long as `seconds` last; 0 on failure. */
 static double measure(struct work *w) {

@@ -1,12 +1,12 @@
 /* What a product of two matrices costs: tg_matmul on a tape, the library's own loop, and, where tapegrad was built with
  * a BLAS, that called directly in the same run, with as many threads as OpenMP has and with one. */
+#include "clock.h"
 #include "product.h"
 #include "tapegrad.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #ifdef TAPEGRAD_BLAS
 #include <cblas.h>
@@ -39,17 +39,6 @@ static const struct size {
     {768, 768, 768, false, false},  {1024, 1024, 1024, false, false},
     {1024, 1024, 1024, true, true},
 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 struct work {
     struct tg__product p;

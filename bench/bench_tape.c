@@ -1,27 +1,16 @@
 /* What a scalar node costs: to record, to differentiate (per appended node), to run for the first time and again.
  * Rival in the same run: the same chain as a plain C loop over arrays, which is what no tape can beat. */
+#include "clock.h"
 #include "tapegrad.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { REPEATS = 7 };
 
 enum phase { RECORD, BACKWARD, FIRST_RUN, RUN, FREE, LOOP, PHASES };
 static const char *const phase_name[PHASES] = {"record", "backward", "first_run", "run", "free", "plain_loop"};
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* h*a, -h, h*a …: each node has one adjoint of its own. Returns the newest. */
 static tg_node chain(tg_node h, tg_node a, size_t n) {

@@ -95,7 +95,6 @@ TG__APART static bool refuse(tg_graph *g, const struct tg__assign *a, bool bound
 /* Everything that could fail, before anything changes. */
 static bool may_commit(tg_graph *g, size_t *aside) {
     char name[80];
-    tg__settle(g);
     const tg_node next = tg_next(g);
     if (!tg_is_nil(next)) {
         tg__fail_run(g, TG_VALUE, 0, "commit: %s is not up to date: tg_run the whole tape first",

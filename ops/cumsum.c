@@ -87,9 +87,8 @@ const struct tg_op tg__op_cumsum = {
 tg_node tg_cumsum(tg_node x, int axis, bool reverse) {
     const struct tg__node *n = tg__get(x);
     if (!n) return tg__apply(&tg__op_cumsum, &x, NULL);
-    struct tg__attr fates; /* reads the axis, with its errors */
-    if (!tg__fates(x.graph, &tg__op_cumsum, x, n->shape->dims.rank, tg_axis(axis), &fates)) return tg_nil(x.graph);
-    struct tg__attr attr = {.number = axis < 0 ? axis + n->shape->dims.rank : axis, .step = {reverse ? -1 : 1}};
+    struct tg__attr attr = {.step = {reverse ? -1 : 1}};
+    if (!tg__axis(x.graph, &tg__op_cumsum, x, n->shape->dims.rank, axis, &attr.number)) return tg_nil(x.graph);
     const struct tg__attr *kept = tg__intern(x.graph, &attr, sizeof attr);
     return kept ? tg__apply(&tg__op_cumsum, &x, kept) : tg_nil(x.graph);
 }

@@ -17,10 +17,7 @@ static tg_node variance(tg_node x, tg_axes axes, int ddof, const char *who) {
 
 tg_node tg_var(tg_node x, tg_axes axes, int ddof) { return variance(x, axes, ddof, "var"); }
 
-/* What the root would do to a gradient at 0 is kept away from it. */
 tg_node tg_std(tg_node x, tg_axes axes, int ddof) {
     tg_node var = variance(x, axes, ddof, "std");
-    if (tg_is_nil(var)) return var;
-    tg_node zero = tg_scalar_like(x, 0), constant = tg_eq(var, zero);
-    return tg_where(constant, zero, tg_sqrt(tg_where(constant, tg_scalar_like(x, 1), var)));
+    return tg_is_nil(var) ? var : tg__root(var);
 }

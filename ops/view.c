@@ -16,12 +16,12 @@ bool tg__rule_any(struct tg__rule *r) {
     return true;
 }
 
-static tg_status nothing(struct tg__call *c) {
+tg_status tg__run_view(struct tg__call *c) {
     (void)c;
     return TG_OK; /* a view: the interpreter has passed the operand's memory on */
 }
 
-static void same_element(struct tg__emit *e) { e->code = "a"; }
+void tg__emit_view(struct tg__emit *e) { e->code = "a"; }
 
 static tg_node pass(tg_node z, tg_node g, int slot) {
     (void)z, (void)slot;
@@ -40,8 +40,8 @@ const struct tg_op tg__op_identity = {.name = "identity",
                                       .operands = 1,
                                       .view = true,
                                       .shape = tg__rule_any,
-                                      .run = nothing,
-                                      .emit = same_element,
+                                      .run = tg__run_view,
+                                      .emit = tg__emit_view,
                                       .vjp = pass,
                                       .through = true,
                                       .low = -2,
@@ -57,8 +57,8 @@ const struct tg_op tg__op_detach = {.name = "detach",
                                     .operands = 1,
                                     .view = true,
                                     .shape = tg__rule_any,
-                                    .run = nothing,
-                                    .emit = same_element,
+                                    .run = tg__run_view,
+                                    .emit = tg__emit_view,
                                     .through = true,
                                     .low = -2,
                                     .high = 2};
@@ -91,7 +91,7 @@ const struct tg_op tg__op_reshape = {.name = "reshape",
                                      .operands = 1,
                                      .view = true,
                                      .shape = tg__rule_any,
-                                     .run = nothing,
+                                     .run = tg__run_view,
                                      .emit = reshape_emit,
                                      .vjp = reshape_vjp,
                                      .through = true,
