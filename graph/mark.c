@@ -36,9 +36,8 @@ tg_mark tg_mark_now(tg_graph *g) {
 static bool stands(const tg_graph *g, const tg_mark *m) {
     return m->at[NODES] >= 1 && m->at[NODES] <= g->nodes.length && m->at[NAMES] <= g->names.length &&
            m->at[SITES] <= g->sites.length && m->at[SCOPES] <= g->scopes.length && m->at[LOG] <= g->log.length &&
-           m->at[SWEEPS] <= g->sweeps.length && m->at[ASSIGNS] >= 1 &&
-           m->at[ASSIGNS] <= g->assigns.length && m->strings <= tg__arena_total(&g->strings) &&
-           last_epoch(g, m) == m->at[LAST];
+           m->at[SWEEPS] <= g->sweeps.length && m->at[ASSIGNS] >= 1 && m->at[ASSIGNS] <= g->assigns.length &&
+           m->strings <= tg__arena_total(&g->strings) && last_epoch(g, m) == m->at[LAST];
 }
 
 /* The stages that were open at the mark, in the scope of then and around it, are open again. */

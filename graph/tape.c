@@ -2,7 +2,8 @@
 #include "graph.h"
 
 static bool reserve_nothing(tg_graph *g) { /* id 0 of every table */
-    struct tg__table *t[] = {&g->nodes, &g->values, &g->facts, &g->names, &g->sites, &g->scopes, &g->log, &g->sweeps, &g->assigns};
+    struct tg__table *t[] = {&g->nodes,  &g->values, &g->facts,  &g->names,  &g->sites,
+                             &g->scopes, &g->log,    &g->sweeps, &g->assigns};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         void *row = tg__push(g, t[i]);
         if (!row) return false;
@@ -45,8 +46,8 @@ void tg_graph_free(tg_graph *g) {
     tg__names_free(g);
     tg__scalars_free(g);
     tg__intern_free(g);
-    struct tg__table *t[] = {&g->nodes,  &g->values, &g->facts,  &g->names,  &g->sites,
-                             &g->scopes, &g->log,    &g->sweeps, &g->assigns, &g->scalars, &g->own};
+    struct tg__table *t[] = {&g->nodes, &g->values, &g->facts,   &g->names,   &g->sites, &g->scopes,
+                             &g->log,   &g->sweeps, &g->assigns, &g->scalars, &g->own};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) tg__table_free(g, t[i]);
     tg__memory_free(g);
     g->allocator.free(g->allocator.user, g, sizeof *g);

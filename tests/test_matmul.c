@@ -20,7 +20,8 @@ static void threads(int count) {
 
 /* --------------------------------------------------------------------------------------------- every small product */
 
-/* Where an operand comes from: a leaf, a transposed copy of one, every second column of a wider one, backwards, a repeated row. */
+/* Where an operand comes from: a leaf, a transposed copy of one, every second column of a wider one, backwards, a
+ * repeated row. */
 enum source { LEAF, TURNED, STRIDED, REPEATED, SOURCES };
 
 static tg_node operand(tg_graph *g, tg_dtype dtype, int64_t rows, int64_t columns, enum source from, uint64_t *state) {
