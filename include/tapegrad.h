@@ -9,8 +9,8 @@
  *     tg_graph_free(g);
  *
  * Contents, in the order of need: types, graph, leaves, names, operators, composites (layers, losses), backward,
- * derivatives, run, state, optimizers, read, errors, people (tables, checks, comparisons, mistakes on purpose), pictures
- * and texts, files, undo, log, operators of your own, memory.
+ * derivatives, run, state, optimizers, read, errors, people (tables, checks, comparisons, mistakes on purpose),
+ * programs, pictures and texts, files, undo, log, operators of your own, memory.
  *
  * Rules that hold everywhere
  *   ownership  The graph owns everything. Names and data are copied in; a returned pointer is borrowed until the
@@ -699,6 +699,58 @@ TG_API const char *tg_verdict_name(tg_verdict v);
  * said. A mutant of a mutant makes both mistakes. An edge over which nothing is sent is an error. */
 typedef enum tg_mutation { TG_DROP, TG_FLIP, TG_SCALE } tg_mutation;
 TG_API tg_grads tg_mutate(tg_grads d, tg_node sender, int slot, tg_mutation kind, tg_node factor);
+
+/* ---------------------------------------------------------------------------------------------------- programs
+ * What a part of the tape computes, as one function that an expert would write: the tape is simplified, fused into few
+ * loop nests, written as C, compiled by the system's compiler and loaded. Where that cannot be (no compiler, a full
+ * disk), the interpreter runs the simplified tape: tg_program_note says why. The tape is only read. */
+
+typedef enum tg_mode {
+    TG_FAST, /* algebra and fused multiply-add: other last digits than tg_run's, the same for any number of threads */
+    TG_EXACT /* tg_run's bits */
+} tg_mode;
+
+enum { /* flags of tg_compile_options */
+    TG_ASSUME_FINITE = 1, /* TG_FAST: no value is infinite or NaN, so that x - x = 0 and x/x = 1 */
+    TG_WITH_ASSIGNS = 2,  /* what tg_assign noted so far is computed too, for tg_program_step */
+    TG_INTERPRET = 4      /* nothing is compiled: the interpreter runs the simplified tape */
+};
+
+typedef struct tg_compile_options {
+    tg_mode mode;
+    unsigned flags;
+    const tg_node *given; /* nodes that are not computed but taken as the graph holds them at each run: what another */
+    size_t givens;        /* program or tg_run left there. A backward pass alone is given the forward's statistics */
+} tg_compile_options;
+
+typedef struct tg_program tg_program; /* freed by tg_program_free, or with its graph */
+
+/* outputs: nodes of g, what tg_program_value can read. NULL: the reason is in g, as a run error (tg_message). */
+TG_API tg_program *tg_compile(tg_graph *g, const tg_node *outputs, size_t count, tg_compile_options options);
+TG_API void tg_program_free(tg_program *p);
+
+/* Reads the leaves and what is given as they are now, and computes the outputs into the program's own memory: the tape's
+ * values stay as they are. Errors are tg_run's and are in the graph. A rewind below an output, or a leaf that it needs,
+ * makes the program stale: TG_HANDLE. */
+TG_API TG_CHECK tg_status tg_program_run(tg_program *p);
+TG_API TG_CHECK tg_status tg_program_step(tg_program *p); /* run, then what tg_commit does, with what was computed */
+TG_API const void *tg_program_value(const tg_program *p, tg_node output); /* of the last run; NULL: none, or no output */
+
+TG_API const char *tg_program_note(const tg_program *p);   /* why it is interpreted; "": it is compiled */
+TG_API const char *tg_program_source(const tg_program *p); /* the C, also where it could not be compiled */
+TG_API tg_graph *tg_program_graph(const tg_program *p);    /* the simplified tape, for every reader; the program's */
+
+typedef struct tg_traffic {
+    size_t nests;             /* loop nests and calls of kernels */
+    size_t passes;            /* those that go through as much data as the largest of them */
+    double read, written;     /* bytes from and to memory, each array once a nest */
+    size_t peak;              /* bytes of what is neither leaf nor output, at most at one time */
+} tg_traffic;
+typedef struct tg_stats {
+    tg_traffic fused, staged; /* the program; the tape as it is, a nest for each node */
+    size_t nodes, tape_nodes; /* of the simplified tape, and of the part of the tape that it stands for */
+} tg_stats;
+TG_API tg_stats tg_program_stats(const tg_program *p);
 
 /* ----------------------------------------------------------------------------------------------- pictures and texts
  * Files for people and for other tools, replaced whole or not at all. d: the sweep whose gradients are shown; nil
