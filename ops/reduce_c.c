@@ -78,6 +78,8 @@ void tg__emit_sum(struct tg__emit *e) {
     e->begin = innermost ? "T sum[16 * digits] = {0};" : "T sum[digits] = {0};";
     e->step = innermost ? "add_lane$(sum, digits, term, a);" : "add$(sum, term, a);";
     e->code = innermost ? "total_lanes$(sum, digits, terms)" : "total$(sum, terms)";
+    e->combine = "a + b";
+    e->neutral = "0";
 }
 
 void tg__emit_max(struct tg__emit *e) {
@@ -86,6 +88,9 @@ void tg__emit_max(struct tg__emit *e) {
     e->begin = "T most = -INFINITY;";
     e->step = "most = larger$(most, a);";
     e->code = "most";
+    e->combine = "b > a || b != b ? b : a";
+    e->neutral = "-INFINITY";
+    e->first = true;
 }
 
 void tg__emit_min(struct tg__emit *e) {
@@ -94,4 +99,7 @@ void tg__emit_min(struct tg__emit *e) {
     e->begin = "T least = INFINITY;";
     e->step = "least = smaller$(least, a);";
     e->code = "least";
+    e->combine = "b < a || b != b ? b : a";
+    e->neutral = "INFINITY";
+    e->first = true;
 }

@@ -1,0 +1,219 @@
+/* What stands in the loops of a nest: a variable for each term, under the node's own name. An array has that name too;
+ * its element at hand ends in an underscore. */
+#include "source.h"
+
+void tg__line(struct tg__source *s, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    for (int i = 0; i < s->indent; i++) tg__put(s->sheet, "    ");
+    tg__put(s->sheet, text);
+}
+
+static const struct tg__term *term(const struct tg__source *s, int i) { return tg__term_of(s->f, s->nest, i); }
+
+/* ------------------------------------------------------------------------------------------------------- the order */
+
+static bool is_next(const struct tg__source *s, int i) {
+    const struct tg__term *t = term(s, i);
+    if (s->done[i]) return false;
+    for (int k = 0; k < TG__OPERANDS; k++)
+        if (t->in[k] != TG__NONE && !s->done[t->in[k]]) return false;
+    for (int axis = 0; axis < tg__node_of(s->f->g, t->node)->shape->dims.rank; axis++)
+        if (t->at[axis].label != TG__NONE && !s->done[t->at[axis].label]) return false;
+    return true;
+}
+
+bool tg__body_open(struct tg__source *s) {
+    const size_t terms = s->nest->terms;
+    s->order = tg__alloc(s->f->g, (terms + 1) * sizeof *s->order);
+    s->done = tg__alloc(s->f->g, terms + 1);
+    if (!s->order || !s->done) return false;
+    memset(s->done, 0, terms + 1);
+    size_t count = 0;
+    for (size_t before = SIZE_MAX; count < terms && before != count;) {
+        before = count;
+        for (int i = (int)terms - 1; i >= 0; i--) {
+            if (!is_next(s, i)) continue;
+            s->order[count++] = (int16_t)i;
+            s->done[i] = 1;
+        }
+    }
+    memset(s->done, 0, terms + 1);
+    return true;
+}
+
+void tg__body_close(struct tg__source *s) {
+    const size_t terms = s->nest->terms;
+    if (s->order) tg__release(s->f->g, s->order, (terms + 1) * sizeof *s->order);
+    if (s->done) tg__release(s->f->g, s->done, terms + 1);
+    s->order = NULL;
+    s->done = NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------------- one term */
+
+/* One node at several indices has as many variables. */
+static int namesakes(const struct tg__source *s, int i) {
+    int n = 0;
+    for (int k = 0; k < i; k++) n += term(s, k)->node == term(s, i)->node;
+    return n;
+}
+
+static bool has_array(const struct tg__source *s, int i) {
+    const struct tg__item *x = tg__item_of(s->f, term(s, i)->node);
+    return term(s, i)->array || x->stored;
+}
+
+void tg__put_term(struct tg__source *s, int i) {
+    const struct tg__term *t = term(s, i);
+    char text[TG__LITERAL];
+    double v;
+    if (t->numeral && tg__is_scalar_const(s->f->g, t->node, &v)) {
+        const bool tight = tg__literal((tg_dtype)tg__node_of(s->f->g, t->node)->dtype, v, text);
+        tg__putf(s->sheet, tight ? "%s" : "(%s)", text);
+        return;
+    }
+    tg__put(s->sheet, tg__ident(s->names, t->node));
+    const int n = namesakes(s, i);
+    if (n) tg__putf(s->sheet, "_%d", n + 1);
+    if (n || has_array(s, i) || !tg__ident(s->names, t->node)[1]) tg__put(s->sheet, "_");
+}
+
+static void put_plus(struct tg__source *s, bool *first, int64_t factor, const char *what) {
+    if (factor == 0) return;
+    if (factor < 0)
+        tg__put(s->sheet, *first ? "-" : " - ");
+    else if (!*first)
+        tg__put(s->sheet, " + ");
+    const int64_t size = factor < 0 ? -factor : factor;
+    if (!what)
+        tg__putf(s->sheet, "%lld", (long long)size);
+    else if (size == 1)
+        tg__put(s->sheet, what);
+    else
+        tg__putf(s->sheet, "%s * %lld", what, (long long)size);
+    *first = false;
+}
+
+static void put_labels(struct tg__source *s, bool *first, const struct tg__term *t) {
+    const tg_shape *dims = &tg__node_of(s->f->g, t->node)->shape->dims;
+    int64_t stride = 1;
+    for (int axis = dims->rank - 1; axis >= 0; axis--) {
+        if (t->at[axis].label != TG__NONE && t->at[axis].by) {
+            const int64_t by = t->at[axis].by * stride;
+            tg__put(s->sheet, *first ? "" : " + ");
+            tg__put(s->sheet, "(ptrdiff_t)");
+            tg__put_term(s, t->at[axis].label);
+            if (by != 1) tg__putf(s->sheet, " * %lld", (long long)by);
+            *first = false;
+        }
+        stride *= dims->dim[axis];
+    }
+}
+
+void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term *t) {
+    bool first = true;
+    tg__put(s->sheet, tg__ident(s->names, node));
+    tg__put(s->sheet, "[");
+    for (int i = 0; i < s->loops.count; i++)
+        put_plus(s, &first, tg__stride(s->f, t, s->loops.last[i]), tg__variable(i));
+    put_labels(s, &first, t);
+    put_plus(s, &first, tg__start(s->f, t), NULL);
+    tg__put(s->sheet, first ? "0]" : "]");
+}
+
+/* Which turn of the loop along an axis of the node it is. */
+static void put_turn(struct tg__source *s, const struct tg__term *t, int axis) {
+    bool first = true;
+    for (int i = 0; i < s->loops.count; i++)
+        if (t->at[axis].loop == s->loops.last[i]) put_plus(s, &first, t->at[axis].by, tg__variable(i));
+    put_plus(s, &first, t->at[axis].from, NULL);
+    if (first) tg__put(s->sheet, "0");
+}
+
+static bool put_word(struct tg__source *s, int i, const struct tg__emit *e, const char *word, size_t length) {
+    const struct tg__term *t = term(s, i);
+    const bool f32 = e->node->dtype == TG_F32;
+    const int rank = e->node->shape->dims.rank;
+    char text[TG__LITERAL];
+    if (tg__is_operand(word, length))
+        tg__put_term(s, t->in[*word - 'a']);
+    else if (length == 1 && *word == 'T')
+        tg__put(s->sheet, tg__c_type((tg_dtype)e->node->dtype));
+    else if (length == 6 && strncmp(word, "number", 6) == 0)
+        tg__putf(s->sheet, "%lld", (long long)e->number);
+    else if (length == 4 && strncmp(word, "last", 4) == 0)
+        put_turn(s, t, rank - 1);
+    else if (length == 5 && strncmp(word, "along", 5) == 0)
+        put_turn(s, t, e->along);
+    else if (length == 5 && strncmp(word, "value", 5) == 0)
+        tg__literal((tg_dtype)e->node->dtype, e->value, text), tg__put(s->sheet, text);
+    else if (*word == '$')
+        tg__put(s->sheet, f32 ? "f" : "");
+    else
+        return false;
+    return true;
+}
+
+static void put_piece(struct tg__source *s, int i, const struct tg__emit *e, const char *piece) {
+    for (const char *at = piece; *at;) {
+        const size_t length = tg__word(at);
+        if (!put_word(s, i, e, at, length)) tg__put_n(s->sheet, at, length ? length : 1);
+        at += length ? length : 1;
+    }
+}
+
+static void put_variable(struct tg__source *s, int i) {
+    const struct tg__term *t = term(s, i);
+    struct tg__emit e;
+    tg__kernel(s->f->g, t->node, &e);
+    if (tg__is_call(s, t)) {
+        tg__put_call(s, i, false);
+        return;
+    }
+    tg__line(s, "const %s ", tg__c_type((tg_dtype)e.node->dtype));
+    tg__put_term(s, i);
+    tg__put(s->sheet, " = ");
+    if (t->array)
+        tg__put_array_at(s, t->array, t);
+    else
+        put_piece(s, i, &e, e.code);
+    tg__put(s->sheet, ";\n");
+}
+
+void tg__put_terms(struct tg__source *s, uint16_t bound, int stage, uint8_t scope) {
+    for (uint32_t k = 0; k < s->nest->terms; k++) {
+        const int i = s->order[k];
+        const struct tg__term *t = term(s, i);
+        if (s->done[i] || t->numeral || (t->loops & ~bound) || (stage != TG__NONE && tg__stage_of(s, t) != stage)) continue;
+        put_variable(s, i);
+        s->done[i] = scope;
+    }
+}
+
+void tg__forget(struct tg__source *s, uint8_t scope) {
+    for (uint32_t i = 0; i < s->nest->terms; i++)
+        if (s->done[i] >= scope) s->done[i] = 0;
+}
+
+int tg__stages(const struct tg__source *s) {
+    int most = 0;
+    if (!s->blocks) return 0;
+    for (uint32_t i = 0; i < s->nest->terms; i++)
+        if (tg__stage_of(s, term(s, (int)i)) > most) most = tg__stage_of(s, term(s, (int)i));
+    return most;
+}
+
+/* All that a stage computes: of earlier ones again the loads, and what else is not in a buffer. */
+void tg__put_stage_terms(struct tg__source *s, int stage) {
+    for (uint32_t k = 0; k < s->nest->terms; k++) {
+        const int i = s->order[k];
+        const struct tg__term *t = term(s, i);
+        if (s->done[i] || t->numeral || tg__stage_of(s, t) > stage || (tg__is_call(s, t) && tg__stage_of(s, t))) continue;
+        put_variable(s, i);
+        s->done[i] = TG__SCOPE_STRIP;
+    }
+}

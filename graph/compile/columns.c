@@ -1,0 +1,376 @@
+/* A nest whose reductions keep the innermost loop: columns are summed over rows. Four rows are taken at once, and sixteen
+ * are a tree that needs no more than two sums in waiting; above that sums meet like the digits of a binary counter, which
+ * is the order of reduce.h. */
+#include "source.h"
+
+enum { CHUNK = 16, WIDE = 4096, STACK = 96 * 1024, PARALLEL = 1 << 18, MOST_GROUPS = 64 };
+
+struct columns {
+    int batch, across, kept; /* where these loops begin among the collapsed ones; kept: all but the last are tasks */
+    int64_t rows, group, groups;    /* in all, of a task, and how many tasks share them */
+    int64_t outer, width, block, blocks; /* columns: of the outer kept loops, of the innermost, of a task */
+    int levels;
+};
+
+static size_t item(const struct tg__source *s, const struct tg__anchor *a) {
+    return tg__item_size((tg_dtype)tg__node_of(s->f->g, a->node)->dtype);
+}
+
+static bool reduces(const struct tg__source *s, const struct tg__anchor *a) {
+    return tg__item_of(s->f, a->node)->kind == TG__REDUCTION;
+}
+
+struct tg__anchor *tg__next_sum(const struct tg__source *s, int32_t *i) {
+    while (*i != TG__NONE) {
+        struct tg__anchor *a = tg__anchor_of(s->f, *i);
+        *i = a->older;
+        if (reduces(s, a)) return a;
+    }
+    return NULL;
+}
+
+static int levels_of(int64_t rows) {
+    int levels = 8;
+    for (; rows > CHUNK; rows /= 2) levels++;
+    return levels;
+}
+
+static struct columns cut(const struct tg__source *s) {
+    const struct tg__loops *l = &s->loops;
+    struct columns c = {.rows = 1, .outer = 1, .groups = 1};
+    size_t bytes = 0, most = 4;
+    while (c.across < l->count && (l->members[c.across] & s->nest->rows)) c.across++;
+    for (c.kept = c.across; c.kept < l->count && (l->members[c.kept] & s->nest->across); c.kept++)
+        c.rows *= l->extent[c.kept];
+    for (int i = c.kept; i + 1 < l->count; i++) c.outer *= l->extent[i];
+    c.width = l->extent[l->count - 1];
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        bytes += item(s, a);
+        if (item(s, a) > most) most = item(s, a);
+    }
+    c.group = c.rows;
+    if (c.rows * c.outer * c.width >= PARALLEL && c.outer * c.width < c.rows * 4) {
+        c.group = 4 * CHUNK;
+        while ((c.rows + c.group - 1) / c.group > MOST_GROUPS) c.group *= 2;
+        c.groups = (c.rows + c.group - 1) / c.group;
+    }
+    c.levels = levels_of(c.group);
+    c.block = STACK / (int64_t)bytes / c.levels / 16 * 16;
+    if (c.block > WIDE / (int64_t)most) c.block = WIDE / (int64_t)most;
+    if (c.block < 16) c.block = 16;
+    if (c.block > c.width) c.block = c.width;
+    c.blocks = (c.width + c.block - 1) / c.block;
+    return c;
+}
+
+/* Beside the result, where the first group's sums go. */
+size_t tg__columns_scratch(struct tg__source *s) {
+    const struct columns c = cut(s);
+    int32_t at = s->nest->newest;
+    size_t bytes = 0;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
+        bytes += (size_t)((c.groups - 1) * c.outer * c.width) * item(s, a);
+    return bytes;
+}
+
+/* ------------------------------------------------------------------------------------------------- rows of columns */
+
+static const char *type(const struct tg__source *s, const struct tg__anchor *a) {
+    return tg__c_type((tg_dtype)tg__node_of(s->f->g, a->node)->dtype);
+}
+
+static const char *name(const struct tg__source *s, const struct tg__anchor *a) { return tg__ident(s->names, a->node); }
+
+/* add_f32_: what joins two of its sums */
+static void put_combine(struct tg__source *s, const struct tg__anchor *a) {
+    const struct tg__node *n = tg__node_of(s->f->g, a->node);
+    tg__putf(s->sheet, "%s_%s_", n->op->name, tg__dtype_name((tg_dtype)n->dtype));
+}
+
+static void put_stacks(struct tg__source *s, const struct columns *c, const char *form) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        if (strcmp(form, "declare") == 0)
+            tg__line(s, "%s %s_s_[%lld];\n", type(s, a), name(s, a), (long long)(c->levels * c->block));
+        else if (strcmp(form, "parameter") == 0)
+            tg__putf(s->sheet, ", %s *restrict %s_s_", type(s, a), name(s, a));
+        else
+            tg__putf(s->sheet, ", %s_s_", name(s, a));
+    }
+}
+
+static void put_indices(struct tg__source *s, const struct columns *c, const char *before) {
+    for (int i = 0; i + 1 < s->loops.count; i++)
+        if (i < c->across || i >= c->kept) tg__putf(s->sheet, ", %s%s", before, tg__variable(i));
+}
+
+static void put_row_index(struct tg__source *s, const struct columns *c) {
+    int64_t below = 1;
+    for (int i = c->kept - 1; i >= c->across; i--) {
+        if (c->kept - c->across == 1)
+            tg__line(s, "const size_t %s = row_ + r_;\n", tg__variable(i));
+        else
+            tg__line(s, "const size_t %s = (row_ + r_) / %lld %% %lld;\n", tg__variable(i), (long long)below,
+                     (long long)s->loops.extent[i]);
+        below *= s->loops.extent[i];
+    }
+}
+
+static uint16_t members(const struct tg__source *s, int from, int to) {
+    uint16_t mask = 0;
+    for (int i = from; i < to; i++) mask |= s->loops.members[i];
+    return mask;
+}
+
+/* The tree of four rows, then what waits. */
+static void put_push(struct tg__source *s, const struct columns *c, const struct tg__anchor *a) {
+    const char *v = tg__variable(s->loops.count - 1);
+    const long long w = (long long)c->block;
+    tg__line(s, "%s %s_t_ = ", type(s, a), name(s, a));
+    put_combine(s, a);
+    tg__putf(s->sheet, "4_(%s_r_, rows_);\n", name(s, a));
+    for (int pop = 1; pop < 3; pop++) {
+        tg__line(s, "if (pops_ > %d) %s_t_ = ", pop - 1, name(s, a));
+        put_combine(s, a);
+        tg__putf(s->sheet, "(%s_s_[(top_ - %d) * %lld + %s - c_], %s_t_);\n", name(s, a), pop, w, v, name(s, a));
+    }
+    tg__line(s, "%s_s_[(top_ - pops_) * %lld + %s - c_] = %s_t_;\n", name(s, a), w, v, name(s, a));
+}
+
+static void put_roots(struct tg__source *s) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        tg__line(s, "%s_r_[r_] = ", name(s, a));
+        tg__put_term(s, a->root);
+        tg__put(s->sheet, ";\n");
+    }
+    tg__put_stores(s, TG__NONE);
+}
+
+static void put_rows_plain(struct tg__source *s, const struct columns *c) {
+    const char *v = tg__variable(s->loops.count - 1);
+    int32_t at = s->nest->newest;
+    tg__line(s, "SIMD_\n");
+    tg__line(s, "for (size_t %s = c_; %s < c_ + w_; %s++) {\n", v, v, v);
+    s->indent++;
+    tg__put_terms(s, (uint16_t)~members(s, c->across, c->kept), TG__NONE, 2);
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
+        tg__line(s, "%s %s_r_[%d];\n", type(s, a), name(s, a), TG__UNIT);
+    tg__line(s, "UNROLL_\n");
+    tg__line(s, "for (size_t r_ = 0; r_ < rows_; r_++) {\n");
+    s->indent++;
+    put_row_index(s, c);
+    tg__put_terms(s, (uint16_t)~0u, TG__NONE, 3);
+    put_roots(s);
+    s->indent--;
+    tg__line(s, "}\n");
+    at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) put_push(s, c, a);
+    s->indent--;
+    tg__line(s, "}\n");
+}
+
+/* In strips, for the sake of functions of the library: row by row, onto the top. */
+static void put_top(struct tg__source *s, int stage) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        if (tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) != stage) continue;
+        tg__line(s, "%s_s_[top_ * BLOCK_%d_ + j0_ + j_ - c_] = ", name(s, a), (int)s->number);
+        tg__put_term(s, a->root);
+        tg__put(s->sheet, ";\n");
+    }
+    tg__put_stores(s, stage);
+}
+
+static void put_rows_in_strips(struct tg__source *s, const struct columns *c) {
+    tg__line(s, "const size_t r_ = 0;\n");
+    put_row_index(s, c);
+    tg__put_terms(s, (uint16_t)~s->loops.members[s->loops.count - 1], TG__NONE, 2);
+    tg__line(s, "for (size_t j0_ = c_, end_ = c_ + w_; j0_ < end_; j0_ += %d) {\n", TG__STRIP);
+    s->indent++;
+    tg__line(s, "const size_t w_ = end_ - j0_ < %d ? end_ - j0_ : %d;\n", TG__STRIP, TG__STRIP);
+    tg__put_strip(s, 0, put_top);
+    s->indent--;
+    tg__line(s, "}\n");
+}
+
+static void put_rows(struct tg__source *s, const struct columns *c) {
+    if (tg__stages(s)) tg__line(s, "enum { BLOCK_%d_ = %lld };\n", (int)s->number, (long long)c->block);
+    tg__line(s, "INLINE_ void rows_%d_(", (int)s->number);
+    tg__put_arrays(s, true);
+    put_indices(s, c, "size_t ");
+    tg__put(s->sheet, ", size_t row_, size_t c_, size_t w_, size_t rows_, size_t pops_, size_t top_");
+    put_stacks(s, c, "parameter");
+    tg__put(s->sheet, ") {\n");
+    s->indent++;
+    tg__put_terms(s, members(s, 0, c->across) | members(s, c->kept, s->loops.count - 1), TG__NONE, 1);
+    if (tg__stages(s))
+        put_rows_in_strips(s, c);
+    else
+        put_rows_plain(s, c);
+    s->indent--;
+    tg__line(s, "}\n\n");
+    tg__forget(s, 1);
+}
+
+/* ----------------------------------------------------------------------------------------------------- the counter */
+
+static void put_take(struct tg__source *s, const struct columns *c, const char *row, int rows, int pops, int above) {
+    tg__line(s, "rows_%d_(", (int)s->number);
+    tg__put_arrays(s, false);
+    put_indices(s, c, "");
+    tg__putf(s->sheet, ", %s, c_, w_, %d, %d, top_ + %d", row, rows, pops, above);
+    put_stacks(s, c, "argument");
+    tg__put(s->sheet, ");\n");
+}
+
+static void put_join(struct tg__source *s, const struct columns *c) {
+    int32_t at = s->nest->newest;
+    const long long w = (long long)c->block;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        tg__line(s, "%s", "");
+        put_combine(s, a);
+        tg__putf(s->sheet, "rows_(%s_s_ + (top_ - 2) * %lld, %s_s_ + (top_ - 1) * %lld, w_);\n", name(s, a), w,
+                 name(s, a), w);
+    }
+}
+
+static void put_joins(struct tg__source *s, const struct columns *c, const char *counter) {
+    tg__line(s, "for (size_t bits_ = %s; bits_ & 1; bits_ >>= 1, top_--) {\n", counter);
+    s->indent++;
+    put_join(s, c);
+    s->indent--;
+    tg__line(s, "}\n");
+}
+
+static void put_counting(struct tg__source *s, const struct columns *c) {
+    tg__line(s, "size_t row_ = first_, top_ = 0;\n");
+    if (!tg__stages(s) && c->group >= CHUNK) {
+        static const char *const row[] = {"row_", "row_ + 4", "row_ + 8", "row_ + 12"};
+        static const int pops[] = {0, 1, 0, 2}, above[] = {0, 1, 1, 2};
+        tg__line(s, "for (; row_ + %d <= last_; row_ += %d) {\n", CHUNK, CHUNK);
+        s->indent++;
+        for (int q = 0; q < 4; q++) put_take(s, c, row[q], TG__UNIT, pops[q], above[q]);
+        tg__line(s, "top_++;\n");
+        put_joins(s, c, "(row_ - first_) / 16");
+        s->indent--;
+        tg__line(s, "}\n");
+    }
+    if (tg__stages(s) || c->rows % CHUNK) {
+        tg__line(s, "for (size_t k_ = 0; row_ < last_; row_++, k_++) {\n");
+        s->indent++;
+        put_take(s, c, "row_", 1, 0, 0);
+        tg__line(s, "top_++;\n");
+        put_joins(s, c, "k_");
+        s->indent--;
+        tg__line(s, "}\n");
+    }
+    tg__line(s, "for (; top_ > 1; top_--) {\n");
+    s->indent++;
+    put_join(s, c);
+    s->indent--;
+    tg__line(s, "}\n");
+}
+
+/* Where the columns of a task begin in the result: one after the other as the loops have them. */
+static void put_place(struct tg__source *s, const struct columns *c) {
+    int64_t below = c->width;
+    tg__put(s->sheet, "c_");
+    for (int i = s->loops.count - 2; i >= 0; i--) {
+        if (i >= c->across && i < c->kept) continue;
+        tg__putf(s->sheet, " + %s * %lld", tg__variable(i), (long long)below);
+        below *= s->loops.extent[i];
+    }
+}
+
+static void put_results(struct tg__source *s, const struct columns *c) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        tg__line(s, "memcpy(");
+        if (c->groups > 1)
+            tg__putf(s->sheet, "(group_ ? %s_p_ + (group_ - 1) * %lld : %s) + ", name(s, a),
+                     (long long)(c->outer * c->width), name(s, a));
+        else
+            tg__putf(s->sheet, "%s + ", name(s, a));
+        put_place(s, c);
+        tg__putf(s->sheet, ", %s_s_, w_ * sizeof *%s_s_);\n", name(s, a), name(s, a));
+    }
+}
+
+static void put_task(struct tg__source *s, const struct columns *c) {
+    int64_t above = c->blocks;
+    tg__line(s, "const size_t c_ = task_ %% %lld * %lld, w_ = ", (long long)c->blocks, (long long)c->block);
+    if (c->width % c->block)
+        tg__putf(s->sheet, "%lld - c_ < %lld ? %lld - c_ : %lld;\n", (long long)c->width, (long long)c->block,
+                 (long long)c->width, (long long)c->block);
+    else
+        tg__putf(s->sheet, "%lld;\n", (long long)c->block);
+    for (int i = s->loops.count - 2; i >= c->kept; i--, above *= s->loops.extent[i + 1])
+        tg__line(s, "const size_t %s = task_ / %lld %% %lld;\n", tg__variable(i), (long long)above,
+                 (long long)s->loops.extent[i]);
+    if (c->groups == 1) {
+        tg__line(s, "const size_t first_ = 0, last_ = %lld;\n", (long long)c->rows);
+        return;
+    }
+    tg__line(s, "const size_t group_ = task_ / %lld, first_ = group_ * %lld;\n", (long long)above, (long long)c->group);
+    tg__line(s, "const size_t last_ = %lld - first_ < %lld ? %lld : first_ + %lld;\n", (long long)c->rows,
+             (long long)c->group, (long long)c->rows, (long long)c->group);
+}
+
+/* The tree above the groups; the first one's place is the result's. */
+static void put_groups(struct tg__source *s, const struct columns *c) {
+    int32_t at = s->nest->newest;
+    const long long w = (long long)(c->outer * c->width), groups = (long long)c->groups;
+    tg__line(s, "for (size_t step_ = 1; step_ < %lld; step_ *= 2)\n", groups);
+    tg__line(s, "    for (size_t g_ = 0; g_ + step_ < %lld; g_ += 2 * step_) {\n", groups);
+    s->indent += 2;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        tg__line(s, "%s", "");
+        put_combine(s, a);
+        tg__putf(s->sheet, "rows_(g_ ? %s_p_ + (g_ - 1) * %lld : %s, %s_p_ + (g_ + step_ - 1) * %lld, %lld);\n",
+                 name(s, a), w, name(s, a), name(s, a), w, w);
+    }
+    s->indent--;
+    tg__line(s, "}\n");
+    s->indent--;
+}
+
+static void put_scratch(struct tg__source *s, const struct columns *c) {
+    int32_t at = s->nest->newest;
+    size_t offset = 0;
+    for (const struct tg__anchor *a; c->groups > 1 && (a = tg__next_sum(s, &at));) {
+        tg__line(s, "%s *const %s_p_ = (%s *)(scratch_ + %zu);\n", type(s, a), name(s, a), type(s, a), offset);
+        offset += (size_t)((c->groups - 1) * c->outer * c->width) * item(s, a);
+    }
+}
+
+void tg__put_columns_rows(struct tg__source *s) {
+    const struct columns c = cut(s);
+    put_rows(s, &c);
+}
+
+void tg__put_columns(struct tg__source *s) {
+    const struct columns c = cut(s);
+    const int64_t tasks = c.groups * c.outer * c.blocks;
+    for (int i = 0; i < c.across; i++) {
+        tg__line(s, "for (size_t %s = 0; %s < %lld; %s++) {\n", tg__variable(i), tg__variable(i),
+                 (long long)s->loops.extent[i], tg__variable(i));
+        s->indent++;
+    }
+    put_scratch(s, &c);
+    if (tasks > 1 && c.rows * c.outer * c.width >= PARALLEL) tg__line(s, "PARALLEL_\n");
+    tg__line(s, "for (size_t task_ = 0; task_ < %lld; task_++) {\n", (long long)tasks);
+    s->indent++;
+    put_task(s, &c);
+    put_stacks(s, &c, "declare");
+    put_counting(s, &c);
+    put_results(s, &c);
+    s->indent--;
+    tg__line(s, "}\n");
+    if (c.groups > 1) put_groups(s, &c);
+    for (int i = 0; i < c.across; i++) {
+        s->indent--;
+        tg__line(s, "}\n");
+    }
+}

@@ -1,0 +1,166 @@
+/* A small tape as machine code: written, compiled, and called with pointers to all that is outside. */
+#include "source.h"
+
+enum { WHY = 512 };
+static const char entry[] = "tapegrad_program";
+
+typedef int program(void *const *at, char *work, tg_loop *const *loop, int (*call)(void *self, unsigned node), void *self);
+
+struct tg__machine {
+    tg_graph *tape; /* the small one; its own memory is not ours */
+    struct tg__fused fused;
+    struct tg__code code;
+    struct tg__object *object;
+    program *run;
+    char *text, *work;
+    size_t length, room;
+    void **slot; /* what is outside, by number */
+    char why[WHY];
+    bool failed;
+};
+
+static void put(struct tg__sheet *s, const char *text, size_t length) {
+    struct tg__machine *m = s->to;
+    if (m->failed) return;
+    if (m->length + length + 1 > m->room) {
+        const size_t room = 2 * m->room + length + 4096;
+        char *more = tg__alloc(m->tape, room);
+        m->failed = !more;
+        if (!more) return;
+        if (m->text) memcpy(more, m->text, m->length);
+        if (m->text) tg__release(m->tape, m->text, m->room);
+        m->text = more;
+        m->room = room;
+    }
+    memcpy(m->text + m->length, text, length);
+    m->length += length;
+    m->text[m->length] = 0;
+}
+
+/* ---------------------------------------------------------------------------------------------------------- making */
+
+static bool make(struct tg__machine *m, const struct tg__small *s, tg_mode mode, bool compile) {
+    tg_graph *g = s->graph;
+    if (!tg__fuse(&m->fused, g, s->result, s->count, mode)) return false;
+    m->code.slot = tg__alloc(g, g->nodes.length * sizeof *m->code.slot);
+    if (!m->code.slot) return false;
+    struct tg__sheet sheet = {.put = put, .to = m};
+    const struct tg__point point = tg__point_open();
+    const bool written = tg__source(&sheet, &m->fused, entry, &m->code);
+    tg__point_close(point);
+    if (!written || m->failed) return false;
+    if (!compile) {
+        snprintf(m->why, sizeof m->why, "it was asked for: TG_INTERPRET");
+        return true;
+    }
+    void *function = NULL;
+    m->object = tg__jit(g, m->text, m->length, entry, mode == TG_FAST, &function, m->why, sizeof m->why);
+    if (!m->object) return !g->error.status;
+    memcpy(&m->run, &function, sizeof m->run);
+    if (m->fused.work) m->work = tg__data_new(g, m->fused.work);
+    m->slot = tg__alloc(g, (m->code.slots + (size_t)1) * sizeof *m->slot);
+    return (m->work || !m->fused.work) && m->slot;
+}
+
+struct tg__machine *tg__machine_new(tg_graph *g, const struct tg__small *s, tg_mode mode, bool compile) {
+    struct tg__machine *m = tg__alloc(g, sizeof *m);
+    if (!m) return NULL;
+    *m = (struct tg__machine){.tape = s->graph};
+    s->graph->busy = true;
+    const bool made = make(m, s, mode, compile);
+    s->graph->busy = false;
+    if (made) return m;
+    tg__machine_free(g, m);
+    if (!g->error.status) tg__fail_run(g, TG_MEMORY, 0, "compile: out of memory");
+    return NULL;
+}
+
+void tg__machine_free(tg_graph *g, struct tg__machine *m) {
+    if (!m) return;
+    tg_graph *tape = m->tape;
+    if (m->object) tg__jit_free(tape, m->object);
+    if (m->work) tg__data_free(tape, m->work, m->fused.work);
+    if (m->slot) tg__release(tape, m->slot, (m->code.slots + (size_t)1) * sizeof *m->slot);
+    if (m->code.slot) tg__release(tape, m->code.slot, tape->nodes.length * sizeof *m->code.slot);
+    if (m->text) tg__release(tape, m->text, m->room);
+    if (m->fused.g) tg__fused_free(&m->fused);
+    tg__release(g, m, sizeof *m);
+}
+
+const char *tg__machine_source(const struct tg__machine *m) { return m->text ? m->text : ""; }
+const char *tg__machine_note(const struct tg__machine *m) { return m->why; }
+
+/* --------------------------------------------------------------------------------------------------------- running */
+
+static void *place_of(const struct tg__machine *m, uint32_t id) {
+    id = tg__base_of(&m->fused, id);
+    const struct tg__item *x = &m->fused.item[id];
+    if (m->code.slot[id]) return m->slot[m->code.slot[id] - 1];
+    return x->stored ? m->work + x->offset : NULL;
+}
+
+static int call(void *self, unsigned id) {
+    const struct tg__machine *m = self;
+    const struct tg__node *n = tg__node_of(m->tape, id);
+    struct tg__call c = {.graph = m->tape, .id = id, .node = n};
+    for (int i = 0; i < n->operands; i++) {
+        c.in[i] = place_of(m, n->in[i]);
+        c.shape[i] = tg__node_of(m->tape, n->in[i])->shape;
+    }
+    c.out = place_of(m, id);
+    return n->op->run(&c) != TG_OK;
+}
+
+int tg__machine_run(const struct tg__machine *m, void *const *at) {
+    for (uint32_t id = 1; id <= m->fused.last; id++)
+        if (m->code.slot[id]) m->slot[m->code.slot[id] - 1] = at[id];
+    m->tape->busy = true;
+    const int status = m->run(m->slot, m->work, m->code.functions.loop, call, (void *)(uintptr_t)m);
+    m->tape->busy = false;
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------------- what it costs */
+
+static double bytes_of(const struct tg__machine *m, uint32_t id) {
+    const struct tg__node *n = tg__node_of(m->tape, id);
+    return (double)n->shape->count * (double)tg__item_size((tg_dtype)n->dtype);
+}
+
+static void count_nest(const struct tg__machine *m, const struct tg__nest *n, tg_traffic *t, double *points) {
+    const struct tg__fused *f = &m->fused;
+    *points = n->work == TG__BY_KERNEL ? 0 : 1;
+    for (int i = 0; i < n->loops && n->work != TG__BY_KERNEL; i++) *points *= (double)n->extent[i];
+    for (int i = 0; i < (int)n->terms; i++) {
+        const uint32_t array = tg__term_of(f, n, i)->array;
+        bool seen = array == 0;
+        for (int k = 0; k < i && !seen; k++) seen = tg__term_of(f, n, k)->array == array;
+        if (!seen) t->read += bytes_of(m, array);
+    }
+    for (int32_t i = n->newest; i != TG__NONE; i = tg__anchor_of(f, i)->older) {
+        const uint32_t id = tg__anchor_of(f, i)->node;
+        if (!f->item[id].inside) t->written += bytes_of(m, id);
+        const struct tg__node *node = tg__node_of(m->tape, id);
+        for (int k = 0; k < node->operands && n->work == TG__BY_KERNEL; k++) {
+            t->read += bytes_of(m, node->in[k]);
+            if (*points < (double)tg__node_of(m->tape, node->in[k])->shape->count)
+                *points = (double)tg__node_of(m->tape, node->in[k])->shape->count;
+        }
+        if (n->work == TG__BY_KERNEL && *points < (double)node->shape->count) *points = (double)node->shape->count;
+    }
+}
+
+void tg__machine_stats(const struct tg__machine *m, tg_stats *stats) {
+    const struct tg__fused *f = &m->fused;
+    tg_traffic t = {.nests = f->nests.length, .peak = f->work};
+    double most = 0, points;
+    for (int pass = 0; pass < 2; pass++) {
+        t.read = t.written = 0;
+        for (uint32_t i = 0; i < f->nests.length; i++) {
+            count_nest(m, tg__nest_of(f, (int32_t)i), &t, &points);
+            if (pass == 0 && points > most) most = points;
+            if (pass == 1 && points == most) t.passes++;
+        }
+    }
+    stats->fused = t;
+}

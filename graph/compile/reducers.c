@@ -1,0 +1,105 @@
+/* The functions that join sums, once for each kind of reduction and type. The order is that of reduce.h. */
+#include "source.h"
+
+static const char pairs[] =
+    "INLINE_ T @_(T a, T b) { return COMBINE; }\n"
+    "INLINE_ T @_4_(const T *t, size_t rows) { return rows == 4 ? @_(@_(t[0], t[1]), @_(t[2], t[3])) : t[0]; }\n"
+    "INLINE_ void @_rows_(T *restrict older, const T *restrict newer, size_t n) {\n"
+    "    SIMD_\n"
+    "    for (size_t j = 0; j < n; j++) older[j] = @_(older[j], newer[j]);\n"
+    "}\n";
+
+static const char streams[] =
+    "/* 256 numbers are 16 rows of 16 lanes, one tree; trees meet like the digits of a binary counter. */\n"
+    "INLINE_ void @_unit_(T *s, size_t units, const T *t) {\n"
+    "    T *top = s;\n"
+    "    for (size_t k = units; k; k >>= 1) top += k & 1 ? 16 : 0;\n"
+    "    for (size_t j = 0; j < 16; j++) {\n"
+    "        T half[4];\n"
+    "        UNROLL_\n"
+    "        for (size_t q = 0; q < 4; q++) {\n"
+    "            const T *r = t + 64 * q + j;\n"
+    "            half[q] = @_(@_(r[0], r[16]), @_(r[32], r[48]));\n"
+    "        }\n"
+    "        top[j] = @_(@_(half[0], half[1]), @_(half[2], half[3]));\n"
+    "    }\n"
+    "    for (; units & 1; units >>= 1, top -= 16)\n"
+    "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
+    "}\n"
+    "/* With the last n of them, filled up; at the end the lanes fold. */\n"
+    "INLINE_ T @_total_(T *s, size_t units, T *t, size_t n) {\n"
+    "    const size_t rows = (n + 15) / 16;\n"
+    "    for (size_t i = n; i < rows * 16; i++) t[i] = NEUTRAL;\n"
+    "    if (rows == 16) @_unit_(s, units++, t);\n"
+    "    T *top = s;\n"
+    "    for (size_t k = units; k; k >>= 1) top += k & 1 ? 16 : 0;\n"
+    "    for (size_t r = 0; rows < 16 && r < rows; r++) {\n"
+    "        for (size_t j = 0; j < 16; j++) top[j] = t[16 * r + j];\n"
+    "        for (size_t k = r; k & 1; k >>= 1, top -= 16)\n"
+    "            for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
+    "        top += 16;\n"
+    "    }\n"
+    "    for (top -= 16; top > s; top -= 16)\n"
+    "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
+    "    for (size_t half = 8; half > 0; half /= 2)\n"
+    "        for (size_t j = 0; j < half; j++) s[j] = @_(s[j], s[j + half]);\n"
+    "    return s[0];\n"
+    "}\n";
+
+static const char firsts[] =
+    "/* Of all n; where 0 and -0 are equal, the first of them. */\n"
+    "INLINE_ T @_over_(const T *t, size_t n) {\n"
+    "    T lane[16], m = t[0];\n"
+    "    size_t i = 1;\n"
+    "    if (n >= 32) {\n"
+    "        for (size_t j = 0; j < 16; j++) lane[j] = t[j];\n"
+    "        for (i = 16; i + 16 <= n; i += 16)\n"
+    "            for (size_t j = 0; j < 16; j++) lane[j] = @_(lane[j], t[i + j]);\n"
+    "        for (size_t j = 0; j < 16; j++) m = @_(m, lane[j]);\n"
+    "    }\n"
+    "    for (; i < n; i++) m = @_(m, t[i]);\n"
+    "    for (i = 0; m == 0 && i < n; i++)\n"
+    "        if (t[i] == 0) return t[i];\n"
+    "    return m;\n"
+    "}\n"
+    "INLINE_ T @_unit_(T s, size_t units, const T *t) { return units ? @_(s, @_over_(t, 256)) : @_over_(t, 256); }\n"
+    "INLINE_ T @_total_(T s, size_t units, const T *t, size_t n) {\n"
+    "    return n == 0 ? s : units ? @_(s, @_over_(t, n)) : @_over_(t, n);\n"
+    "}\n";
+
+static void put_text(struct tg__source *s, const char *text, const struct tg__emit *e) {
+    const struct tg__node *n = e->node;
+    for (const char *at = text; *at;) {
+        const size_t length = tg__word(at);
+        if (length == 1 && *at == 'T')
+            tg__put(s->sheet, tg__c_type((tg_dtype)n->dtype));
+        else if (length == 7 && strncmp(at, "COMBINE", 7) == 0)
+            tg__put(s->sheet, e->combine);
+        else if (length == 7 && strncmp(at, "NEUTRAL", 7) == 0)
+            tg__put(s->sheet, e->neutral);
+        else if (*at == '@')
+            tg__putf(s->sheet, "%s_%s", n->op->name, tg__dtype_name((tg_dtype)n->dtype));
+        else
+            tg__put_n(s->sheet, at, length ? length : 1);
+        at += length ? length : 1;
+    }
+}
+
+static bool is_new(const struct tg__fused *f, uint32_t id) {
+    for (uint32_t k = 1; k < id; k++) {
+        const struct tg__node *a = tg__node_of(f->g, k), *b = tg__node_of(f->g, id);
+        if (f->item[k].kind == TG__REDUCTION && a->op == b->op && a->dtype == b->dtype) return false;
+    }
+    return true;
+}
+
+void tg__put_reducers(struct tg__source *s) {
+    struct tg__emit e;
+    for (uint32_t id = 1; id <= s->f->last; id++) {
+        if (s->f->item[id].kind != TG__REDUCTION || !is_new(s->f, id)) continue;
+        tg__kernel(s->f->g, id, &e);
+        put_text(s, pairs, &e);
+        put_text(s, e.first ? firsts : streams, &e);
+        tg__put(s->sheet, "\n");
+    }
+}

@@ -1,0 +1,262 @@
+/* The whole file: what all nests need, a function for each group, and the one that calls them. */
+#include "source.h"
+
+static const char head[] =
+    "#include <stddef.h>\n"
+    "#include <stdint.h>\n"
+    "#include <string.h>\n"
+    "#include <tgmath.h>\n"
+    "#undef I\n"
+    "\n"
+    "#if defined(__clang__)\n"
+    "#define INLINE_ static inline __attribute__((always_inline))\n"
+    "#define SIMD_ _Pragma(\"clang loop vectorize(assume_safety)\")\n"
+    "#define UNROLL_ _Pragma(\"clang loop unroll(full)\")\n"
+    "#elif defined(__GNUC__)\n"
+    "#define INLINE_ static inline __attribute__((always_inline))\n"
+    "#define SIMD_ _Pragma(\"GCC ivdep\")\n"
+    "#define UNROLL_ _Pragma(\"GCC unroll 4\")\n"
+    "#else\n"
+    "#define INLINE_ static inline\n"
+    "#define SIMD_\n"
+    "#define UNROLL_\n"
+    "#endif\n"
+    "#ifdef _OPENMP\n"
+    "#define PARALLEL_ _Pragma(\"omp parallel for schedule(static)\")\n"
+    "#else\n"
+    "#define PARALLEL_\n"
+    "#endif\n"
+    "\n";
+
+/* ---------------------------------------------------------------------------------------------- arrays of a function */
+
+struct list {
+    struct tg__source *s;
+    bool declare;
+    uint32_t nest, nests; /* whose arrays, in the order of nests */
+};
+
+static const struct tg__nest *nest_at(const struct list *l, uint32_t i) {
+    return tg__nest_of(l->s->f, *(const int32_t *)tg__row(&l->s->f->order, l->nest + i));
+}
+
+static bool makes(const struct list *l, uint32_t node) {
+    const struct tg__item *x = tg__item_of(l->s->f, node);
+    if (x->anchor == TG__NONE) return false;
+    const int32_t made = tg__anchor_of(l->s->f, x->anchor)->nest;
+    for (uint32_t i = 0; i < l->nests; i++)
+        if (*(const int32_t *)tg__row(&l->s->f->order, l->nest + i) == made) return true;
+    return false;
+}
+
+static bool loads(const struct list *l, uint32_t node) {
+    for (uint32_t i = 0; i < l->nests; i++) {
+        const struct tg__nest *n = nest_at(l, i);
+        for (int k = 0; k < (int)n->terms; k++)
+            if (tg__term_of(l->s->f, n, k)->array == node) return true;
+    }
+    return false;
+}
+
+static void put_one(const struct list *l, uint32_t node, bool written) {
+    struct tg__source *s = l->s;
+    tg__put(s->sheet, ", ");
+    if (l->declare)
+        tg__putf(s->sheet, written ? "%s *restrict " : "const %s *restrict ",
+                 tg__c_type((tg_dtype)tg__node_of(s->f->g, node)->dtype));
+    tg__put(s->sheet, tg__ident(s->names, node));
+}
+
+/* What is read comes first, each once, in the order of the tape; then what is made. */
+static void put_list(const struct list *l) {
+    const struct tg__fused *f = l->s->f;
+    tg__put(l->s->sheet, l->declare ? "char *scratch_" : "scratch_");
+    if (l->s->blocks) tg__put(l->s->sheet, l->declare ? ", loop_t_ *const *loop_" : ", loop_");
+    for (uint32_t i = 0; i < l->nests; i++) {
+        const struct tg__nest *n = nest_at(l, i);
+        for (int k = 0; k < (int)n->terms; k++) {
+            const uint32_t node = tg__term_of(f, n, k)->array;
+            bool seen = node == 0 || makes(l, node);
+            for (uint32_t j = 0; j <= i && !seen; j++)
+                for (int m = 0; m < (j < i ? (int)nest_at(l, j)->terms : k) && !seen; m++)
+                    seen = tg__term_of(f, nest_at(l, j), m)->array == node;
+            if (!seen) put_one(l, node, false);
+        }
+    }
+    for (uint32_t i = 0; i < l->nests; i++)
+        for (int32_t k = nest_at(l, i)->newest; k != TG__NONE; k = tg__anchor_of(f, k)->older)
+            if (!f->item[tg__anchor_of(f, k)->node].inside) put_one(l, tg__anchor_of(f, k)->node, true);
+}
+
+void tg__put_arrays(struct tg__source *s, bool declare) {
+    const struct tg__group *g = tg__row(&s->f->groups, (uint32_t)s->nest->group);
+    const struct list l = {s, declare, g->nest, g->nests};
+    put_list(&l);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- nests */
+
+bool tg__open_nest(struct tg__source *s, int32_t nest) {
+    s->number = nest;
+    s->nest = tg__nest_of(s->f, nest);
+    tg__collapse(s->f, s->nest, &s->loops);
+    return tg__body_open(s);
+}
+
+static bool put_alone(struct tg__source *s, const struct tg__group *g) {
+    const int32_t nest = *(const int32_t *)tg__row(&s->f->order, g->nest);
+    if (!tg__open_nest(s, nest)) return false;
+    if (s->nest->work == TG__BY_COLUMN)
+        tg__put_columns(s);
+    else
+        tg__put_elements(s);
+    tg__forget(s, 1);
+    tg__body_close(s);
+    return true;
+}
+
+static const struct tg__nest *first_of(const struct tg__source *s, const struct tg__group *g) {
+    return tg__nest_of(s->f, *(const int32_t *)tg__row(&s->f->order, g->nest));
+}
+
+static bool is_alone(const struct tg__source *s, const struct tg__group *g) {
+    return g->nests == 1 && first_of(s, g)->work != TG__BY_STREAM;
+}
+
+static bool put_group(struct tg__source *s, uint32_t number) {
+    const struct tg__group *g = tg__row(&s->f->groups, number);
+    if (first_of(s, g)->work == TG__BY_KERNEL) return true;
+    s->nest = first_of(s, g);
+    if (is_alone(s, g) && s->nest->work == TG__BY_COLUMN) {
+        if (!tg__open_nest(s, *(const int32_t *)tg__row(&s->f->order, g->nest))) return false;
+        tg__put_columns_rows(s);
+        tg__body_close(s);
+    }
+    s->nest = first_of(s, g);
+    tg__putf(s->sheet, "static void group_%u_(", number);
+    tg__put_arrays(s, true);
+    tg__put(s->sheet, ") {\n");
+    s->indent = 1;
+    const bool ok = is_alone(s, g) ? put_alone(s, g) : tg__put_group(s, g);
+    s->indent = 0;
+    tg__put(s->sheet, "}\n\n");
+    return ok;
+}
+
+/* Bytes of its own that each group needs. */
+static bool measure(struct tg__source *s, size_t *scratch) {
+    for (uint32_t i = 0; i < s->f->groups.length; i++) {
+        const struct tg__group *g = tg__row(&s->f->groups, i);
+        scratch[i] = 0;
+        if (first_of(s, g)->work == TG__BY_KERNEL) continue;
+        if (!is_alone(s, g)) {
+            scratch[i] = tg__rows_scratch(s, g);
+        } else if (first_of(s, g)->work == TG__BY_COLUMN) {
+            if (!tg__open_nest(s, *(const int32_t *)tg__row(&s->f->order, g->nest))) return false;
+            scratch[i] = tg__columns_scratch(s);
+            tg__body_close(s);
+        }
+    }
+    return true;
+}
+
+/* ----------------------------------------------------------------------------------------------- what is called */
+
+static bool is_loaded(const struct tg__fused *f, uint32_t node) {
+    for (uint32_t i = 0; i < f->terms.length; i++)
+        if (((const struct tg__term *)tg__row(&f->terms, i))->array == node) return true;
+    return false;
+}
+
+static void number_slots(const struct tg__fused *f, struct tg__code *code) {
+    code->slots = 0;
+    for (uint32_t id = 1; id <= f->last; id++) {
+        const struct tg__item *x = &f->item[id];
+        const bool outside = x->kind == TG__DATA || x->kind == TG__NUMERAL || x->wanted;
+        code->slot[id] = outside && x->kind != TG__VOID ? ++code->slots : 0;
+    }
+}
+
+static void put_pointers(struct tg__source *s, const struct tg__code *code) {
+    for (uint32_t id = 1; id <= s->f->last; id++) {
+        const struct tg__item *x = &s->f->item[id];
+        const char *type = tg__c_type((tg_dtype)tg__node_of(s->f->g, id)->dtype), *name = tg__ident(s->names, id);
+        if (x->kind == TG__DATA && is_loaded(s->f, id))
+            tg__line(s, "const %s *const %s = at_[%u];\n", type, name, code->slot[id] - 1);
+        else if (x->stored && x->wanted)
+            tg__line(s, "%s *const %s = at_[%u];\n", type, name, code->slot[id] - 1);
+        else if (x->stored && !x->inside)
+            tg__line(s, "%s *const %s = (%s *)(work_ + %zu);\n", type, name, type, x->offset);
+    }
+}
+
+/* Labels that are data, before anything is done. */
+static void put_checks(struct tg__source *s) {
+    for (uint32_t id = 1; id <= s->f->last; id++) {
+        struct tg__emit e;
+        if (s->f->item[id].kind != TG__MAP || !tg__kernel(s->f->g, id, &e) || !e.guard) continue;
+        const char *label = tg__ident(s->names, e.node->in[1]);
+        tg__line(s, "for (size_t i_ = 0; i_ < %zu; i_++) {\n", e.in[1]->shape->count);
+        tg__line(s, "    const int32_t b = %s[i_];\n", label);
+        tg__line(s, "    if (");
+        for (const char *at = e.guard; *at;) {
+            const size_t length = tg__word(at);
+            if (length == 6 && strncmp(at, "number", 6) == 0)
+                tg__putf(s->sheet, "%lld", (long long)e.number);
+            else
+                tg__put_n(s->sheet, at, length ? length : 1);
+            at += length ? length : 1;
+        }
+        tg__put(s->sheet, ") return 1;\n");
+        tg__line(s, "}\n");
+    }
+}
+
+static void put_entry(struct tg__source *s, const char *name, const struct tg__code *code) {
+    tg__putf(s->sheet, "int %s(void *const *at_, char *work_, loop_t_ *const *loop_, int (*call_)(void *self, unsigned node), "
+                       "void *self_) {\n", name);
+    s->indent = 1;
+    put_pointers(s, code);
+    put_checks(s);
+    for (uint32_t i = 0; i < s->f->groups.length; i++) {
+        const struct tg__group *g = tg__row(&s->f->groups, i);
+        if (first_of(s, g)->work == TG__BY_KERNEL) {
+            tg__line(s, "if (call_(self_, %u)) return 1;\n", tg__anchor_of(s->f, first_of(s, g)->newest)->node);
+            continue;
+        }
+        s->nest = first_of(s, g);
+        tg__line(s, "{ char *const scratch_ = work_ + %zu; group_%u_(", g->scratch, i);
+        tg__put_arrays(s, false);
+        tg__put(s->sheet, "); }\n");
+    }
+    tg__line(s, "return 0;\n}\n");
+}
+
+static bool put_file(struct tg__source *s, const char *name, struct tg__code *code) {
+    struct tg__fused *f = (struct tg__fused *)(uintptr_t)s->f;
+    const size_t bytes = (f->groups.length + (size_t)1) * sizeof(size_t);
+    size_t *scratch = tg__alloc(f->g, bytes);
+    bool ok = scratch && measure(s, scratch) && tg__plan(f, scratch);
+    if (scratch) tg__release(f->g, scratch, bytes);
+    if (!ok) return false;
+    number_slots(f, code);
+    tg__put(s->sheet, head);
+    tg__put(s->sheet, "typedef void loop_t_(void *out, const void *const *in, const size_t *step, size_t count);\n\n");
+    tg__put_reducers(s);
+    for (uint32_t i = 0; ok && i < f->groups.length; i++) ok = put_group(s, i);
+    put_entry(s, name, code);
+    return ok && !s->failed;
+}
+
+bool tg__source(struct tg__sheet *sheet, struct tg__fused *f, const char *name, struct tg__code *code) {
+    const size_t nodes = f->last + (size_t)1;
+    struct tg__part names = {.graph = f->g, .last = f->last, .bytes = nodes, .role = tg__alloc(f->g, nodes)};
+    struct tg__source s = {.sheet = sheet, .f = f, .names = &names, .blocks = true, .functions = &code->functions};
+    bool ok = names.role != NULL;
+    if (ok) memset(names.role, TG__FORWARD, nodes);
+    if (ok) names.role[0] = TG__ABSENT;
+    ok = ok && tg__idents_new(&names, "tapegrad") && put_file(&s, name, code);
+    tg__idents_free(&names);
+    if (names.role) tg__release(f->g, names.role, nodes);
+    return ok;
+}

@@ -1,0 +1,98 @@
+/* Nests as C. What is around a nest's innermost loop differs by its way; what is in it does not. */
+#ifndef TG_SOURCE_H
+#define TG_SOURCE_H
+
+#include "emit.h"
+#include "nest.h"
+
+enum { TG__UNIT = 4, TG__SUM_UNITS = 16 / TG__UNIT }; /* rows of columns that are taken at once */
+
+/* Loops of a nest that lie one in the other everywhere count as one. */
+struct tg__loops {
+    int count;
+    int64_t extent[TG_MAX_RANK];
+    uint16_t members[TG_MAX_RANK]; /* loops of the nest, a bit each */
+    int last[TG_MAX_RANK];         /* the innermost of them */
+};
+
+struct tg__source {
+    struct tg__sheet *sheet;
+    const struct tg__fused *f;
+    const struct tg__part *names;
+    bool blocks; /* functions of the library go by blocks, through a table that is handed in */
+    /* of the nest at hand */
+    int32_t number;
+    const struct tg__nest *nest;
+    struct tg__loops loops;
+    int16_t *order;   /* terms, operands first */
+    uint8_t *done;    /* by term: the scope in which it has a variable, 0: none */
+    int indent;
+    bool failed;
+    struct tg__functions *functions;
+    void *user; /* of whoever goes through the nests of a group */
+};
+
+/* Functions of the library that blocks are handed to, by number. */
+enum { TG__MOST_FUNCTIONS = 128 };
+struct tg__functions {
+    tg_loop *loop[TG__MOST_FUNCTIONS];
+    int count;
+};
+
+static inline int tg__stage_of(const struct tg__source *s, const struct tg__term *t) { return s->blocks ? t->stage : 0; }
+
+/* ------------------------------------------------------------------------------------------------------ loops.c */
+
+void tg__collapse(const struct tg__fused *f, const struct tg__nest *n, struct tg__loops *l);
+int64_t tg__stride(const struct tg__fused *f, const struct tg__term *t, int loop); /* in elements of its array */
+int64_t tg__start(const struct tg__fused *f, const struct tg__term *t);
+const char *tg__variable(int loop); /* of loop i of the collapsed ones */
+
+/* ------------------------------------------------------------------------------------------------------- body.c */
+
+void tg__line(struct tg__source *s, const char *format, ...) TG_FORMAT_(2, 3); /* indented */
+bool tg__body_open(struct tg__source *s); /* orders the terms */
+void tg__body_close(struct tg__source *s);
+/* Variables for the terms that depend on no loop outside `bound` and have none yet. stage: TG__NONE: any. */
+void tg__put_terms(struct tg__source *s, uint16_t bound, int stage, uint8_t scope);
+void tg__put_stage_terms(struct tg__source *s, int stage); /* in the innermost loop */
+void tg__forget(struct tg__source *s, uint8_t scope); /* the variables of a scope that has ended */
+void tg__put_term(struct tg__source *s, int term);  /* its variable, or its number */
+void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term *t); /* x[i * 3 + j] */
+int tg__stages(const struct tg__source *s);
+void tg__put_arrays(struct tg__source *s, bool declare); /* of the nest, as parameters or arguments */
+
+/* ----------------------------------------------------------------------------------------------------- strips.c
+ * The innermost loop, from one number to another, cut where functions of the library take whole blocks. */
+
+enum { TG__SCOPE_ROW = 50, TG__SCOPE_STRIP = 100 }; /* of variables outside and inside the innermost loop */
+
+/* For w_ numbers from j0_ on. put: what is done with the roots, in a loop of that stage. */
+void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__source *s, int stage));
+void tg__put_call(struct tg__source *s, int term, bool block); /* of a function of the library */
+bool tg__is_call(const struct tg__source *s, const struct tg__term *t);
+
+/* --------------------------------------------------------------------------------------------- the ways of a nest */
+
+void tg__put_stores(struct tg__source *s, int stage);
+struct tg__anchor *tg__next_sum(const struct tg__source *s, int32_t *i); /* from the nest's newest anchor on; NULL: none */
+bool tg__open_nest(struct tg__source *s, int32_t nest); /* until tg__body_close */
+
+void tg__put_elements(struct tg__source *s);
+void tg__put_columns_rows(struct tg__source *s); /* the function of a few rows, in front of the nest's own */
+void tg__put_columns(struct tg__source *s);
+size_t tg__columns_scratch(struct tg__source *s); /* bytes beside the results */
+bool tg__put_group(struct tg__source *s, const struct tg__group *g);
+size_t tg__rows_scratch(struct tg__source *s, const struct tg__group *g);
+void tg__put_reducers(struct tg__source *s); /* reducers.c: the functions that join sums */
+
+/* ----------------------------------------------------------------------------------------------------- source.c */
+
+struct tg__code { /* what a program is given, and gives */
+    uint32_t *slot; /* by node: its number among the arrays from outside, from 1; 0: it is none */
+    uint32_t slots;
+    struct tg__functions functions;
+};
+bool tg__source(struct tg__sheet *sheet, struct tg__fused *f, const char *name, struct tg__code *code);
+
+#endif

@@ -1,0 +1,144 @@
+/* The innermost loop where functions of the library stand in its way: those take whole blocks, so the loop is cut into one
+ * for each stage, and what goes from one to the next waits in a buffer. */
+#include "source.h"
+
+static const struct tg__term *term(const struct tg__source *s, int i) { return tg__term_of(s->f, s->nest, i); }
+
+bool tg__is_call(const struct tg__source *s, const struct tg__term *t) {
+    return s->blocks && !t->array && !t->numeral && tg__node_of(s->f->g, t->node)->op->transcendent;
+}
+
+static bool is_inner(const struct tg__source *s, const struct tg__term *t) {
+    return s->nest->loops > 0 && t->loops >> (s->nest->loops - 1) & 1;
+}
+
+static bool is_buffered(const struct tg__source *s, int i) {
+    const struct tg__term *t = term(s, i);
+    if (!is_inner(s, t) || t->numeral) return false;
+    if (tg__is_call(s, t)) return true;
+    for (uint32_t k = 0; k < s->nest->terms; k++) {
+        const struct tg__term *u = term(s, (int)k);
+        if (tg__stage_of(s, u) <= tg__stage_of(s, t) || (t->array && !tg__is_call(s, u))) continue;
+        for (int slot = 0; slot < TG__OPERANDS; slot++)
+            if (u->in[slot] == i) return true;
+    }
+    return false;
+}
+
+static void put_buffer(struct tg__source *s, int i) {
+    tg__put_term(s, i);
+    tg__put(s->sheet, "b_");
+}
+
+static int function(struct tg__source *s, tg_loop *loop) {
+    struct tg__functions *f = s->functions;
+    int i = 0;
+    while (i < f->count && f->loop[i] != loop) i++;
+    if (i == TG__MOST_FUNCTIONS) return s->failed = true, 0;
+    if (i == f->count) f->loop[f->count++] = loop;
+    return i;
+}
+
+static void put_pointer(struct tg__source *s, int i, bool block) {
+    const struct tg__term *t = term(s, i);
+    const char *type = tg__c_type((tg_dtype)tg__node_of(s->f->g, t->node)->dtype);
+    if (t->numeral) {
+        tg__putf(s->sheet, "&(const %s){", type);
+        tg__put_term(s, i);
+        tg__put(s->sheet, "}");
+    } else if (block && is_inner(s, t)) {
+        put_buffer(s, i);
+    } else {
+        tg__put(s->sheet, "&");
+        tg__put_term(s, i);
+    }
+}
+
+/* exp(power_b_, {shifted_b_}, {1}, w_), by its number in the table. */
+void tg__put_call(struct tg__source *s, int i, bool block) {
+    const struct tg__term *t = term(s, i);
+    const struct tg__node *n = tg__node_of(s->f->g, t->node);
+    const int k = function(s, n->op->loop[n->dtype == TG_F64]);
+    if (!block) {
+        tg__line(s, "%s ", tg__c_type((tg_dtype)n->dtype));
+        tg__put_term(s, i);
+        tg__put(s->sheet, ";\n");
+    }
+    tg__line(s, "loop_[%d](%s", k, block ? "" : "&");
+    if (block) put_buffer(s, i);
+    else tg__put_term(s, i);
+    tg__put(s->sheet, ", (const void *const[]){");
+    for (int slot = 0; slot < n->operands; slot++) {
+        tg__put(s->sheet, slot ? ", " : "");
+        put_pointer(s, t->in[slot], block);
+    }
+    tg__put(s->sheet, "}, (const size_t[]){");
+    for (int slot = 0; slot < n->operands; slot++)
+        tg__putf(s->sheet, slot ? ", %d" : "%d", block && is_inner(s, term(s, t->in[slot])));
+    tg__putf(s->sheet, block ? "}, w_); /* %s */\n" : "}, 1); /* %s */\n", n->op->name);
+}
+
+/* Those of one stage: first what is called for the block, then what the loop can take from it. */
+static void put_calls(struct tg__source *s, int stage) {
+    for (uint32_t k = 0; k < s->nest->terms; k++) {
+        const int i = s->order[k];
+        const struct tg__term *t = term(s, i);
+        if (tg__is_call(s, t) && is_inner(s, t) && tg__stage_of(s, t) == stage) tg__put_call(s, i, true);
+    }
+}
+
+static void put_from_buffers(struct tg__source *s, int stage) {
+    for (uint32_t i = 0; i < s->nest->terms; i++) {
+        const struct tg__term *t = term(s, (int)i);
+        if (t->array || !is_buffered(s, (int)i)) continue;
+        if (tg__is_call(s, t) ? tg__stage_of(s, t) > stage : tg__stage_of(s, t) >= stage) continue;
+        tg__line(s, "const %s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, t->node)->dtype));
+        tg__put_term(s, (int)i);
+        tg__put(s->sheet, " = ");
+        put_buffer(s, (int)i);
+        tg__put(s->sheet, "[j_];\n");
+        s->done[i] = TG__SCOPE_STRIP;
+    }
+}
+
+static void put_into_buffers(struct tg__source *s, int stage) {
+    for (uint32_t i = 0; i < s->nest->terms; i++) {
+        const struct tg__term *t = term(s, (int)i);
+        if (tg__is_call(s, t) || tg__stage_of(s, t) != stage || !is_buffered(s, (int)i)) continue;
+        tg__line(s, "%s", "");
+        put_buffer(s, (int)i);
+        tg__put(s->sheet, "[j_] = ");
+        tg__put_term(s, (int)i);
+        tg__put(s->sheet, ";\n");
+    }
+}
+
+/* Loads are done again in each stage that needs them: what no root and no later term takes, the compiler leaves out. */
+static void put_stage(struct tg__source *s, uint16_t bound, int stage,
+                      void (*put)(struct tg__source *s, int stage)) {
+    const int inner = s->loops.count - 1;
+    put_calls(s, stage);
+    tg__line(s, "SIMD_\n");
+    tg__line(s, "for (size_t j_ = 0; j_ < w_; j_++) {\n");
+    s->indent++;
+    tg__line(s, "const size_t %s = j0_ + j_;\n", tg__variable(inner));
+    put_from_buffers(s, stage);
+    tg__put_stage_terms(s, stage);
+    put_into_buffers(s, stage);
+    put(s, stage);
+    s->indent--;
+    tg__line(s, "}\n");
+    tg__forget(s, TG__SCOPE_STRIP);
+    (void)bound;
+}
+
+void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__source *s, int stage)) {
+    const int stages = tg__stages(s);
+    for (uint32_t i = 0; i < s->nest->terms; i++) {
+        if (!is_buffered(s, (int)i)) continue;
+        tg__line(s, "%s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, term(s, (int)i)->node)->dtype));
+        put_buffer(s, (int)i);
+        tg__putf(s->sheet, "[%d];\n", TG__STRIP);
+    }
+    for (int stage = 0; stage <= stages; stage++) put_stage(s, bound, stage, put);
+}

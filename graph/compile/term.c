@@ -1,0 +1,129 @@
+/* The terms of a nest: what is computed in its body, each node once at each index. */
+#include "nest.h"
+
+static bool is_same(const struct tg__term *t, uint32_t node, const struct tg__index *at, int rank) {
+    return t->node == node && memcmp(t->at, at, (size_t)rank * sizeof *at) == 0;
+}
+
+/* A term of the nest; TG__NONE: out of memory. */
+static int find(struct tg__fused *f, struct tg__nest *n, uint32_t node, const struct tg__index *at) {
+    const int rank = tg__node_of(f->g, node)->shape->dims.rank;
+    for (int i = 0; i < (int)n->terms; i++)
+        if (is_same(tg__term_of(f, n, i), node, at, rank)) return i;
+    if (n->terms > INT16_MAX) return TG__NONE;
+    struct tg__term *t = tg__push(f->g, &f->terms);
+    if (!t) return TG__NONE;
+    *t = (struct tg__term){.node = node};
+    memcpy(t->at, at, (size_t)rank * sizeof *at);
+    for (int k = 0; k < TG__OPERANDS; k++) t->in[k] = TG__NONE;
+    return (int)n->terms++;
+}
+
+/* Whether it has been made before the nest begins. */
+static bool is_there(const struct tg__fused *f, int32_t nest, uint32_t node) {
+    const struct tg__item *x = &f->item[node];
+    return x->kind == TG__DATA || (x->stored && tg__anchor_of(f, x->anchor)->nest != nest) || x->kind == TG__RECAST;
+}
+
+static struct tg__index inside(const struct tg__term *t, const struct tg__emit *e, int slot, int axis, int label) {
+    const int64_t from = e->from[slot][axis], by = e->by[slot][axis];
+    const int loop = e->at[slot][axis];
+    if (loop == TG__LABEL) return (struct tg__index){from, by, TG__NONE, (int16_t)label};
+    struct tg__index i = {0, 0, TG__NONE, TG__NONE};
+    for (int own = 0; loop >= 0 && own < e->node->shape->dims.rank; own++)
+        if (e->out[own] == loop) i = t->at[own];
+    i.from = from + by * i.from;
+    i.by *= by;
+    return i;
+}
+
+/* Operands of a map, read where the term's own index says; labels first, for others are read there. */
+static bool open_map(struct tg__fused *f, struct tg__nest *n, int number) {
+    struct tg__index at[TG_MAX_RANK];
+    struct tg__emit e;
+    tg__kernel(f->g, tg__term_of(f, n, number)->node, &e);
+    for (int k = e.node->operands - 1; k >= 0; k--) {
+        if (tg__reads(e.code, k) + tg__reads(e.guard, k) == 0) continue;
+        const struct tg__term *t = tg__term_of(f, n, number);
+        memset(at, 0, sizeof at);
+        for (int axis = 0; axis < e.in[k]->shape->dims.rank; axis++) at[axis] = inside(t, &e, k, axis, t->in[1]);
+        const int made = find(f, n, e.node->in[k], at);
+        if (made == TG__NONE) return false;
+        tg__term_of(f, n, number)->in[k] = (int16_t)made;
+    }
+    return true;
+}
+
+static bool open(struct tg__fused *f, struct tg__nest *n, int32_t nest, int number) {
+    struct tg__term *t = tg__term_of(f, n, number);
+    if (f->item[t->node].kind == TG__NUMERAL) {
+        t->numeral = true;
+        return true;
+    }
+    if (is_there(f, nest, t->node)) {
+        t->array = tg__base_of(f, t->node);
+        return true;
+    }
+    return open_map(f, n, number);
+}
+
+/* The root of an anchor, and all that it takes. */
+static bool plant(struct tg__fused *f, struct tg__nest *n, int32_t nest, struct tg__anchor *a) {
+    struct tg__index at[TG_MAX_RANK];
+    memset(at, 0, sizeof at);
+    const struct tg__node *own = tg__node_of(f->g, a->node);
+    const uint32_t node = f->item[a->node].kind == TG__REDUCTION ? own->in[0] : a->node;
+    tg__space(&tg__node_of(f->g, node)->shape->dims, at);
+    const uint32_t before = n->terms;
+    const int root = find(f, n, node, at);
+    if (root == TG__NONE) return false;
+    a->root = (int16_t)root;
+    for (uint32_t i = before; i < n->terms; i++)
+        if (!open(f, n, nest, (int)i)) return false;
+    return true;
+}
+
+/* What each depends on, and waits for: operands stand behind, so from the end. */
+static bool is_settled(struct tg__fused *f, struct tg__nest *n, struct tg__term *t) {
+    const struct tg__node *node = tg__node_of(f->g, t->node);
+    uint16_t loops = 0;
+    uint8_t stage = 0;
+    for (int axis = 0; axis < node->shape->dims.rank; axis++) {
+        if (t->at[axis].loop != TG__NONE) loops |= (uint16_t)(1u << t->at[axis].loop);
+        if (t->at[axis].label == TG__NONE) continue;
+        const struct tg__term *label = tg__term_of(f, n, t->at[axis].label);
+        loops |= label->loops;
+        if (label->stage > stage) stage = label->stage;
+    }
+    for (int k = 0; k < TG__OPERANDS; k++) {
+        if (t->in[k] == TG__NONE) continue;
+        const struct tg__term *x = tg__term_of(f, n, t->in[k]);
+        loops |= x->loops;
+        if (x->stage > stage) stage = x->stage;
+    }
+    if (t->numeral) loops = 0;
+    const bool inner = n->loops > 0 && loops >> (n->loops - 1) & 1;
+    if (!inner) stage = 0;
+    if (inner && !t->array && node->op->transcendent) stage++;
+    const bool same = loops == t->loops && stage == t->stage;
+    t->loops = loops;
+    t->stage = stage;
+    return same;
+}
+
+static void settle(struct tg__fused *f, struct tg__nest *n) {
+    for (bool settled = false; !settled;) {
+        settled = true;
+        for (int i = (int)n->terms - 1; i >= 0; i--) settled &= is_settled(f, n, tg__term_of(f, n, i));
+    }
+}
+
+/* anchor: the first of them, in a row of the list. nest: their number, or TG__ALONE for an anchor alone. */
+bool tg__terms(struct tg__fused *f, struct tg__nest *n, int32_t nest, const int32_t *anchor, size_t anchors) {
+    n->term = f->terms.length;
+    n->terms = 0;
+    for (size_t i = 0; i < anchors; i++)
+        if (!plant(f, n, nest, tg__anchor_of(f, anchor[i]))) return false;
+    settle(f, n);
+    return true;
+}
