@@ -1,0 +1,101 @@
+/* The system's C compiler: which one, and what it is told. No shell ever sees a word of this. */
+#include "jit.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#if defined(_OPENMP)
+#define OPENMP "-fopenmp",
+#else
+#define OPENMP
+#endif
+
+#define ALWAYS "-std=c11", "-fPIC", "-shared", "-fno-math-errno", "-w"
+
+/* gcc 12 makes wrong code at -O3 with AVX in two places. (double)(float)x loses its rounding where straight-line code
+ * is vectorized. And where a loop of constant length was unrolled before the vectorizer saw it, conditional loads (m !=
+ * 0 ? 0 : g[i]) of more than one vector all get the first one's mask. So straight-line code is left alone, and
+ * unrolling (peeling) begins at -O2, which does it after the vectorizer: for our loops the code is no slower than
+ * -O3's. clang has another vocabulary; and of a compiler without an OpenMP library the code runs in one thread. */
+static const char *const tries[][12] = {
+    {ALWAYS, "-O2", "-ftree-loop-vectorize", "-fno-tree-slp-vectorize", "-fvect-cost-model=dynamic", "-fpeel-loops",
+     "-march=native", OPENMP},
+    {ALWAYS, "-O3", "-march=native", OPENMP},
+    {ALWAYS, "-O3", "-march=native"},
+    {ALWAYS, "-O2"},
+};
+
+const char *const *tg__flags(size_t n) { return n < sizeof tries / sizeof *tries ? tries[n] : NULL; }
+
+/* ------------------------------------------------------------------------------------------------------- words */
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
+
+static size_t count_words(const char *s) {
+    size_t n = 0;
+    for (bool before = true; *s; before = is_blank(*s++)) n += before && !is_blank(*s);
+    return n;
+}
+
+static void cut(struct tg__compiler *c) {
+    size_t n = 0;
+    for (char *s = c->text; n < c->words;) {
+        while (is_blank(*s)) s++;
+        c->word[n++] = s;
+        while (*s && !is_blank(*s)) s++;
+        if (*s) *s++ = 0;
+    }
+    c->word[n] = NULL;
+}
+
+/* -------------------------------------------------------------------------------------------------------- path */
+
+static bool is_command(const char *path) {
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISREG(s.st_mode) && access(path, X_OK) == 0;
+}
+
+/* Directories that are not absolute are passed over: what lies where a program happens to stand is not the system's. */
+bool tg__command_path(const char *word, char path[TG__PATH]) {
+    if (strchr(word, '/')) {
+        const int n = snprintf(path, TG__PATH, "%s", word);
+        return n < TG__PATH && is_command(path);
+    }
+    const char *list = getenv("PATH");
+    if (!list) list = "/usr/local/bin:/usr/bin:/bin";
+    for (;;) {
+        const size_t length = strcspn(list, ":");
+        if (*list == '/' && length + strlen(word) + 2 <= TG__PATH) {
+            snprintf(path, TG__PATH, "%.*s/%s", (int)length, list, word);
+            if (is_command(path)) return true;
+        }
+        if (!list[length]) return false;
+        list += length + 1;
+    }
+}
+
+bool tg__compiler_find(tg_graph *g, struct tg__compiler *c, struct tg__reason *r) {
+    const char *cc = getenv("CC");
+    if (!cc || count_words(cc) == 0) cc = "cc";
+    *c = (struct tg__compiler){.bytes = strlen(cc) + 1, .words = count_words(cc)};
+    c->text = tg__alloc(g, c->bytes);
+    c->word = tg__alloc(g, (c->words + 1) * sizeof *c->word);
+    if (!c->text || !c->word) {
+        tg__compiler_free(g, c);
+        return false;
+    }
+    memcpy(c->text, cc, c->bytes);
+    cut(c);
+    if (tg__command_path(c->word[0], c->path)) return true;
+    tg__because(r, "there is no C compiler: '%s' is no program%s (the environment variable CC names another)",
+                c->word[0], strchr(c->word[0], '/') ? "" : " in PATH");
+    tg__compiler_free(g, c);
+    return false;
+}
+
+void tg__compiler_free(tg_graph *g, struct tg__compiler *c) {
+    if (c->word) tg__release(g, c->word, (c->words + 1) * sizeof *c->word);
+    tg__release(g, c->text, c->bytes);
+    *c = (struct tg__compiler){0};
+}

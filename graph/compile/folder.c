@@ -1,0 +1,138 @@
+/* A directory for objects. Whoever can write there can have us run any code, so it has to be ours alone: no link, owned
+ * by the user that we act as, written by nobody else. Files are reached through its descriptor: what was checked is
+ * what is used, whatever becomes of the path. */
+#include "jit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TRIES = 100 };
+
+int tg__aside(int fd) {
+    if (fd < 0 || fd > 2) return fd;
+    const int other = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return other;
+}
+
+/* ------------------------------------------------------------------------------------------------------ checking */
+
+static bool is_ours(const struct tg__folder *f, const char *what, struct tg__reason *r) {
+    struct stat s;
+    if (fstat(f->fd, &s) != 0)
+        tg__because_of(r, errno, "%s '%s' cannot be examined", what, f->path);
+    else if (s.st_uid != geteuid())
+        tg__because(r, "%s '%s' belongs to another user", what, f->path);
+    else if (s.st_mode & (S_IWGRP | S_IWOTH))
+        tg__because(r, "%s '%s' can be written by other users", what, f->path);
+    else
+        return true;
+    return false;
+}
+
+static bool open_folder(struct tg__folder *f, const char *what, struct tg__reason *r) {
+    f->fd = tg__aside(open(f->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat s;
+    if (f->fd < 0 && lstat(f->path, &s) == 0 && S_ISLNK(s.st_mode))
+        tg__because(r, "%s '%s' is a symbolic link", what, f->path);
+    else if (f->fd < 0)
+        tg__because_of(r, errno, "%s '%s' cannot be opened", what, f->path);
+    else if (is_ours(f, what, r))
+        return true;
+    if (f->fd >= 0) close(f->fd);
+    f->fd = -1;
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------------------------ the cache */
+
+/* "./" before what is relative: a path that begins with '-' or '@' is something else to a compiler. A '/' at the end
+ * would have a link followed. */
+static bool set_path(struct tg__folder *f, const char *base, const char *name) {
+    const int n = snprintf(f->path, sizeof f->path, "%s%s%s", *base == '/' ? "" : "./", base, name);
+    if (n < 0 || (size_t)n >= sizeof f->path - TG__NAME) return false;
+    for (size_t end = (size_t)n; end > 1 && f->path[end - 1] == '/'; end--) f->path[end - 1] = 0;
+    return true;
+}
+
+static bool make_path(struct tg__folder *f) {
+    for (char *s = f->path + 1;; s++) {
+        if (*s && *s != '/') continue;
+        const char end = *s;
+        *s = 0;
+        const bool there = mkdir(f->path, 0700) == 0 || errno == EEXIST;
+        *s = end;
+        if (!end) return there; /* only now: who may not make anything in / may do so in its own home */
+    }
+}
+
+bool tg__folder_cache(struct tg__folder *f, struct tg__reason *r) {
+    const char *own = getenv("TAPEGRAD_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    *f = (struct tg__folder){.fd = -1};
+    if (own && !*own) return false;
+    const bool has_xdg = xdg && *xdg == '/'; /* the standard has relative ones ignored */
+    if (!own && !has_xdg && !(home && *home == '/')) {
+        tg__because(r, "there is no cache: HOME is no absolute path");
+    } else if (!set_path(f, own ? own : has_xdg ? xdg : home, own ? "" : has_xdg ? "/tapegrad" : "/.cache/tapegrad")) {
+        tg__because(r, "the path of the cache is too long");
+    } else if (!make_path(f)) {
+        tg__because_of(r, errno, "the cache '%s' cannot be made", f->path);
+    } else {
+        return open_folder(f, "the cache", r);
+    }
+    return false;
+}
+
+/* --------------------------------------------------------------------------------------------------- a temporary one
+ */
+
+bool tg__folder_temporary(struct tg__folder *f, const char *base, struct tg__reason *r) {
+    if (!base) base = getenv("TMPDIR");
+    *f = (struct tg__folder){.fd = -1};
+    if (!base || !*base) base = "/tmp";
+    if (!set_path(f, base, "/tapegrad-XXXXXX")) {
+        tg__because(r, "the path of the temporary directory is too long");
+    } else if (!mkdtemp(f->path)) {
+        tg__because_of(r, errno, "no temporary directory can be made in '%s'", base);
+    } else {
+        f->temporary = true;
+        if (open_folder(f, "the temporary directory", r)) return true;
+        rmdir(f->path);
+    }
+    return false;
+}
+
+/* A compiler that was killed may have left more than was asked for. */
+static void empty(const struct tg__folder *f) {
+    const int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir && fd >= 0) close(fd);
+    if (!dir) return;
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) unlinkat(f->fd, entry->d_name, 0);
+    closedir(dir);
+}
+
+void tg__folder_close(struct tg__folder *f) {
+    if (f->fd < 0) return;
+    if (f->temporary) empty(f);
+    close(f->fd);
+    f->fd = -1;
+    if (f->temporary) rmdir(f->path);
+}
+
+int tg__folder_create(const struct tg__folder *f, const char *stem, char name[TG__NAME]) {
+    for (int n = 0; n < TRIES; n++) {
+        snprintf(name, TG__NAME, "%.41s.%ld.%d", stem, (long)getpid(), n);
+        const int fd = openat(f->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd >= 0) return tg__aside(fd);
+        if (errno != EEXIST && errno != EINTR) break;
+    }
+    return -1;
+}

@@ -1,0 +1,225 @@
+/* From C text to a function in this process. The compiler works in a temporary directory; what it made is copied into
+ * the cache under its final name and loaded from there, or, where there is no cache that will do, from where it was
+ * made. */
+#include "jit.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+struct tg__object {
+    void *library;
+};
+
+struct job {
+    tg_graph *g;
+    const char *source, *symbol;
+    size_t length;
+    struct tg__compiler compiler;
+    struct tg__key key;
+    struct tg__folder cache, work; /* the one that is kept, and the one that is not */
+    struct tg__reason aside, why;  /* what is wrong with the cache; with all the rest */
+    struct tg__object *object;
+    void *function;
+};
+
+/* ------------------------------------------------------------------------------------------------------- reasons */
+
+void tg__because(struct tg__reason *r, const char *format, ...) {
+    if (r->text[0]) return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(r->text, sizeof r->text, format, args);
+    va_end(args);
+}
+
+void tg__because_of(struct tg__reason *r, int error, const char *format, ...) {
+    if (r->text[0]) return;
+    char text[128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(r->text, sizeof r->text - sizeof text, format, args);
+    va_end(args);
+    if (strerror_r(error, text, sizeof text) != 0) snprintf(text, sizeof text, "error %d", error);
+    const size_t n = strlen(r->text);
+    snprintf(r->text + n, sizeof r->text - n, ": %s", text);
+}
+
+static void report(const struct job *j, char *why, size_t room) {
+    char both[2 * TG__REASON + 8];
+    const char *first = j->object ? "" : j->why.text, *second = j->aside.text;
+    snprintf(both, sizeof both, "%s%s%s", first, *first && *second ? "; " : "", second);
+    if (room > 0) tg__clean(both, why, room);
+}
+
+static bool is_memory_out(const struct job *j) { return j->g->error.status == TG_MEMORY; }
+
+/* ------------------------------------------------------------------------------------------------------- loading */
+
+/* By way of the directory's descriptor, where the system has such paths: the directory that was checked, whatever its
+ * path leads to by now. The loader takes equal paths for the same library; an object's name has its hash. */
+static void *load(const struct tg__folder *f, const char *name) {
+    char path[TG__PATH + TG__NAME];
+    snprintf(path, sizeof path, "/proc/self/fd/%d/%s", f->fd, name);
+    if (access(path, F_OK) != 0) snprintf(path, sizeof path, "%s/%s", f->path, name);
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+}
+
+static bool take(struct job *j, const struct tg__folder *f, const char *name, struct tg__reason *r) {
+    j->object->library = load(f, name);
+    if (!j->object->library) {
+        const char *said = dlerror();
+        tg__because(r, "the object in '%s' cannot be loaded: %s", f->path, said ? said : "no reason was given");
+        return false;
+    }
+    j->function = dlsym(j->object->library, j->symbol);
+    if (j->function) return true;
+    tg__because(r, "the object has no '%s'", j->symbol);
+    dlclose(j->object->library);
+    j->object->library = NULL;
+    return false;
+}
+
+static bool take_kept(struct job *j) {
+    char name[TG__NAME];
+    tg__cache_name(&j->key, name);
+    return take(j, &j->cache, name, &j->aside);
+}
+
+/* ----------------------------------------------------------------------------------------------------- compiling */
+
+/* Its own memory of what it is: nothing on disk is left over if this process is killed. */
+static int open_source(struct job *j) {
+    char name[TG__NAME];
+    const int fd = tg__folder_create(&j->work, j->key.name, name);
+    const char *s = j->source;
+    size_t left = j->length;
+    bool done = fd >= 0 && unlinkat(j->work.fd, name, 0) == 0;
+    while (done && left > 0) {
+        const ssize_t n = write(fd, s, left < 1 << 30 ? left : 1 << 30);
+        if (n < 0 && errno == EINTR) continue;
+        done = n >= 0;
+        if (done) s += n, left -= (size_t)n;
+    }
+    if (done) return fd;
+    tg__because_of(&j->why, errno, "the source cannot be written in '%s'", j->work.path);
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+static enum tg__end try_flags(struct job *j, const char *const *flags, bool fast, const char *output, int source,
+                              struct tg__reason *r) {
+    enum { MORE = 32 };
+    const size_t bytes = (j->compiler.words + MORE) * sizeof(char *);
+    const char **word = tg__alloc(j->g, bytes);
+    if (!word) return TG__ENDED;
+    size_t n = 0;
+    for (size_t i = 0; i < j->compiler.words; i++) word[n++] = j->compiler.word[i];
+    for (size_t i = 0; flags[i]; i++) word[n++] = flags[i];
+    const char *const rest[] = {fast ? "-ffp-contract=fast" : "-ffp-contract=off", "-o", output, "-x", "c", "-", "-lm"};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) word[n++] = rest[i];
+    word[n] = NULL;
+    const enum tg__end end = tg__spawn(j->g, j->compiler.path, word, source, r);
+    tg__release(j->g, word, bytes);
+    return end;
+}
+
+static bool compile(struct job *j, bool fast) {
+    char output[TG__PATH + TG__NAME];
+    struct tg__reason last = {.text = ""};
+    enum tg__end end = TG__REFUSED;
+    const int source = open_source(j);
+    if (source < 0) return false;
+    snprintf(output, sizeof output, "%s/%s", j->work.path, j->key.name);
+    for (size_t n = 0; end == TG__REFUSED && tg__flags(n); n++) {
+        last.text[0] = 0;
+        end = try_flags(j, tg__flags(n), fast, output, source, &last);
+    }
+    close(source);
+    if (end != TG__DONE) tg__because(&j->why, "%s", last.text);
+    return end == TG__DONE;
+}
+
+static bool take_new(struct job *j) {
+    const int fd = openat(j->work.fd, j->key.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        tg__because_of(&j->why, errno, "the compiler '%s' left no object", j->compiler.path);
+        return false;
+    }
+    bool done = j->cache.fd >= 0 && tg__cache_keep(j->g, &j->cache, fd, &j->key, &j->aside) && take_kept(j);
+    close(fd);
+    if (!done && !is_memory_out(j)) done = take(j, &j->work, j->key.name, &j->why);
+    return done;
+}
+
+static bool open_work(struct job *j) {
+    struct tg__reason here = {.text = ""};
+    if (tg__folder_temporary(&j->work, NULL, &here)) return true;
+    if (j->cache.fd >= 0 && tg__folder_temporary(&j->work, j->cache.path, &here)) return true;
+    tg__because(&j->why, "%s", here.text);
+    return false;
+}
+
+static bool make(struct job *j, bool fast) {
+    if (!open_work(j)) return false;
+    const bool done = compile(j, fast) && take_new(j);
+    tg__folder_close(&j->work);
+    return done;
+}
+
+/* ----------------------------------------------------------------------------------------------------- the whole */
+
+/* Who runs a program with more rights than its own does not choose what code it runs. */
+static bool is_wanted(struct tg__reason *r) {
+    const char *jit = getenv("TAPEGRAD_JIT");
+    if (jit && strcmp(jit, "0") == 0)
+        tg__because(r, "TAPEGRAD_JIT=0 in the environment: nothing is compiled");
+    else if (getuid() != geteuid() || getgid() != getegid())
+        tg__because(r, "a program with another user's rights compiles nothing");
+#if defined(__linux__)
+    else if (getauxval(AT_BASE) == 0)
+        tg__because(r, "a program that is linked statically cannot load anything");
+#endif
+    else
+        return true;
+    return false;
+}
+
+static bool run(struct job *j, bool fast) {
+    if (!is_wanted(&j->why) || !tg__compiler_find(j->g, &j->compiler, &j->why)) return false;
+    if (!tg__key_new(j->g, &j->key, &j->compiler, j->source, j->length, fast)) return false;
+    const bool cached = tg__folder_cache(&j->cache, &j->aside);
+    if (cached && tg__cache_has(j->g, &j->cache, &j->key) && take_kept(j)) return true;
+    if (cached) j->aside.text[0] = 0; /* what cannot be loaded is made again */
+    return !is_memory_out(j) && make(j, fast);
+}
+
+struct tg__object *tg__jit(tg_graph *g, const char *source, size_t length, const char *symbol, bool fast,
+                           void **function, char *why, size_t room) {
+    struct job j = {.g = g, .source = source, .length = length, .symbol = symbol, .cache.fd = -1, .work.fd = -1};
+    j.object = tg__alloc(g, sizeof *j.object);
+    if (!j.object) return NULL;
+    *j.object = (struct tg__object){.library = NULL};
+    if (!run(&j, fast)) {
+        tg__release(g, j.object, sizeof *j.object);
+        j.object = NULL;
+    }
+    tg__folder_close(&j.cache);
+    tg__key_free(g, &j.key);
+    tg__compiler_free(g, &j.compiler);
+    report(&j, why, room);
+    *function = j.object ? j.function : NULL;
+    return j.object;
+}
+
+void tg__jit_free(tg_graph *g, struct tg__object *object) {
+    if (!object) return;
+    dlclose(object->library);
+    tg__release(g, object, sizeof *object);
+}
