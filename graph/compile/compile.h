@@ -29,6 +29,7 @@ struct tg__small {
     uint32_t *origin; /* for each node of the small tape one that it stands for in the original, 0: none. A leaf (but
                          constants) takes its value there */
     size_t count, nodes; /* nodes: how many of the original there are to compute, before anything is made smaller */
+    size_t rows;         /* of origin: the small tape's length when it was made */
 };
 
 bool tg__simplify(const struct tg__goal *goal, struct tg__small *s); /* false: a run error is in goal->graph */

@@ -1,0 +1,170 @@
+/* The first stage: a smaller tape for what is wanted. */
+#include "builder.h"
+
+enum { LIVE = 1, GIVEN = 2 }; /* marks of a node: it is needed; it is not computed */
+
+struct simplifier {
+    const struct tg__goal *goal;
+    struct tg__small *small;
+    struct tg__builder b;
+    uint32_t last;       /* no wanted or given node is newer */
+    unsigned char *mark; /* by node of the tape */
+    uint32_t *to;        /* the node that stands for it; 0: none */
+};
+
+/* ---------------------------------------------------------------------------------------------------- what is needed
+ */
+
+static void raise_last(struct simplifier *s, const uint32_t *id, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (id[i] > s->last) s->last = id[i];
+}
+
+static bool is_computed(const struct simplifier *s, uint32_t id) {
+    return !tg__is_leaf(tg__node_of(s->goal->graph, id)) && !(s->mark[id] & GIVEN);
+}
+
+static void mark(struct simplifier *s) {
+    const struct tg__goal *goal = s->goal;
+    for (size_t i = 0; i < goal->givens; i++) s->mark[goal->given[i]] |= GIVEN;
+    for (size_t i = 0; i < goal->count; i++) s->mark[goal->wanted[i]] |= LIVE;
+    for (uint32_t id = s->last; id > 0; id--) {
+        const struct tg__node *n = tg__node_of(goal->graph, id);
+        if (!(s->mark[id] & LIVE) || !is_computed(s, id)) continue;
+        s->small->nodes++;
+        for (int i = 0; i < n->operands; i++) s->mark[n->in[i]] |= LIVE;
+    }
+}
+
+/* -------------------------------------------------------------------------------------------------------- node by node
+ */
+
+static uint32_t leaf(struct simplifier *s, uint32_t id, const struct tg__shape *shape) {
+    const tg_graph *g = s->goal->graph;
+    const struct tg__node *n = tg__node_of(g, id);
+    const bool known = id < g->values.length && tg__value_of(g, id)->valid;
+    if (n->op == &tg__op_const && known)
+        return tg__built_constant(&s->b, (tg_dtype)n->dtype, shape, tg__value_of(g, id)->data);
+    return tg__built_leaf(&s->b, n->op == &tg__op_param ? n->op : &tg__op_input, (tg_dtype)n->dtype, shape);
+}
+
+static bool copy(struct simplifier *s, uint32_t id) {
+    const tg_graph *g = s->goal->graph;
+    const struct tg__node *from = tg__node_of(g, id);
+    struct tg__node n = *from;
+    n.shape = tg__shape_of(s->b.g, &from->shape->dims, from->op->name);
+    if (from->attr) n.attr = tg__intern(s->b.g, from->attr, sizeof *from->attr);
+    if (!n.shape || (from->attr && !n.attr)) return false;
+    for (int i = 0; i < n.operands; i++) n.in[i] = s->to[n.in[i]];
+    s->b.site = tg__fact_of(g, id)->site;
+    s->to[id] = is_computed(s, id) ? tg__built(&s->b, n) : leaf(s, id, n.shape);
+    struct tg__fact *fact = s->to[id] ? tg__fact_of(s->b.g, s->to[id]) : NULL;
+    if (fact && fact->site == TG__LEAF_SITE) fact->site = s->b.site;
+    return fact != NULL;
+}
+
+static bool build(struct simplifier *s) {
+    for (uint32_t id = 1; id <= s->last; id++)
+        if ((s->mark[id] & LIVE) && !copy(s, id)) return false;
+    return true;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- the end
+ */
+
+static void mark_built(const struct simplifier *s, unsigned char *needed) {
+    const tg_graph *g = s->b.g;
+    for (size_t i = 0; i < s->goal->count; i++) needed[s->to[s->goal->wanted[i]]] = 1;
+    for (uint32_t id = g->nodes.length - 1; id > 0; id--) {
+        const struct tg__node *n = tg__node_of(g, id);
+        for (int i = 0; needed[id] && i < n->operands; i++) needed[n->in[i]] = 1;
+    }
+}
+
+/* A leaf's origin is a leaf, or what was given: there its value is. */
+static bool tell_origins(struct simplifier *s) {
+    struct tg__small *small = s->small;
+    const size_t bytes = small->graph->nodes.length * sizeof *small->origin;
+    small->origin = tg__alloc(s->goal->graph, bytes);
+    if (!small->origin) return false;
+    small->rows = small->graph->nodes.length;
+    memset(small->origin, 0, bytes);
+    for (uint32_t id = s->last; id > 0; id--)
+        if (s->to[id]) small->origin[s->to[id]] = id;
+    for (uint32_t id = s->last; id > 0; id--)
+        if (s->to[id] && !is_computed(s, id)) small->origin[s->to[id]] = id;
+    return true;
+}
+
+static bool prune(struct simplifier *s) {
+    tg_graph *g = s->goal->graph;
+    const uint32_t built = s->b.g->nodes.length;
+    const size_t moves = built * sizeof(uint32_t);
+    unsigned char *needed = tg__alloc(g, built);
+    uint32_t *moved = tg__alloc(g, moves);
+    bool done = needed && moved;
+    if (done) {
+        memset(needed, 0, built);
+        memset(moved, 0, moves);
+        mark_built(s, needed);
+        done = tg__builder_prune(&s->b, needed, moved);
+    }
+    for (uint32_t id = 1; done && id <= s->last; id++) s->to[id] = moved[s->to[id]];
+    tg__release(g, needed, built);
+    tg__release(g, moved, moves);
+    return done;
+}
+
+static bool finish(struct simplifier *s) {
+    struct tg__small *small = s->small;
+    const struct tg__goal *goal = s->goal;
+    if (!prune(s) || !tg__serve_names(small->graph, goal->graph, s->to) || !tell_origins(s)) return false;
+    small->result = tg__alloc(goal->graph, goal->count * sizeof *small->result);
+    if (!small->result) return false;
+    for (size_t i = 0; i < goal->count; i++) small->result[i] = s->to[goal->wanted[i]];
+    small->count = goal->count;
+    return true;
+}
+
+static bool run(struct simplifier *s) {
+    tg_graph *g = s->goal->graph;
+    const size_t rows = g->nodes.length;
+    s->mark = tg__alloc(g, rows);
+    s->to = tg__alloc(g, rows * sizeof *s->to);
+    if (!s->mark || !s->to) return false;
+    memset(s->mark, 0, rows);
+    memset(s->to, 0, rows * sizeof *s->to);
+    mark(s);
+    return tg__serve_places(s->b.g, g) && build(s) && finish(s);
+}
+
+bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
+    tg_graph *g = goal->graph;
+    struct simplifier s = {.goal = goal, .small = small};
+    *small = (struct tg__small){0};
+    raise_last(&s, goal->wanted, goal->count);
+    raise_last(&s, goal->given, goal->givens);
+    const bool busy = g->busy, opened = tg__builder_open(&s.b, g);
+    small->graph = s.b.g;
+    g->busy = true;
+    const bool done = opened && run(&s);
+    const size_t rows = g->nodes.length;
+    tg__release(g, s.mark, rows);
+    tg__release(g, s.to, rows * sizeof *s.to);
+    tg__builder_close(&s.b);
+    g->busy = busy;
+    if (done) return true;
+    if (small->graph && small->graph->error.status)
+        tg__fail_run(g, small->graph->error.status, 0, "compile: %s", small->graph->error.text);
+    else
+        tg__fail_run(g, TG_MEMORY, 0, "compile: out of memory");
+    tg__small_free(small, g);
+    return false;
+}
+
+void tg__small_free(struct tg__small *small, tg_graph *g) {
+    tg__release(g, small->result, small->count * sizeof *small->result);
+    tg__release(g, small->origin, small->rows * sizeof *small->origin);
+    tg_graph_free(small->graph);
+    *small = (struct tg__small){0};
+}
