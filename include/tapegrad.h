@@ -734,7 +734,14 @@ TG_API void tg_program_free(tg_program *p);
  * makes the program stale: TG_HANDLE. */
 TG_API TG_CHECK tg_status tg_program_run(tg_program *p);
 TG_API TG_CHECK tg_status tg_program_step(tg_program *p); /* run, then what tg_commit does, with what was computed */
-TG_API const void *tg_program_value(const tg_program *p, tg_node output); /* of the last run; NULL: none, or no output */
+TG_API const void *tg_program_value(const tg_program *p, tg_node output); /* of the last run; NULL: none, or no output.
+                                                             Its memory stays where it is: another program may go on
+                                                             being given it */
+
+/* From now on this program reads `node`, an input, a param or a given node, at `data`, which is borrowed and must stay:
+ * what another program computed, or a batch where it lies. NULL: from the graph again. The graph itself holds what it
+ * held. */
+TG_API TG_CHECK tg_status tg_program_give(tg_program *p, tg_node node, const void *data);
 
 TG_API const char *tg_program_note(const tg_program *p);   /* why it is interpreted; "": it is compiled */
 TG_API const char *tg_program_source(const tg_program *p); /* the C, also where it could not be compiled */
