@@ -104,7 +104,8 @@ tg_program *tg_compile(tg_graph *g, const tg_node *outputs, size_t count, tg_com
     tg_program *p = tg__values_grow(g) ? tg__alloc(g, sizeof *p) : NULL;
     if (p) {
         *p = (tg_program){.tenant.leave = leave, .graph = g, .epoch = g->epoch, .outputs = count};
-        p->assigns = options.flags & TG_WITH_ASSIGNS ? g->assigns.length : 1;
+        p->steps = (options.flags & TG_WITH_ASSIGNS) != 0;
+        p->assigns = p->steps ? g->assigns.length : 1;
         p->assign_epoch = tg__assign_of(g, p->assigns - 1)->epoch;
         p->count = count + p->assigns - 1;
         tg__tenant_enter(g, &p->tenant);
@@ -186,6 +187,10 @@ tg_status tg_program_run(tg_program *p) { return p ? run(p, "program_run") : TG_
 tg_status tg_program_step(tg_program *p) {
     if (!p) return TG_HANDLE;
     tg_graph *g = p->graph;
+    if (!p->steps) {
+        tg__clear_run(g);
+        return tg__fail_run(g, TG_ARGUMENT, 0, "program_step: compiled without TG_WITH_ASSIGNS, it assigns nothing");
+    }
     const tg_status status = run(p, "program_step");
     if (status) return status;
     bool ready = true;

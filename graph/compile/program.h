@@ -30,7 +30,7 @@ struct tg_program {
     void **at, **room; /* by node of the small tape: for the machine; memory of results, of compiled programs */
 
     tg_stats stats;
-    bool compiled, ran;
+    bool compiled, steps, ran; /* steps: TG_WITH_ASSIGNS */
 };
 
 /* ------------------------------------------------------------------------------------------------------- feed.c */
