@@ -175,6 +175,24 @@ Test(program_refusals, giving) {
     cr_assert_null(tg_value(y));
 }
 
+/* What comes out cannot go in again at the same place; from one program to another and back it can. */
+Test(program_refusals, results_as_leaves) {
+    cr_assert_eq(tg_set(x, (double[]){0, 0}), TG_OK);
+    tg_program *p = compile(y, 0), *q = compile(y, 0);
+    cr_assert_eq(tg_program_run(p) | tg_program_run(q), TG_OK);
+    const double *ours = tg_program_value(p, y);
+    cr_assert_eq(tg_program_give(p, x, ours), TG_OK);
+    cr_assert_eq(tg_program_run(p), TG_ARGUMENT);
+    says(TG_ARGUMENT, "'x' lies in memory that this program writes");
+    cr_assert_eq(tg_program_give(p, x, NULL) | tg_bind(x, ours), TG_OK);
+    cr_assert_eq(tg_program_run(p), TG_ARGUMENT);
+    says(TG_ARGUMENT, "'x' lies in memory that this program writes");
+    cr_assert_eq(tg_program_run(q), TG_OK, "%s", tg_message(g));
+    cr_assert_eq(tg_program_give(p, x, tg_program_value(q, y)), TG_OK);
+    cr_assert_eq(tg_program_run(p), TG_OK, "%s", tg_message(g));
+    cr_assert_eq(ours[1], exp(exp(1)));
+}
+
 /* A step that is refused leaves every leaf as it was. */
 Test(program_refusals, leaves_that_are_borrowed) {
     TG_LET(a, tg_state(g, TG_F64, tg_shape1(2), 1));

@@ -40,13 +40,34 @@ TG__APART static bool complain(const tg_program *p, const struct tg__feed *lacki
     return false;
 }
 
+/* What is borrowed may be a result of this very program, which would be overwritten while it is read. */
+static bool is_written(const tg_program *p, const void *data, size_t bytes) {
+    for (size_t i = 0; i < p->count; i++) {
+        const uintptr_t ours = (uintptr_t)tg__result(p, i), theirs = (uintptr_t)data;
+        const size_t size = tg__bytes(tg__node_of(p->small.graph, p->small.result[i]));
+        if (ours && theirs < ours + size && ours < theirs + bytes) return true;
+    }
+    return false;
+}
+
+TG__APART static bool refuse(const tg_program *p, const struct tg__feed *f) {
+    char name[80];
+    tg__fail_run(p->graph, TG_ARGUMENT, 0,
+                 "%s lies in memory that this program writes its own results to: copy them first",
+                 tg__quote(p->graph, f->from, name, sizeof name));
+    return false;
+}
+
 bool tg__feed(tg_program *p) {
     tg_graph *g = p->graph;
     for (size_t i = 0; i < p->feeds; i++) {
         const struct tg__feed *f = &p->feed[i];
-        const bool leaf = tg__is_leaf(tg__node_of(g, f->from));
-        if (!f->given && !(leaf ? tg__value_of(g, f->from)->valid : tg__valid(g, f->from))) return complain(p, f);
-        p->at[f->leaf] = (void *)(uintptr_t)(f->given ? f->given : tg__value_of(g, f->from)->data);
+        const struct tg__node *n = tg__node_of(g, f->from);
+        const struct tg__value *v = tg__value_of(g, f->from);
+        if (!f->given && !(tg__is_leaf(n) ? v->valid : tg__valid(g, f->from))) return complain(p, f);
+        const void *data = f->given ? f->given : v->data;
+        if ((f->given || v->bound) && is_written(p, data, tg__bytes(n))) return refuse(p, f);
+        p->at[f->leaf] = (void *)(uintptr_t)data;
     }
     return true;
 }

@@ -147,7 +147,7 @@ static bool stands(tg_program *p) {
     return true;
 }
 
-static void *result(const tg_program *p, size_t i) {
+void *tg__result(const tg_program *p, size_t i) {
     const uint32_t id = p->small.result[i];
     return p->compiled ? p->room[id] : (void *)(uintptr_t)tg__value_of(p->small.graph, id)->data;
 }
@@ -198,7 +198,8 @@ tg_status tg_program_step(tg_program *p) {
     for (uint32_t row = 1; row < p->assigns && ready; row++) ready = tg__may_take(g, tg__assign_of(g, row));
     g->busy = false;
     if (!ready) return g->error.status;
-    for (uint32_t row = 1; row < p->assigns; row++) tg__take(g, tg__assign_of(g, row), result(p, p->outputs + row - 1));
+    for (uint32_t row = 1; row < p->assigns; row++)
+        tg__take(g, tg__assign_of(g, row), tg__result(p, p->outputs + row - 1));
     return TG_OK;
 }
 
@@ -207,7 +208,7 @@ tg_status tg_program_step(tg_program *p) {
 const void *tg_program_value(const tg_program *p, tg_node output) {
     for (size_t i = 0; p && p->ran && i < p->outputs; i++) {
         const tg_node a = p->output[i];
-        if (a.id == output.id && a.graph == output.graph && a.epoch == output.epoch) return result(p, i);
+        if (a.id == output.id && a.graph == output.graph && a.epoch == output.epoch) return tg__result(p, i);
     }
     return NULL;
 }

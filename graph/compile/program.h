@@ -33,6 +33,8 @@ struct tg_program {
     bool compiled, steps, ran; /* steps: TG_WITH_ASSIGNS */
 };
 
+void *tg__result(const tg_program *p, size_t i); /* memory of what is wanted; interpreted: NULL before the first run */
+
 /* ------------------------------------------------------------------------------------------------------- feed.c */
 
 bool tg__feeds_new(tg_program *p);
