@@ -101,7 +101,7 @@ tg_program *tg_compile(tg_graph *g, const tg_node *outputs, size_t count, tg_com
     tg__clear_run(g);
     if (g->error.status || !is_asked_well(g, outputs, count, &options)) return NULL;
     g->busy = true; /* what fails here can be tried again */
-    tg_program *p = tg__values_grow(g) ? tg__alloc(g, sizeof *p) : NULL;
+    tg_program *p = tg__alloc(g, sizeof *p);
     if (p) {
         *p = (tg_program){.tenant.leave = leave, .graph = g, .epoch = g->epoch, .outputs = count};
         p->steps = (options.flags & TG_WITH_ASSIGNS) != 0;
@@ -156,12 +156,13 @@ static void copy(void *to, const void *from, size_t bytes) {
     if (bytes) memcpy(to, from, bytes);
 }
 
-/* Results that the machine does not write, as it has them before it begins: leaves. After an interpretation, all. */
+/* Results that the machine does not write: leaves. After an interpretation: all. */
 static void keep(tg_program *p, bool all) {
-    for (uint32_t id = 1; id < p->length; id++) {
+    for (size_t i = 0; i < p->count; i++) {
+        const uint32_t id = p->small.result[i];
         const struct tg__node *n = tg__node_of(p->small.graph, id);
-        if (!p->room[id] || !(all || tg__is_leaf(n))) continue;
-        copy(p->room[id], all ? tg__value_of(p->small.graph, id)->data : p->at[id], tg__bytes(n));
+        if (all || tg__is_leaf(n))
+            copy(p->room[id], all ? tg__value_of(p->small.graph, id)->data : p->at[id], tg__bytes(n));
     }
 }
 
