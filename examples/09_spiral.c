@@ -1,6 +1,8 @@
 /* Three arms of a spiral, 100 points each: a softmax classifier, whose borders are straight, and a network with one
- * hidden layer, whose borders are not. */
-#include "tapegrad.h"
+ * hidden layer, whose borders are not.
+ *
+ *     09_spiral [--compile[=exact]] */
+#include "training/compiled.h"
 
 #include <math.h>
 
@@ -82,11 +84,14 @@ static bool train(int layers, int steps, double rate, double momentum) {
     bool ok = true;
     for (int i = 0; i < layers && ok; i++)
         ok = !tg_fill_normal(n.w[i], 0, sqrt(2. / (i ? HIDDEN : 2)), (uint64_t)i + 1);
+    tg_program *program = NULL;
+    if (ok && wants_program()) ok = (program = make_program(g, (tg_node[]){loss, accuracy}, 2)) != NULL;
     for (int t = 0; t <= steps && ok; t++) {
-        ok = !tg_run(g);
+        ok = !(!program ? tg_run(g) : t < steps ? tg_program_step(program) : tg_program_run(program));
         if (ok && t % (steps / 5) == 0)
-            printf("step %4d   loss %.4f   accuracy %5.1f %%\n", t, tg_item(loss, 0), 100 * tg_item(accuracy, 0));
-        ok = ok && (t == steps || !tg_commit(g));
+            printf("step %4d   loss %.4f   accuracy %5.1f %%\n", t, item_of(program, loss),
+                   100 * item_of(program, accuracy));
+        ok = ok && (program || t == steps || !tg_commit(g));
     }
     if (!ok) fprintf(stderr, "%s\n", tg_message(g));
     ok = ok && draw(&n, layers);
@@ -94,7 +99,8 @@ static bool train(int layers, int steps, double rate, double momentum) {
     return ok;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    read_options(&argc, argv);
     if (!make_points()) return 1;
     printf("A softmax classifier\n");
     if (!train(1, 100, 1, 0)) return 1;

@@ -1,7 +1,7 @@
 /* Handwritten digits, and a network 64 → 100 → 10 that learns to read them: without batch normalization and with it, at
  * the same high learning rate. The one that can read is saved, loaded into a tape for testing, and tested there.
  *
- *     10_digits [CURVES.svg [STATE.npz]] */
+ *     10_digits [--compile[=exact]] [CURVES.svg [STATE.npz]] */
 #include "training/training.h"
 
 #include <math.h>
@@ -54,7 +54,9 @@ static bool prepare(const struct net *n) {
 static bool train(const char *name, const char *mode, double *loss, const char *path) {
     struct net n = build(BATCH, mode), tested = build(TEST, mode ? "test" : NULL);
     const struct progress progress = {name, EPOCHS};
-    bool ok = (prepare(&n) || complain(&n)) && borrow(&tested, &n);
+    const tg_node alive = tg_find(tested.g, "alive");
+    bool ok =
+        (prepare(&n) || complain(&n)) && borrow(&tested, &n) && compile(&n, tg_nil(n.g)) && compile(&tested, alive);
     for (int epoch = 1; epoch <= EPOCHS && ok; epoch++) {
         struct score s;
         ok = train_epoch(&n, &digits, &progress, epoch, &s) && test(&tested, &digits, &s.test);
@@ -62,8 +64,7 @@ static bool train(const char *name, const char *mode, double *loss, const char *
         loss[epoch - 1] = s.loss;
         show_epoch(&progress, epoch, &s);
     }
-    if (ok)
-        printf("%-17s  %g of %d hidden neurons are alive\n\n", name, tg_item(tg_find(tested.g, "alive"), 0), HIDDEN);
+    if (ok) printf("%-17s  %g of %d hidden neurons are alive\n\n", name, item_of(tested.program, alive), HIDDEN);
     if (ok && path != NULL) ok = !tg_save_state(n.g, path) || complain(&n);
     tg_graph_free(tested.g);
     tg_graph_free(n.g);
@@ -83,6 +84,7 @@ static bool test_saved(const char *path) {
 }
 
 int main(int argc, char **argv) {
+    read_options(&argc, argv);
     const char *picture = argc > 1 ? argv[1] : "digits.svg", *state = argc > 2 ? argv[2] : "digits.npz";
     static double without[EPOCHS], with[EPOCHS];
     if (!read_digits(&digits, 1) || !train("without batchnorm", NULL, without, NULL) ||

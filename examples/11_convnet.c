@@ -1,6 +1,8 @@
 /* The same digits as pictures: a small convolutional network with batch normalization, trained by Adam.
  *
- *     1 × 8 × 8 → conv 3 × 3 → 12 × 8 × 8 → pool → 12 × 4 × 4 → conv 3 × 3 → 24 × 4 × 4 → pool → 96 → 10 */
+ *     1 × 8 × 8 → conv 3 × 3 → 12 × 8 × 8 → pool → 12 × 4 × 4 → conv 3 × 3 → 24 × 4 × 4 → pool → 96 → 10
+ *
+ *     11_convnet [--compile[=exact]] */
 #include "training/training.h"
 
 #include <math.h>
@@ -58,11 +60,13 @@ static bool prepare(const struct net *n) {
            !tg_fill_normal(tg_find(g, "W"), 0, sqrt(1. / FLAT), 3);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    read_options(&argc, argv);
     if (!read_digits(&digits, 1)) return 1;
     struct net n = build(BATCH, "train"), tested = build(TEST, "test");
     const struct progress progress = {"convolutions", EPOCHS};
-    bool ok = (prepare(&n) || complain(&n)) && borrow(&tested, &n);
+    bool ok = (prepare(&n) || complain(&n)) && borrow(&tested, &n) && compile(&n, tg_nil(n.g)) &&
+              compile(&tested, tg_nil(tested.g));
     for (int epoch = 1; epoch <= EPOCHS && ok; epoch++) {
         struct score s;
         ok = train_epoch(&n, &digits, &progress, epoch, &s) && test(&tested, &digits, &s.test);

@@ -2,24 +2,22 @@
  * drawing never train by accident; a commit changes all of them at once, after a run that left nothing undone. */
 #include "graph.h"
 
-static struct tg__assign *assign_of(const tg_graph *g, uint32_t row) { return tg__row(&g->assigns, row); }
-
 /* The row of a leaf, 0 for none. The flag spares those that have none the search. */
 static uint32_t row_of(const tg_graph *g, uint32_t leaf) {
     if (!(tg__node_of(g, leaf)->flags & TG__ASSIGNED)) return 0;
     uint32_t row = g->assigns.length - 1;
-    while (row && assign_of(g, row)->leaf != leaf) row--;
+    while (row && tg__assign_of(g, row)->leaf != leaf) row--;
     return row;
 }
 
 tg_node tg_assigned(tg_node leaf) {
     const uint32_t row = tg__get(leaf) ? row_of(leaf.graph, leaf.id) : 0;
-    return row ? tg__handle(leaf.graph, assign_of(leaf.graph, row)->value) : tg_nil(leaf.graph);
+    return row ? tg__handle(leaf.graph, tg__assign_of(leaf.graph, row)->value) : tg_nil(leaf.graph);
 }
 
 void tg__assigns_cut(tg_graph *g, uint32_t length) {
     for (uint32_t row = g->assigns.length; row-- > length;)
-        tg__node_of(g, assign_of(g, row)->leaf)->flags &= (uint8_t)~TG__ASSIGNED;
+        tg__node_of(g, tg__assign_of(g, row)->leaf)->flags &= (uint8_t)~TG__ASSIGNED;
     tg__table_cut(&g->assigns, length);
 }
 
@@ -37,7 +35,7 @@ static bool fits(tg_graph *g, const tg_node *in) {
         tg__fail(g, TG_ARGUMENT, &assign, in, 2, "%s is no input or param: only those can take a value", name);
     else if (row)
         tg__fail(g, TG_ARGUMENT, &assign, in, 2, "%s takes the value of %s already; a leaf has one assign", name,
-                 tg__quote(g, assign_of(g, row)->value, other, sizeof other));
+                 tg__quote(g, tg__assign_of(g, row)->value, other, sizeof other));
     else if (leaf->dtype != value->dtype)
         tg__fail(g, TG_DTYPE, &assign, in, 2, "%s is %s but %s is %s; tg_cast it", name,
                  tg__dtype_name((tg_dtype)leaf->dtype), other, tg__dtype_name((tg_dtype)value->dtype));
@@ -92,6 +90,10 @@ TG__APART static bool refuse(tg_graph *g, const struct tg__assign *a, bool bound
     return false;
 }
 
+bool tg__may_take(tg_graph *g, const struct tg__assign *a) {
+    return tg__value_of(g, a->leaf)->bound ? refuse(g, a, true) : tg__value_room(g, a->leaf);
+}
+
 /* Everything that could fail, before anything changes. */
 static bool may_commit(tg_graph *g, size_t *aside) {
     char name[80];
@@ -102,10 +104,9 @@ static bool may_commit(tg_graph *g, size_t *aside) {
         return false;
     }
     for (uint32_t row = 1; row < g->assigns.length; row++) {
-        const struct tg__assign *a = assign_of(g, row);
+        const struct tg__assign *a = tg__assign_of(g, row);
         if (!tg__value_of(g, a->value)->valid) return refuse(g, a, false);
-        if (tg__value_of(g, a->leaf)->bound) return refuse(g, a, true);
-        if (!tg__value_room(g, a->leaf)) return false;
+        if (!tg__may_take(g, a)) return false;
         if (is_moving(g, a->value)) *aside += bytes_of(g, a);
     }
     return true;
@@ -115,24 +116,28 @@ static void copy(void *to, const void *from, size_t bytes) {
     if (bytes) memmove(to, from, bytes);
 }
 
+void tg__take(tg_graph *g, const struct tg__assign *a, const void *data) {
+    struct tg__value *leaf = tg__value_of(g, a->leaf);
+    copy((void *)(uintptr_t)leaf->data, data, bytes_of(g, a));
+    leaf->valid = true;
+    tg__touch(g, a->leaf);
+}
+
 /* What lies in memory that is about to change is put aside first: two leaves may change places. */
 static void commit(tg_graph *g, char *aside) {
     char *at = aside;
     for (uint32_t row = 1; row < g->assigns.length; row++) {
-        const struct tg__assign *a = assign_of(g, row);
+        const struct tg__assign *a = tg__assign_of(g, row);
         if (!is_moving(g, a->value)) continue;
         copy(at, tg__value_of(g, a->value)->data, bytes_of(g, a));
         at += bytes_of(g, a);
     }
     at = aside;
     for (uint32_t row = 1; row < g->assigns.length; row++) {
-        const struct tg__assign *a = assign_of(g, row);
-        struct tg__value *leaf = tg__value_of(g, a->leaf);
+        const struct tg__assign *a = tg__assign_of(g, row);
         const bool moving = is_moving(g, a->value);
-        copy((void *)(uintptr_t)leaf->data, moving ? at : tg__value_of(g, a->value)->data, bytes_of(g, a));
+        tg__take(g, a, moving ? at : tg__value_of(g, a->value)->data);
         if (moving) at += bytes_of(g, a);
-        leaf->valid = true;
-        tg__touch(g, a->leaf);
     }
 }
 

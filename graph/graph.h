@@ -147,6 +147,12 @@ struct tg__own {
     const struct tg_op *given, *row;
 };
 
+/* Something that lives off a graph and has to go before it: it is told to. */
+struct tg__tenant {
+    struct tg__tenant *next, **link; /* link: what points here */
+    void (*leave)(struct tg__tenant *t);
+};
+
 /* --------------------------------------------------------------------------------------------------- the graph */
 
 struct tg__block; /* a large piece of memory; private to arena.c */
@@ -197,6 +203,8 @@ struct tg_graph {
     struct tg__interned *by_bytes;
     struct tg__scalar *by_scalar;
     struct tg__columns *columns; /* labels of last axes */
+    struct tg__tenant *tenants;
+    const uint32_t *spoken; /* the number by which messages call a node; NULL: its own */
 
     uint32_t settled; /* counts settlings of validity */
     uint32_t stale;   /* no node below this id is stale */
@@ -262,6 +270,9 @@ void tg__intern_free(tg_graph *g);
 tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg_node *in, int operands,
                  const char *format, ...) TG_FORMAT_(6, 7);
 tg_status tg__fail_run(tg_graph *g, tg_status status, uint32_t node, const char *format, ...) TG_FORMAT_(4, 5);
+/* What failed at a node of `from` failed at the node of g that it stands for; at its namesake, if origin is NULL. who:
+ * what it is put down to where it is no node's; NULL: to nothing. */
+tg_status tg__fail_as(tg_graph *g, const tg_graph *from, const uint32_t *origin, const char *who);
 tg_status tg__fail_file(tg_graph *g, const char *path, const char *format, ...) TG_FORMAT_(3, 4);
 void tg__fail_memory(tg_graph *g, size_t bytes);
 void tg__error_place(tg_graph *g, const char *name, const char *file, int line); /* the TG_LET behind a failure */
@@ -317,6 +328,9 @@ struct tg__node *tg__append(tg_graph *g, uint32_t site); /* its epoch is set, th
 static inline tg_node tg__newest(const tg_graph *g) {
     return (tg_node){(tg_graph *)(uintptr_t)g, g->nodes.length - 1, g->epoch};
 }
+
+void tg__tenant_enter(tg_graph *g, struct tg__tenant *t);
+void tg__tenant_go(struct tg__tenant *t);
 
 /* -------------------------------------------------------------------------------------------------- register.c */
 
@@ -437,7 +451,16 @@ static inline bool tg__is_stale(const tg_graph *g, uint32_t id, uint32_t now) {
 }
 void tg__settle_from(tg_graph *g, uint32_t first, uint32_t now);
 bool tg__valid(tg_graph *g, uint32_t id);
-void tg__assigns_cut(tg_graph *g, uint32_t length); /* assign.c */
+tg_status tg__missing(tg_graph *g, uint32_t id, uint32_t operand); /* a leaf without a value; id 0: no node's operand */
 void tg__invalidate(tg_graph *g); /* everything but the leaves */
+
+/* ---------------------------------------------------------------------------------------------------- assign.c */
+
+void tg__assigns_cut(tg_graph *g, uint32_t length);
+static inline const struct tg__assign *tg__assign_of(const tg_graph *g, uint32_t row) {
+    return tg__row(&g->assigns, row);
+}
+bool tg__may_take(tg_graph *g, const struct tg__assign *a); /* a leaf of whose memory we are master; makes it */
+void tg__take(tg_graph *g, const struct tg__assign *a, const void *data); /* after that; nothing can fail */
 
 #endif

@@ -1,7 +1,7 @@
 /* The interpreter: one kernel call per node, in tape order, every value kept. */
 #include "graph.h"
 
-TG__APART static tg_status missing(tg_graph *g, uint32_t id, uint32_t operand) {
+TG__APART tg_status tg__missing(tg_graph *g, uint32_t id, uint32_t operand) {
     char name[80], from[120] = "";
     const tg_place at = tg_where_is(tg__handle(g, operand));
     if (at.file) snprintf(from, sizeof from, " from %s:%d", tg__base(at.file), at.line);
@@ -17,7 +17,7 @@ static tg_status compute(tg_graph *g, uint32_t id) {
     c.node = n;
     for (int i = 0; i < n->operands; i++) {
         const struct tg__value *x = tg__value_of(g, n->in[i]);
-        if (!x->valid) return missing(g, id, n->in[i]);
+        if (!x->valid) return tg__missing(g, id, n->in[i]);
         c.in[i] = x->data;
         c.shape[i] = n->flags & TG__SAME_SHAPE ? n->shape : tg__node_of(g, n->in[i])->shape;
     }
@@ -69,7 +69,7 @@ tg_status tg_run_to(tg_node a) {
     tg__clear_run(a.graph);
     if (tg__get(a)) {
         tg_status status = run(a.graph, a.id);
-        return status || tg__valid(a.graph, a.id) ? status : missing(a.graph, 0, a.id);
+        return status || tg__valid(a.graph, a.id) ? status : tg__missing(a.graph, 0, a.id);
     }
     return tg__fail_run(a.graph, TG_HANDLE, 0, "run_to: the handle is %s",
                         a.id ? "stale: the tape was rewound" : "nil");

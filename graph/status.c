@@ -90,11 +90,19 @@ tg_status tg__fail_run(tg_graph *g, tg_status status, uint32_t node, const char 
     va_start(args, format);
     append(e->text, sizeof e->text, format, args);
     va_end(args);
+    e->bare = strlen(e->text);
     tg_place at = tg_where_is(a);
     if (at.file) add(e->text, sizeof e->text, "\n  at %s:%d", tg__base(at.file), at.line);
     if (at.file && at.stage > 0)
         add(e->text, sizeof e->text, " in stage '%s%s'", at.scope, tg__clean(at.name, name, sizeof name));
     return status;
+}
+
+tg_status tg__fail_as(tg_graph *g, const tg_graph *from, const uint32_t *origin, const char *who) {
+    const struct tg__error *e = &from->error;
+    const uint32_t node = origin && e->node ? origin[e->node] : e->node;
+    if (node) return tg__fail_run(g, e->status, node, "%.*s", (int)(e->bare - e->body), e->text + e->body);
+    return tg__fail_run(g, e->status, 0, "%s%s%s", who ? who : "", who ? ": " : "", e->text);
 }
 
 tg_status tg__fail_file(tg_graph *g, const char *path, const char *format, ...) {

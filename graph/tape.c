@@ -39,8 +39,21 @@ tg_graph *tg__graph_new(const struct tg__calculus *calculus, tg_allocator alloca
     return g;
 }
 
+void tg__tenant_enter(tg_graph *g, struct tg__tenant *t) {
+    t->next = g->tenants;
+    t->link = &g->tenants;
+    if (t->next) t->next->link = &t->next;
+    g->tenants = t;
+}
+
+void tg__tenant_go(struct tg__tenant *t) {
+    *t->link = t->next;
+    if (t->next) t->next->link = t->link;
+}
+
 void tg_graph_free(tg_graph *g) {
     if (!g) return;
+    while (g->tenants) g->tenants->leave(g->tenants);
     tg__sweeps_cut(g, 0);
     tg__values_cut(g, 0);
     tg__names_free(g);

@@ -56,7 +56,7 @@ const char *tg__quote(const tg_graph *g, uint32_t id, char *text, size_t room) {
         snprintf(text, room, "%g", v);
         tg__point_close(point);
     } else {
-        snprintf(text, room, "#%u (%s)", id, tg__node_of(g, id)->op->name);
+        snprintf(text, room, "#%u (%s)", g->spoken ? g->spoken[id] : id, tg__node_of(g, id)->op->name);
     }
     return text;
 }

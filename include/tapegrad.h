@@ -719,13 +719,14 @@ enum { /* flags of tg_compile_options */
 typedef struct tg_compile_options {
     tg_mode mode;
     unsigned flags;
-    const tg_node *given; /* nodes that are not computed but taken as the graph holds them at each run: what another */
-    size_t givens;        /* program or tg_run left there. A backward pass alone is given the forward's statistics */
+    const tg_node *given; /* nodes that are not computed but read, as tg_run left them in the graph, or where */
+    size_t givens;        /* tg_program_give says. A backward pass alone is given the forward's statistics */
 } tg_compile_options;
 
 typedef struct tg_program tg_program; /* freed by tg_program_free, or with its graph */
 
-/* outputs: nodes of g, what tg_program_value can read. NULL: the reason is in g, as a run error (tg_message). */
+/* outputs: nodes of g, what tg_program_value can read; none if all that matters is what is assigned. NULL: the reason is
+ * in g, as a run error (tg_message). */
 TG_API tg_program *tg_compile(tg_graph *g, const tg_node *outputs, size_t count, tg_compile_options options);
 TG_API void tg_program_free(tg_program *p);
 
@@ -734,11 +735,20 @@ TG_API void tg_program_free(tg_program *p);
  * makes the program stale: TG_HANDLE. */
 TG_API TG_CHECK tg_status tg_program_run(tg_program *p);
 TG_API TG_CHECK tg_status tg_program_step(tg_program *p); /* run, then what tg_commit does, with what was computed */
-TG_API const void *tg_program_value(const tg_program *p, tg_node output); /* of the last run; NULL: none, or no output */
+
+/* Of the last run, also of a step: then before the commit. NULL: none, it failed, or no output. The memory is the
+ * program's and stays where it is. */
+TG_API const void *tg_program_value(const tg_program *p, tg_node output);
+
+/* From now on this program reads `node`, an input, a param or a given node, at `data`, which is borrowed: what another
+ * program computed, or a batch where it lies. NULL: from the graph again. What the graph holds stays what it is. Not for
+ * a leaf that a step assigns to. */
+TG_API TG_CHECK tg_status tg_program_give(tg_program *p, tg_node node, const void *data);
 
 TG_API const char *tg_program_note(const tg_program *p);   /* why it is interpreted; "": it is compiled */
 TG_API const char *tg_program_source(const tg_program *p); /* the C, also where it could not be compiled */
-TG_API tg_graph *tg_program_graph(const tg_program *p);    /* the simplified tape, for every reader; the program's */
+TG_API tg_graph *tg_program_graph(const tg_program *p);    /* the simplified tape, for every reader; the program's. It
+                                                              has values where the interpreter ran it */
 
 typedef struct tg_traffic {
     size_t nests;             /* loop nests and calls of kernels */

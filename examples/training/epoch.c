@@ -15,6 +15,12 @@ void judge(struct net *n, tg_node scores) {
     n->accuracy = tg_mean(right, tg_axes_all());
 }
 
+bool compile(struct net *n, tg_node also) {
+    const tg_node outputs[] = {n->loss, n->accuracy, also};
+    if (wants_program()) n->program = make_program(n->g, outputs, tg_is_nil(also) ? 2 : 3);
+    return !wants_program() || n->program || complain(n);
+}
+
 /* The tape is built for BATCH rows, and so the last, short batch is dropped: it would need a tape of its own, for 29
  * digits. The order is another in each epoch, so it is not the same ones that are left out. */
 bool train_epoch(const struct net *n, const struct digits *d, const struct progress *p, int epoch, struct score *mean) {
@@ -29,9 +35,11 @@ bool train_epoch(const struct net *n, const struct digits *d, const struct progr
             memcpy(pixel[i], d->pixel[k], sizeof pixel[i]);
             label[i] = d->label[k];
         }
-        if (tg_set(n->x, pixel) || tg_set(n->label, label) || tg_run(n->g)) return complain(n);
-        const double loss = tg_item(n->loss, 0), accuracy = tg_item(n->accuracy, 0);
-        if (tg_commit(n->g)) return complain(n); /* from here on these values are those of the parameters before */
+        if (tg_set(n->x, pixel) || tg_set(n->label, label)) return complain(n);
+        if (n->program ? tg_program_step(n->program) : tg_run(n->g)) return complain(n);
+        const double loss = item_of(n->program, n->loss), accuracy = item_of(n->program, n->accuracy);
+        /* From here on these values are those of the parameters before. */
+        if (!n->program && tg_commit(n->g)) return complain(n);
         mean->loss += loss / BATCHES;
         mean->accuracy += accuracy / BATCHES;
         show_batch(p, epoch, batch + 1, loss, accuracy);
@@ -51,7 +59,8 @@ bool borrow(const struct net *test, const struct net *trained) {
 }
 
 bool test(const struct net *n, const struct digits *d, double *accuracy) {
-    if (tg_set(n->x, d->pixel[TRAIN]) || tg_set(n->label, &d->label[TRAIN]) || tg_run(n->g)) return complain(n);
-    *accuracy = tg_item(n->accuracy, 0);
+    if (tg_set(n->x, d->pixel[TRAIN]) || tg_set(n->label, &d->label[TRAIN])) return complain(n);
+    if (n->program ? tg_program_run(n->program) : tg_run(n->g)) return complain(n);
+    *accuracy = item_of(n->program, n->accuracy);
     return true;
 }

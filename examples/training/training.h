@@ -3,7 +3,7 @@
 #ifndef TRAINING_H
 #define TRAINING_H
 
-#include "tapegrad.h"
+#include "compiled.h"
 
 /* Handwritten digits, 8 × 8 pixels from 0 to 1 each, shuffled once: the first TRAIN are to learn from, the others to
  * test with. */
@@ -20,12 +20,15 @@ enum { BATCH = 64, BATCHES = TRAIN / BATCH };
 struct net {
     tg_graph *g;
     tg_node x, label, loss, accuracy;
+    tg_program *program; /* NULL: the interpreter runs the tape */
 };
 struct score {
     double loss, accuracy, test;
 };
 void judge(struct net *n, tg_node scores); /* loss and accuracy of scores [rows, CLASSES] */
 bool complain(const struct net *n);        /* what the tape says, on stderr; false */
+
+bool compile(struct net *n, tg_node also); /* its program, for loss, accuracy and `also`, if the command line says so */
 
 struct progress {
     const char *name;

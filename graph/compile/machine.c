@@ -50,7 +50,7 @@ static bool make(struct tg__machine *m, const struct tg__small *s, tg_mode mode,
     tg__point_close(point);
     if (!written || m->failed) return false;
     if (!compile) {
-        snprintf(m->why, sizeof m->why, "it was asked for: TG_INTERPRET");
+        snprintf(m->why, sizeof m->why, "TG_INTERPRET was asked for");
         return true;
     }
     void *function = NULL;

@@ -105,17 +105,8 @@ tg_graph *tg__twin_of_sweep(tg_graph *g, const struct tg__sweep *s, uint32_t als
     return twin;
 }
 
-/* What failed at a node of the twin failed at the same node of g. */
-static void hand_over(const tg_graph *twin, tg_graph *g, const char *who) {
-    const struct tg__error *e = &twin->error;
-    if (e->node)
-        tg__fail_run(g, e->status, e->node, "%s", e->text + e->body);
-    else
-        tg__fail_run(g, e->status, 0, "%s: %s", who, e->text);
-}
-
 tg_status tg__twin_free(tg_graph *twin, tg_graph *g, const char *who) {
-    if (twin->error.status) hand_over(twin, g, who);
+    if (twin->error.status) tg__fail_as(g, twin, NULL, who);
     tg_graph_free(twin);
     return g->error.status;
 }
