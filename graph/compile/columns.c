@@ -85,7 +85,7 @@ static const char *name(const struct tg__source *s, const struct tg__anchor *a) 
 /* add_f32_: what joins two of its sums */
 static void put_combine(struct tg__source *s, const struct tg__anchor *a) {
     const struct tg__node *n = tg__node_of(s->f->g, a->node);
-    tg__putf(s->sheet, "%s_%s_", n->op->name, tg__dtype_name((tg_dtype)n->dtype));
+    tg__putf(s->sheet, "%s_%s_%s_", s->name, n->op->name, tg__dtype_name((tg_dtype)n->dtype));
 }
 
 static void put_stacks(struct tg__source *s, const struct columns *c, const char *form) {
@@ -176,7 +176,7 @@ static void put_top(struct tg__source *s, int stage) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) != stage) continue;
-        tg__line(s, "%s_s_[top_ * BLOCK_%d_ + j0_ + j_ - c_] = ", name(s, a), (int)s->number);
+        tg__line(s, "%s_s_[top_ * %s_BLOCK_%d_ + j0_ + j_ - c_] = ", name(s, a), s->name, (int)s->number);
         tg__put_term(s, a->root);
         tg__put(s->sheet, ";\n");
     }
@@ -196,8 +196,8 @@ static void put_rows_in_strips(struct tg__source *s, const struct columns *c) {
 }
 
 static void put_rows(struct tg__source *s, const struct columns *c) {
-    if (tg__stages(s)) tg__line(s, "enum { BLOCK_%d_ = %lld };\n", (int)s->number, (long long)c->block);
-    tg__line(s, "INLINE_ void rows_%d_(", (int)s->number);
+    if (tg__stages(s)) tg__line(s, "enum { %s_BLOCK_%d_ = %lld };\n", s->name, (int)s->number, (long long)c->block);
+    tg__line(s, "INLINE_ void %s_rows_%d_(", s->name, (int)s->number);
     tg__put_arrays(s, true);
     put_indices(s, c, "size_t ");
     tg__put(s->sheet, ", size_t row_, size_t c_, size_t w_, size_t rows_, size_t pops_, size_t top_");
@@ -217,7 +217,7 @@ static void put_rows(struct tg__source *s, const struct columns *c) {
 /* ----------------------------------------------------------------------------------------------------- the counter */
 
 static void put_take(struct tg__source *s, const struct columns *c, const char *row, int rows, int pops, int above) {
-    tg__line(s, "rows_%d_(", (int)s->number);
+    tg__line(s, "%s_rows_%d_(", s->name, (int)s->number);
     tg__put_arrays(s, false);
     put_indices(s, c, "");
     tg__putf(s->sheet, ", %s, c_, w_, %d, %d, top_ + %d", row, rows, pops, above);

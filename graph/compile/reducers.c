@@ -78,7 +78,7 @@ static void put_text(struct tg__source *s, const char *text, const struct tg__em
         else if (length == 7 && strncmp(at, "NEUTRAL", 7) == 0)
             tg__put(s->sheet, e->neutral);
         else if (*at == '@')
-            tg__putf(s->sheet, "%s_%s", n->op->name, tg__dtype_name((tg_dtype)n->dtype));
+            tg__putf(s->sheet, "%s_%s_%s", s->name, n->op->name, tg__dtype_name((tg_dtype)n->dtype));
         else
             tg__put_n(s->sheet, at, length ? length : 1);
         at += length ? length : 1;

@@ -41,7 +41,7 @@ static bool carries(const struct tg__source *s) {
 
 static void put_function(struct tg__source *s, const struct tg__anchor *a) {
     const struct tg__node *n = tg__node_of(s->f->g, a->node);
-    tg__putf(s->sheet, "%s_%s_", n->op->name, tg__dtype_name((tg_dtype)n->dtype));
+    tg__putf(s->sheet, "%s_%s_%s_", s->name, n->op->name, tg__dtype_name((tg_dtype)n->dtype));
 }
 
 static bool takes_first(const struct tg__source *s, const struct tg__anchor *a) {

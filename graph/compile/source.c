@@ -2,6 +2,7 @@
 #include "source.h"
 
 static const char head[] =
+    "#ifndef INLINE_\n"
     "#include <stddef.h>\n"
     "#include <stdint.h>\n"
     "#include <string.h>\n"
@@ -25,6 +26,8 @@ static const char head[] =
     "#define PARALLEL_ _Pragma(\"omp parallel for schedule(static)\")\n"
     "#else\n"
     "#define PARALLEL_\n"
+    "#endif\n"
+    "typedef void loop_t_(void *out, const void *const *in, const size_t *step, size_t count);\n"
     "#endif\n"
     "\n";
 
@@ -133,7 +136,7 @@ static bool put_group(struct tg__source *s, uint32_t number) {
         tg__body_close(s);
     }
     s->nest = first_of(s, g);
-    tg__putf(s->sheet, "static void group_%u_(", number);
+    tg__putf(s->sheet, "static void %s_%u_(", s->name, number);
     tg__put_arrays(s, true);
     tg__put(s->sheet, ") {\n");
     s->indent = 1;
@@ -225,7 +228,7 @@ static void put_entry(struct tg__source *s, const char *name, const struct tg__c
             continue;
         }
         s->nest = first_of(s, g);
-        tg__line(s, "{ char *const scratch_ = work_ + %zu; group_%u_(", g->scratch, i);
+        tg__line(s, "{ char *const scratch_ = work_ + %zu; %s_%u_(", g->scratch, s->name, i);
         tg__put_arrays(s, false);
         tg__put(s->sheet, "); }\n");
     }
@@ -241,7 +244,6 @@ static bool put_file(struct tg__source *s, const char *name, struct tg__code *co
     if (!ok) return false;
     number_slots(f, code);
     tg__put(s->sheet, head);
-    tg__put(s->sheet, "typedef void loop_t_(void *out, const void *const *in, const size_t *step, size_t count);\n\n");
     tg__put_reducers(s);
     for (uint32_t i = 0; ok && i < f->groups.length; i++) ok = put_group(s, i);
     put_entry(s, name, code);
@@ -251,7 +253,7 @@ static bool put_file(struct tg__source *s, const char *name, struct tg__code *co
 bool tg__source(struct tg__sheet *sheet, struct tg__fused *f, const char *name, struct tg__code *code) {
     const size_t nodes = f->last + (size_t)1;
     struct tg__part names = {.graph = f->g, .last = f->last, .bytes = nodes, .role = tg__alloc(f->g, nodes)};
-    struct tg__source s = {.sheet = sheet, .f = f, .names = &names, .blocks = true, .functions = &code->functions};
+    struct tg__source s = {.sheet = sheet, .f = f, .names = &names, .name = name, .blocks = true, .functions = &code->functions};
     bool ok = names.role != NULL;
     if (ok) memset(names.role, TG__FORWARD, nodes);
     if (ok) names.role[0] = TG__ABSENT;

@@ -19,6 +19,7 @@ struct tg__source {
     struct tg__sheet *sheet;
     const struct tg__fused *f;
     const struct tg__part *names;
+    const char *name; /* of the program: the file's functions begin with it */
     bool blocks; /* functions of the library go by blocks, through a table that is handed in */
     /* of the nest at hand */
     int32_t number;
