@@ -86,6 +86,7 @@ struct tg__nest {
 
 struct tg__group {
     uint32_t nest, nests; /* in the order of nests: from, how many */
+    int32_t first, last;  /* of them */
     size_t scratch;       /* where its own memory is in the work space */
     int rows;
     int64_t extent[TG_MAX_RANK];
