@@ -3,7 +3,7 @@
 
 /* ------------------------------------------------------------------------------------------------- what each reads */
 
-static bool is_same_element(const struct tg__fused *f, const struct tg__term *t, int loops) {
+bool tg__is_same_element(const struct tg__fused *f, const struct tg__term *t, int loops) {
     const tg_shape *dims = &tg__node_of(f->g, t->node)->shape->dims;
     int loop = 0;
     for (int axis = 0; axis < dims->rank; axis++) {
@@ -45,17 +45,17 @@ void tg__loops_of(const struct tg__fused *f, const struct tg__anchor *a, struct 
 }
 
 static bool reads_of_nest(struct tg__fused *f, int32_t number, struct tg__anchor *a) {
-    struct tg__nest alone = {.terms = 0};
+    struct tg__nest alone = {.newest = number};
     const uint32_t terms = f->terms.length;
     tg__loops_of(f, a, &alone);
     a->nest = TG__ALONE;
-    bool ok = tg__terms(f, &alone, TG__ALONE, &number, 1);
+    bool ok = tg__terms(f, &alone, TG__ALONE);
     a->nest = TG__NONE;
     for (int i = 0; ok && i < (int)alone.terms; i++) {
         const struct tg__term *t = tg__term_of(f, &alone, i);
         if (!t->array) continue;
         const struct tg__item *x = &f->item[t->array];
-        const bool apart = x->kind != TG__MAP || t->array != t->node || !is_same_element(f, t, alone.loops);
+        const bool apart = x->kind != TG__MAP || t->array != t->node || !tg__is_same_element(f, t, alone.loops);
         ok = note_read(f, a, t->array, apart, tg__node_of(f->g, t->array)->shape->count >= points(&alone));
     }
     a->size = alone.terms;
@@ -73,7 +73,7 @@ static bool reads_of_call(struct tg__fused *f, struct tg__anchor *a) {
 static bool add(struct tg__fused *f, uint32_t id) {
     struct tg__anchor *a = tg__push(f->g, &f->anchors);
     if (!a) return false;
-    *a = (struct tg__anchor){.node = id, .read = f->reads.length, .nest = TG__NONE};
+    *a = (struct tg__anchor){.node = id, .read = f->reads.length, .nest = TG__NONE, .older = TG__NONE};
     const int32_t number = (int32_t)f->anchors.length - 1;
     f->item[id].anchor = number;
     if (f->item[id].kind == TG__CALLED) return reads_of_call(f, a);

@@ -30,7 +30,8 @@ bool tg__body_open(struct tg__source *s) {
     const size_t terms = s->nest->terms;
     s->order = tg__alloc(s->f->g, (terms + 1) * sizeof *s->order);
     s->done = tg__alloc(s->f->g, terms + 1);
-    if (!s->order || !s->done) return false;
+    s->need = tg__alloc(s->f->g, terms + 1);
+    if (!s->order || !s->done || !s->need) return false;
     memset(s->done, 0, terms + 1);
     size_t count = 0;
     for (size_t before = SIZE_MAX; count < terms && before != count;) {
@@ -49,8 +50,10 @@ void tg__body_close(struct tg__source *s) {
     const size_t terms = s->nest->terms;
     if (s->order) tg__release(s->f->g, s->order, (terms + 1) * sizeof *s->order);
     if (s->done) tg__release(s->f->g, s->done, terms + 1);
+    if (s->need) tg__release(s->f->g, s->need, terms + 1);
     s->order = NULL;
     s->done = NULL;
+    s->need = NULL;
 }
 
 /* ------------------------------------------------------------------------------------------------------- one term */
@@ -99,18 +102,14 @@ static void put_plus(struct tg__source *s, bool *first, int64_t factor, const ch
 }
 
 static void put_labels(struct tg__source *s, bool *first, const struct tg__term *t) {
-    const tg_shape *dims = &tg__node_of(s->f->g, t->node)->shape->dims;
-    int64_t stride = 1;
-    for (int axis = dims->rank - 1; axis >= 0; axis--) {
-        if (t->at[axis].label != TG__NONE && t->at[axis].by) {
-            const int64_t by = t->at[axis].by * stride;
-            tg__put(s->sheet, *first ? "" : " + ");
-            tg__put(s->sheet, "(ptrdiff_t)");
-            tg__put_term(s, t->at[axis].label);
-            if (by != 1) tg__putf(s->sheet, " * %lld", (long long)by);
-            *first = false;
-        }
-        stride *= dims->dim[axis];
+    for (int axis = 0; axis < tg__node_of(s->f->g, t->node)->shape->dims.rank; axis++) {
+        const int64_t by = t->at[axis].by * tg__axis_stride(s->f, s->nest, t, axis);
+        if (t->at[axis].label == TG__NONE || by == 0) continue;
+        tg__put(s->sheet, *first ? "" : " + ");
+        tg__put(s->sheet, "(ptrdiff_t)");
+        tg__put_term(s, t->at[axis].label);
+        if (by != 1) tg__putf(s->sheet, " * %lld", (long long)by);
+        *first = false;
     }
 }
 
@@ -119,9 +118,9 @@ void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term
     tg__put(s->sheet, tg__ident(s->names, node));
     tg__put(s->sheet, "[");
     for (int i = 0; i < s->loops.count; i++)
-        put_plus(s, &first, tg__stride(s->f, t, s->loops.last[i]), tg__variable(i));
+        put_plus(s, &first, tg__stride(s->f, s->nest, t, s->loops.last[i]), tg__variable(i));
     put_labels(s, &first, t);
-    put_plus(s, &first, tg__start(s->f, t), NULL);
+    put_plus(s, &first, tg__start(s->f, s->nest, t), NULL);
     tg__put(s->sheet, first ? "0]" : "]");
 }
 
@@ -207,12 +206,12 @@ int tg__stages(const struct tg__source *s) {
     return most;
 }
 
-/* All that a stage computes: of earlier ones again the loads, and what else is not in a buffer. */
-void tg__put_stage_terms(struct tg__source *s, int stage) {
+/* What the loop of a stage needs and is not in a buffer: loads, and what is cheap, again. */
+void tg__put_stage_terms(struct tg__source *s) {
     for (uint32_t k = 0; k < s->nest->terms; k++) {
         const int i = s->order[k];
         const struct tg__term *t = term(s, i);
-        if (s->done[i] || t->numeral || tg__stage_of(s, t) > stage || (tg__is_call(s, t) && tg__stage_of(s, t))) continue;
+        if (s->done[i] || !s->need[i] || t->numeral) continue;
         put_variable(s, i);
         s->done[i] = TG__SCOPE_STRIP;
     }

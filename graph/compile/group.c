@@ -206,34 +206,28 @@ static bool set_order(const struct grouping *g) {
 
 /* -------------------------------------------------------------------------------------------------- all of it */
 
-static bool set_terms(struct tg__fused *f, int32_t nest, int32_t *anchor) {
-    struct tg__nest *n = tg__nest_of(f, nest);
-    size_t count = 0;
-    if (n->work == TG__BY_KERNEL) return true;
-    for (int32_t i = n->newest; i != TG__NONE; i = tg__anchor_of(f, i)->older) anchor[count++] = i;
-    return tg__terms(f, n, nest, anchor, count);
+static bool set_terms(struct tg__fused *f, int32_t nest) {
+    return tg__nest_of(f, nest)->work == TG__BY_KERNEL || tg__terms(f, tg__nest_of(f, nest), nest);
 }
 
-static bool group(struct grouping *g, int32_t *anchor) {
+static bool group(struct grouping *g) {
     const int32_t nests = (int32_t)g->f->nests.length;
     for (int32_t i = 0; i < nests; i++) {
         g->next[i] = TG__NONE;
-        if (!set_terms(g->f, i, anchor)) return false;
+        if (!set_terms(g->f, i)) return false;
     }
     for (int32_t i = 0; i < nests; i++)
         if (!deal(g, i)) return false;
-    return set_order(g);
+    return set_order(g) && tg__retain(g->f, set_terms);
 }
 
 bool tg__groups(struct tg__fused *f) {
-    const size_t nests = f->nests.length + (size_t)1, anchors = (f->anchors.length + (size_t)1) * sizeof(int32_t);
+    const size_t nests = f->nests.length + (size_t)1;
     struct grouping g = {.f = f};
-    int32_t *anchor = tg__alloc(f->g, anchors);
     g.list = tg__alloc(f->g, nests * sizeof *g.list);
     g.next = tg__alloc(f->g, nests * sizeof *g.next);
     g.loop = tg__alloc(f->g, nests * sizeof *g.loop);
-    const bool ok = anchor && g.list && g.next && g.loop && group(&g, anchor);
-    if (anchor) tg__release(f->g, anchor, anchors);
+    const bool ok = g.list && g.next && g.loop && group(&g);
     if (g.list) tg__release(f->g, g.list, nests * sizeof *g.list);
     if (g.next) tg__release(f->g, g.next, nests * sizeof *g.next);
     if (g.loop) tg__release(f->g, g.loop, nests * sizeof *g.loop);

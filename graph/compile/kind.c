@@ -109,6 +109,18 @@ static bool is_move(const struct tg__emit *e) { return strcmp(e->code, "a") == 0
 
 /* What is read more often than it has elements is computed once; but moving costs nothing, and hands the question on.
  * `broad`, by node: it is such a move. */
+/* The same number everywhere, of numbers that are written out: the C compiler knows it. */
+static bool is_uniform(const struct tg__fused *f, uint32_t id) {
+    const struct tg__node *n = tg__node_of(f->g, id);
+    if (f->item[id].kind != TG__MAP) return false;
+    struct tg__emit e;
+    tg__kernel(f->g, id, &e);
+    if (e.guard || strstr(e.code, "last") || strstr(e.code, "along")) return false;
+    for (int k = 0; k < n->operands; k++)
+        if (f->item[n->in[k]].kind != TG__NUMERAL && !f->item[n->in[k]].uniform) return false;
+    return true;
+}
+
 static void store_for(struct tg__fused *f, uint32_t id, bool *broad) {
     const struct tg__item *own = &f->item[id];
     const struct tg__node *n = tg__node_of(f->g, id);
@@ -119,7 +131,7 @@ static void store_for(struct tg__fused *f, uint32_t id, bool *broad) {
     tg__kernel(f->g, id, &e);
     for (int k = 0; k < n->operands; k++) {
         const bool wide = points(&e) > (double)e.in[k]->shape->count || (broad[id] && !own->stored);
-        if (!wide || f->item[n->in[k]].kind != TG__MAP) continue;
+        if (!wide || f->item[n->in[k]].kind != TG__MAP || f->item[n->in[k]].uniform) continue;
         tg__kernel(f->g, n->in[k], &x);
         if (is_move(&x)) broad[n->in[k]] = true;
         else store(f, n->in[k]);
@@ -138,7 +150,7 @@ static void store_dear(struct tg__fused *f, const uint32_t *readers, uint16_t *s
         struct tg__item *x = &f->item[id];
         const struct tg__node *n = tg__node_of(f->g, id);
         struct tg__emit e;
-        if (x->kind != TG__MAP) continue;
+        if (x->kind != TG__MAP || x->uniform) continue;
         tg__kernel(f->g, id, &e);
         unsigned cost = (unsigned)price(n, &e), terms = 1;
         for (int k = 0; k < n->operands; k++) {
@@ -163,7 +175,10 @@ bool tg__kinds(struct tg__fused *f, const uint32_t *wanted, size_t count) {
         memset(broad, 0, nodes);
         memset(readers, 0, nodes * sizeof *readers);
         memset(size, 0, nodes * sizeof *size);
-        for (uint32_t id = 1; id <= f->last; id++) f->item[id] = (struct tg__item){kind_of(f, id), .anchor = TG__NONE, .local = TG__NONE};
+        for (uint32_t id = 1; id <= f->last; id++) {
+            f->item[id] = (struct tg__item){.kind = kind_of(f, id), .anchor = TG__NONE, .local = TG__NONE};
+            f->item[id].uniform = is_uniform(f, id);
+        }
         for (size_t i = 0; i < count; i++) {
             struct tg__item *x = &f->item[wanted[i]];
             x->wanted = true;

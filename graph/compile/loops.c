@@ -2,36 +2,40 @@
  * counter. */
 #include "source.h"
 
-/* Row-major: what a step along an axis of a node is. */
-static int64_t stride_of(const tg_shape *dims, int axis) {
+/* What only one row of a group needs has no axes along the rows. */
+static bool is_dropped(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t, int axis) {
+    if (f->item[t->node].local == TG__NONE || t->at[axis].loop == TG__NONE) return false;
+    return n->rows >> t->at[axis].loop & 1;
+}
+
+/* Row-major: what a step along an axis of a term's node is. */
+int64_t tg__axis_stride(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t, int axis) {
+    const tg_shape *dims = &tg__node_of(f->g, t->node)->shape->dims;
     int64_t stride = 1;
-    for (int i = dims->rank - 1; i > axis; i--) stride *= dims->dim[i];
+    if (is_dropped(f, n, t, axis)) return 0;
+    for (int i = dims->rank - 1; i > axis; i--)
+        if (!is_dropped(f, n, t, i)) stride *= dims->dim[i];
     return stride;
 }
 
-int64_t tg__stride(const struct tg__fused *f, const struct tg__term *t, int loop) {
-    const tg_shape *dims = &tg__node_of(f->g, t->node)->shape->dims;
+int64_t tg__stride(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t, int loop) {
     int64_t stride = 0;
-    for (int axis = 0; axis < dims->rank; axis++)
-        if (t->at[axis].loop == loop) stride += t->at[axis].by * stride_of(dims, axis);
+    for (int axis = 0; axis < tg__node_of(f->g, t->node)->shape->dims.rank; axis++)
+        if (t->at[axis].loop == loop) stride += t->at[axis].by * tg__axis_stride(f, n, t, axis);
     return stride;
 }
 
-int64_t tg__start(const struct tg__fused *f, const struct tg__term *t) {
-    const tg_shape *dims = &tg__node_of(f->g, t->node)->shape->dims;
+int64_t tg__start(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t) {
     int64_t start = 0;
-    for (int axis = 0; axis < dims->rank; axis++) start += t->at[axis].from * stride_of(dims, axis);
+    for (int axis = 0; axis < tg__node_of(f->g, t->node)->shape->dims.rank; axis++)
+        start += t->at[axis].from * tg__axis_stride(f, n, t, axis);
     return start;
 }
 
 /* A kernel that asks which turn of a loop it is in needs that loop. */
 static bool asks(const struct tg__fused *f, const struct tg__term *t, int loop) {
-    const tg_shape *dims = &tg__node_of(f->g, t->node)->shape->dims;
-    struct tg__emit e;
-    if (t->array || t->numeral || !tg__kernel(f->g, t->node, &e)) return false;
-    if (!strstr(e.code, "last") && !strstr(e.code, "along")) return false;
-    for (int axis = 0; axis < dims->rank; axis++)
-        if (t->at[axis].loop == loop) return true;
+    for (int axis = 0; axis < tg__node_of(f->g, t->node)->shape->dims.rank; axis++)
+        if (t->at[axis].loop == loop && tg__asks(f, t, axis)) return true;
     return false;
 }
 
@@ -41,10 +45,9 @@ static bool is_one(const struct tg__fused *f, const struct tg__nest *n, int oute
     if ((n->across & both) != 0 && (n->across & both) != both) return false;
     for (int i = 0; i < (int)n->terms; i++) {
         const struct tg__term *t = tg__term_of(f, n, i);
-        const bool root = !t->array && !t->numeral; /* it may be stored, or read a label */
         if (asks(f, t, outer) || asks(f, t, outer + 1)) return false;
-        if (root || t->array)
-            if (tg__stride(f, t, outer) != n->extent[outer + 1] * tg__stride(f, t, outer + 1)) return false;
+        if (t->array || f->item[t->node].stored)
+            if (tg__stride(f, n, t, outer) != n->extent[outer + 1] * tg__stride(f, n, t, outer + 1)) return false;
     }
     return true;
 }

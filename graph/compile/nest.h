@@ -32,6 +32,8 @@ enum { TG__NONE = -1, TG__ALONE = -2, TG__MOST_TERMS = 64, TG__STRIP = 256 }; /*
 struct tg__item { /* by node */
     uint8_t kind;
     bool stored, wanted;
+    bool uniform;    /* one number everywhere, known when it is compiled */
+    bool shared;     /* another group reads it, or another shape of it is read */
     bool inside;     /* only its own nest reads it: no memory is needed */
     uint16_t cost;   /* of computing it from what is stored */
     int32_t anchor;  /* that makes it */
@@ -100,6 +102,7 @@ struct tg__fused {
     struct tg__table anchors, reads, nests, terms, order; /* order: nests as they are carried out */
     struct tg__table groups;
     int32_t levels;
+    double largest;  /* elements of the largest space */
     size_t work; /* bytes */
 };
 
@@ -124,17 +127,20 @@ uint16_t tg__reduced_loops(const struct tg__emit *e);
 
 /* ------------------------------------------------------------------------------------------------------- term.c */
 
-bool tg__terms(struct tg__fused *f, struct tg__nest *n, int32_t nest, const int32_t *anchor, size_t anchors);
+bool tg__asks(const struct tg__fused *f, const struct tg__term *t, int axis);
+bool tg__terms(struct tg__fused *f, struct tg__nest *n, int32_t nest); /* nest: its number, or TG__ALONE */
 
 /* ------------------------------------------------------------------------------------------ anchor.c schedule.c */
 
 bool tg__anchors(struct tg__fused *f);
 void tg__loops_of(const struct tg__fused *f, const struct tg__anchor *a, struct tg__nest *n);
+bool tg__is_same_element(const struct tg__fused *f, const struct tg__term *t, int loops); /* as the nest's loops */
 bool tg__schedule(struct tg__fused *f);
 
-/* ------------------------------------------------------------------------------------------------ group.c plan.c */
+/* ----------------------------------------------------------------------------------------- group.c retain.c plan.c */
 
 bool tg__groups(struct tg__fused *f); /* sets the order, and the terms of every nest */
+bool tg__retain(struct tg__fused *f, bool (*set_terms)(struct tg__fused *f, int32_t nest));
 bool tg__plan(struct tg__fused *f, const size_t *scratch); /* places in the work space; scratch: bytes by group */
 
 /* ------------------------------------------------------------------------------------------------------- fuse.c */

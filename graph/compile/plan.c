@@ -18,7 +18,9 @@ struct plan {
 
 static size_t round_up(size_t bytes) { return (bytes + ALIGNED - 1) / ALIGNED * ALIGNED; }
 
-static bool needs_room(const struct tg__item *x) { return x->stored && !x->wanted && !x->inside; }
+static bool needs_room(const struct tg__item *x) {
+    return x->stored && !x->wanted && !x->inside && x->local == TG__NONE;
+}
 
 static void note(struct plan *p, uint32_t node, int32_t group) {
     node = tg__base_of(p->f, node);

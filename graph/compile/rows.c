@@ -278,6 +278,29 @@ struct scratch { /* what each_nest hands on */
 
 static struct scratch *scratch(struct tg__source *s) { return s->user; }
 
+static size_t row_bytes(const struct tg__source *s, const struct tg__anchor *a) {
+    const size_t item = tg__item_size((tg_dtype)tg__node_of(s->f->g, a->node)->dtype);
+    return ((size_t)inner_points(s) * item + 63) / 64 * 64;
+}
+
+static bool is_local(const struct tg__source *s, const struct tg__anchor *a) {
+    return tg__item_of(s->f, a->node)->local != TG__NONE;
+}
+
+/* What is kept for the row. */
+static void put_locals(struct tg__source *s) {
+    struct scratch *x = scratch(s);
+    for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
+        const struct tg__anchor *a = tg__anchor_of(s->f, i);
+        if (!is_local(s, a)) continue;
+        tg__line(s, "%s *restrict const %s = (%s *)(scratch_ + %zu", type(s, a), name(s, a), type(s, a),
+                 x->used * (size_t)x->rows.groups);
+        if (x->rows.groups > 1) tg__putf(s->sheet, " + group_ * %zu", row_bytes(s, a));
+        tg__put(s->sheet, ");\n");
+        x->used += row_bytes(s, a);
+    }
+}
+
 static void put_column_stacks(struct tg__source *s) {
     struct scratch *x = scratch(s);
     int32_t at = s->nest->newest;
@@ -326,10 +349,15 @@ static void add_scratch(struct tg__source *s) {
         if (!is_stream(s, a)) x->used += scratch_of(s, &x->rows, a);
 }
 
+static void add_locals(struct tg__source *s) {
+    for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older)
+        if (is_local(s, tg__anchor_of(s->f, i))) scratch(s)->used += row_bytes(s, tg__anchor_of(s->f, i));
+}
+
 size_t tg__rows_scratch(struct tg__source *s, const struct tg__group *g) {
     struct scratch x = {cut(s, g), 0};
     s->user = &x;
-    if (!each_nest(s, g, add_scratch)) return 0;
+    if (!each_nest(s, g, add_scratch) || !each_nest(s, g, add_locals)) return 0;
     return x.used * (size_t)x.rows.groups;
 }
 
@@ -349,7 +377,7 @@ bool tg__put_group(struct tg__source *s, const struct tg__group *g) {
         s->indent++;
         tg__line(s, "const size_t first_ = 0, last_ = %lld;\n", (long long)r->count);
     }
-    bool ok = each_nest(s, g, put_column_stacks);
+    bool ok = each_nest(s, g, put_column_stacks) && each_nest(s, g, put_locals);
     tg__line(s, "for (size_t row_ = first_; row_ < last_; row_++) {\n");
     s->indent++;
     ok = ok && each_nest(s, g, put_nest);

@@ -18,11 +18,19 @@ static void halves(const struct tg__nest *n, uint16_t reduced, bool *streams, ui
     *rows = *streams ? (uint16_t)(all & ~reduced) : (uint16_t)((reduced & (~reduced + 1u)) - 1);
 }
 
-static bool admits(struct tg__nest *n, uint16_t reduced) {
+/* A sum over all of a small space ends rows that others could share: it stands alone. */
+static bool ends_rows(const struct tg__fused *f, const struct tg__nest *n, bool streams, uint16_t rows) {
+    double points = 1;
+    for (int i = 0; i < n->loops; i++) points *= (double)n->extent[i];
+    return streams && rows == 0 && 4 * points <= f->largest;
+}
+
+static bool admits(const struct tg__fused *f, struct tg__nest *n, uint16_t reduced) {
     bool streams;
     uint16_t rows, across;
-    if (!reduced) return true;
+    if (!reduced) return !ends_rows(f, n, n->work == TG__BY_STREAM, n->rows);
     halves(n, reduced, &streams, &rows, &across);
+    if (ends_rows(f, n, streams, rows) && n->anchors && n->work != TG__BY_STREAM) return false;
     if (streams && (n->work == TG__BY_ELEMENT || (n->work == TG__BY_STREAM && n->rows == rows))) {
         n->work = TG__BY_STREAM;
         n->rows = rows;
@@ -113,7 +121,7 @@ static bool found(struct tg__fused *f, int32_t number, int32_t level) {
         n->work = TG__BY_KERNEL;
     } else {
         tg__loops_of(f, a, n);
-        admits(n, a->reduced);
+        admits(f, n, a->reduced);
     }
     join(f, number, (int32_t)f->nests.length - 1);
     return true;
@@ -129,7 +137,7 @@ static bool fits_somewhere(struct tg__fused *f, int32_t number, int32_t level, i
         struct tg__nest *n = tg__nest_of(f, i);
         if (!has_space(n, &own) || n->size + a->size > 4 * TG__MOST_TERMS) continue;
         if (flexible && !brings_nothing(f, a, i)) continue;
-        if (!admits(n, a->reduced)) continue;
+        if (!admits(f, n, a->reduced)) continue;
         join(f, number, i);
         return true;
     }
@@ -172,7 +180,18 @@ static void keep_inside(struct tg__fused *f) {
     }
 }
 
+static void set_largest(struct tg__fused *f) {
+    for (uint32_t i = 0; i < f->anchors.length; i++) {
+        struct tg__nest n;
+        double points = 1;
+        tg__loops_of(f, tg__anchor_of(f, (int32_t)i), &n);
+        for (int k = 0; k < n.loops; k++) points *= (double)n.extent[k];
+        if (f->largest < points) f->largest = points;
+    }
+}
+
 bool tg__schedule(struct tg__fused *f) {
+    set_largest(f);
     size_t count = f->anchors.length;
     const size_t bytes = (count + 1) * sizeof(int32_t);
     int32_t *pending = tg__alloc(f->g, bytes);

@@ -79,7 +79,7 @@ static void put_list(const struct list *l) {
         const struct tg__nest *n = nest_at(l, i);
         for (int k = 0; k < (int)n->terms; k++) {
             const uint32_t node = tg__term_of(f, n, k)->array;
-            bool seen = node == 0 || makes(l, node);
+            bool seen = node == 0 || makes(l, node) || f->item[node].local != TG__NONE;
             for (uint32_t j = 0; j <= i && !seen; j++)
                 for (int m = 0; m < (j < i ? (int)nest_at(l, j)->terms : k) && !seen; m++)
                     seen = tg__term_of(f, nest_at(l, j), m)->array == node;
@@ -88,7 +88,8 @@ static void put_list(const struct list *l) {
     }
     for (uint32_t i = 0; i < l->nests; i++)
         for (int32_t k = nest_at(l, i)->newest; k != TG__NONE; k = tg__anchor_of(f, k)->older)
-            if (!f->item[tg__anchor_of(f, k)->node].inside) put_one(l, tg__anchor_of(f, k)->node, true);
+            if (!f->item[tg__anchor_of(f, k)->node].inside && f->item[tg__anchor_of(f, k)->node].local == TG__NONE)
+                put_one(l, tg__anchor_of(f, k)->node, true);
 }
 
 void tg__put_arrays(struct tg__source *s, bool declare) {
@@ -188,7 +189,7 @@ static void put_pointers(struct tg__source *s, const struct tg__code *code) {
             tg__line(s, "const %s *const %s = at_[%u];\n", type, name, code->slot[id] - 1);
         else if (x->stored && x->wanted)
             tg__line(s, "%s *const %s = at_[%u];\n", type, name, code->slot[id] - 1);
-        else if (x->stored && !x->inside)
+        else if (x->stored && !x->inside && x->local == TG__NONE)
             tg__line(s, "%s *const %s = (%s *)(work_ + %zu);\n", type, name, type, x->offset);
     }
 }

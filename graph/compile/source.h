@@ -27,6 +27,7 @@ struct tg__source {
     struct tg__loops loops;
     int16_t *order;   /* terms, operands first */
     uint8_t *done;    /* by term: the scope in which it has a variable, 0: none */
+    bool *need;       /* by term: the loop of a stage needs it */
     int indent;
     bool failed;
     struct tg__functions *functions;
@@ -45,8 +46,10 @@ static inline int tg__stage_of(const struct tg__source *s, const struct tg__term
 /* ------------------------------------------------------------------------------------------------------ loops.c */
 
 void tg__collapse(const struct tg__fused *f, const struct tg__nest *n, struct tg__loops *l);
-int64_t tg__stride(const struct tg__fused *f, const struct tg__term *t, int loop); /* in elements of its array */
-int64_t tg__start(const struct tg__fused *f, const struct tg__term *t);
+/* Of a term's array, in elements: a step along an axis, or from turn to turn of a loop; and where it begins. */
+int64_t tg__axis_stride(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t, int axis);
+int64_t tg__stride(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t, int loop);
+int64_t tg__start(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t);
 const char *tg__variable(int loop); /* of loop i of the collapsed ones */
 
 /* ------------------------------------------------------------------------------------------------------- body.c */
@@ -56,7 +59,7 @@ bool tg__body_open(struct tg__source *s); /* orders the terms */
 void tg__body_close(struct tg__source *s);
 /* Variables for the terms that depend on no loop outside `bound` and have none yet. stage: TG__NONE: any. */
 void tg__put_terms(struct tg__source *s, uint16_t bound, int stage, uint8_t scope);
-void tg__put_stage_terms(struct tg__source *s, int stage); /* in the innermost loop */
+void tg__put_stage_terms(struct tg__source *s); /* those that are marked */
 void tg__forget(struct tg__source *s, uint8_t scope); /* the variables of a scope that has ended */
 void tg__put_term(struct tg__source *s, int term);  /* its variable, or its number */
 void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term *t); /* x[i * 3 + j] */

@@ -12,13 +12,16 @@ static bool is_inner(const struct tg__source *s, const struct tg__term *t) {
     return s->nest->loops > 0 && t->loops >> (s->nest->loops - 1) & 1;
 }
 
+enum { CHEAP = 4 }; /* what is computed again rather than kept in a buffer */
+
 static bool is_buffered(const struct tg__source *s, int i) {
     const struct tg__term *t = term(s, i);
     if (!is_inner(s, t) || t->numeral) return false;
     if (tg__is_call(s, t)) return true;
+    const bool cheap = t->array || tg__item_of(s->f, t->node)->cost <= CHEAP;
     for (uint32_t k = 0; k < s->nest->terms; k++) {
         const struct tg__term *u = term(s, (int)k);
-        if (tg__stage_of(s, u) <= tg__stage_of(s, t) || (t->array && !tg__is_call(s, u))) continue;
+        if (tg__stage_of(s, u) <= tg__stage_of(s, t) || (cheap && !tg__is_call(s, u))) continue;
         for (int slot = 0; slot < TG__OPERANDS; slot++)
             if (u->in[slot] == i) return true;
     }
@@ -87,11 +90,35 @@ static void put_calls(struct tg__source *s, int stage) {
     }
 }
 
+static bool is_in_buffer(const struct tg__source *s, int i, int stage) {
+    const struct tg__term *t = term(s, i);
+    if (t->array || !is_buffered(s, i)) return false;
+    return tg__is_call(s, t) ? tg__stage_of(s, t) <= stage : tg__stage_of(s, t) < stage;
+}
+
+/* What the loop of a stage needs: its roots, what it leaves in buffers, and all that those are made of. */
+static void mark_needed(struct tg__source *s, int stage) {
+    memset(s->need, 0, s->nest->terms);
+    for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
+        const struct tg__anchor *a = tg__anchor_of(s->f, i);
+        if (tg__stage_of(s, term(s, a->root)) == stage) s->need[a->root] = true;
+    }
+    for (uint32_t k = s->nest->terms; k-- > 0;) {
+        const int i = s->order[k];
+        const struct tg__term *t = term(s, i);
+        if (!tg__is_call(s, t) && tg__stage_of(s, t) == stage && is_buffered(s, i)) s->need[i] = true;
+        if (!s->need[i] || s->done[i] || is_in_buffer(s, i, stage)) continue;
+        for (int slot = 0; slot < TG__OPERANDS; slot++)
+            if (t->in[slot] != TG__NONE) s->need[t->in[slot]] = true;
+        for (int axis = 0; axis < tg__node_of(s->f->g, t->node)->shape->dims.rank; axis++)
+            if (t->at[axis].label != TG__NONE) s->need[t->at[axis].label] = true;
+    }
+}
+
 static void put_from_buffers(struct tg__source *s, int stage) {
     for (uint32_t i = 0; i < s->nest->terms; i++) {
         const struct tg__term *t = term(s, (int)i);
-        if (t->array || !is_buffered(s, (int)i)) continue;
-        if (tg__is_call(s, t) ? tg__stage_of(s, t) > stage : tg__stage_of(s, t) >= stage) continue;
+        if (!s->need[i] || s->done[i] || !is_in_buffer(s, (int)i, stage)) continue;
         tg__line(s, "const %s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, t->node)->dtype));
         tg__put_term(s, (int)i);
         tg__put(s->sheet, " = ");
@@ -118,12 +145,13 @@ static void put_stage(struct tg__source *s, uint16_t bound, int stage,
                       void (*put)(struct tg__source *s, int stage)) {
     const int inner = s->loops.count - 1;
     put_calls(s, stage);
+    mark_needed(s, stage);
     tg__line(s, "SIMD_\n");
     tg__line(s, "for (size_t j_ = 0; j_ < w_; j_++) {\n");
     s->indent++;
     tg__line(s, "const size_t %s = j0_ + j_;\n", tg__variable(inner));
     put_from_buffers(s, stage);
-    tg__put_stage_terms(s, stage);
+    tg__put_stage_terms(s);
     put_into_buffers(s, stage);
     put(s, stage);
     s->indent--;

@@ -83,14 +83,22 @@ static bool plant(struct tg__fused *f, struct tg__nest *n, int32_t nest, struct 
     return true;
 }
 
+/* Whether the kernel asks which turn of the loop along an axis it is in. */
+bool tg__asks(const struct tg__fused *f, const struct tg__term *t, int axis) {
+    struct tg__emit e;
+    if (t->array || t->numeral || !tg__kernel(f->g, t->node, &e)) return false;
+    return (axis == e.node->shape->dims.rank - 1 && strstr(e.code, "last")) || (axis == e.along && strstr(e.code, "along"));
+}
+
 /* What each depends on, and waits for: operands stand behind, so from the end. */
 static bool is_settled(struct tg__fused *f, struct tg__nest *n, struct tg__term *t) {
     const struct tg__node *node = tg__node_of(f->g, t->node);
     uint16_t loops = 0;
     uint8_t stage = 0;
     for (int axis = 0; axis < node->shape->dims.rank; axis++) {
-        if (t->at[axis].loop != TG__NONE) loops |= (uint16_t)(1u << t->at[axis].loop);
-        if (t->at[axis].label == TG__NONE) continue;
+        const bool reads = t->array || tg__asks(f, t, axis);
+        if (t->at[axis].loop != TG__NONE && reads) loops |= (uint16_t)(1u << t->at[axis].loop);
+        if (t->at[axis].label == TG__NONE || !reads) continue;
         const struct tg__term *label = tg__term_of(f, n, t->at[axis].label);
         loops |= label->loops;
         if (label->stage > stage) stage = label->stage;
@@ -118,12 +126,11 @@ static void settle(struct tg__fused *f, struct tg__nest *n) {
     }
 }
 
-/* anchor: the first of them, in a row of the list. nest: their number, or TG__ALONE for an anchor alone. */
-bool tg__terms(struct tg__fused *f, struct tg__nest *n, int32_t nest, const int32_t *anchor, size_t anchors) {
+bool tg__terms(struct tg__fused *f, struct tg__nest *n, int32_t nest) {
     n->term = f->terms.length;
     n->terms = 0;
-    for (size_t i = 0; i < anchors; i++)
-        if (!plant(f, n, nest, tg__anchor_of(f, anchor[i]))) return false;
+    for (int32_t i = n->newest; i != TG__NONE; i = tg__anchor_of(f, i)->older)
+        if (!plant(f, n, nest, tg__anchor_of(f, i))) return false;
     settle(f, n);
     return true;
 }
