@@ -33,6 +33,7 @@ struct tg__item { /* by node */
     uint8_t kind;
     bool stored, wanted;
     bool uniform;    /* one number everywhere, known when it is compiled */
+    bool loaded;     /* some nest or call reads it from memory */
     bool shared;     /* another group reads it, or another shape of it is read */
     bool inside;     /* only its own nest reads it: no memory is needed */
     uint16_t cost;   /* of computing it from what is stored */

@@ -54,6 +54,7 @@ static bool keep_dear(struct tg__fused *f, const struct tg__group *g, bool *any)
 
 static void note_reader(struct tg__fused *f, uint32_t node, int32_t group) {
     const int32_t maker = f->item[node].anchor;
+    f->item[node].loaded = true;
     if (maker != TG__NONE && tg__nest_of(f, tg__anchor_of(f, maker)->nest)->group != group) f->item[node].shared = true;
 }
 

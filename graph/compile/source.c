@@ -27,6 +27,30 @@ static const char head[] =
     "#else\n"
     "#define PARALLEL_\n"
     "#endif\n"
+    "#if defined(__AVX__) && defined(__GNUC__)\n"
+    "typedef float f32_vector_ __attribute__((vector_size(32), aligned(4), may_alias));\n"
+    "typedef double f64_vector_ __attribute__((vector_size(32), aligned(8), may_alias));\n"
+    "#if defined(__clang__)\n"
+    "#define AROUND_(to, from, pd) __builtin_nontemporal_store(from, (__typeof__(from) *)(to))\n"
+    "#else\n"
+    "#define AROUND_(to, from, pd) __builtin_ia32_movnt##pd##256(to, from)\n"
+    "#endif\n"
+    "#define STREAMED_ __builtin_ia32_sfence();\n"
+    "#define STREAM_(T, dtype, pd) \\\n"
+    "    INLINE_ void stream_##dtype##_(T *to, const T *from, size_t n) { \\\n"
+    "        size_t i = 0; \\\n"
+    "        for (; i < n && (uintptr_t)(to + i) % 32; i++) to[i] = from[i]; \\\n"
+    "        for (; i + 32 / sizeof(T) <= n; i += 32 / sizeof(T)) \\\n"
+    "            AROUND_(to + i, *(const dtype##_vector_ *)(from + i), pd); \\\n"
+    "        for (; i < n; i++) to[i] = from[i]; \\\n"
+    "    }\n"
+    "#else\n"
+    "#define STREAMED_\n"
+    "#define STREAM_(T, dtype, pd) \\\n"
+    "    INLINE_ void stream_##dtype##_(T *to, const T *from, size_t n) { memcpy(to, from, n * sizeof *to); }\n"
+    "#endif\n"
+    "STREAM_(float, f32, ps)\n"
+    "STREAM_(double, f64, pd)\n"
     "typedef void loop_t_(void *out, const void *const *in, const size_t *step, size_t count);\n"
     "#endif\n"
     "\n";
@@ -166,12 +190,6 @@ static bool measure(struct tg__source *s, size_t *scratch) {
 
 /* ----------------------------------------------------------------------------------------------- what is called */
 
-static bool is_loaded(const struct tg__fused *f, uint32_t node) {
-    for (uint32_t i = 0; i < f->terms.length; i++)
-        if (((const struct tg__term *)tg__row(&f->terms, i))->array == node) return true;
-    return false;
-}
-
 static void number_slots(const struct tg__fused *f, struct tg__code *code) {
     code->slots = 0;
     for (uint32_t id = 1; id <= f->last; id++) {
@@ -185,7 +203,7 @@ static void put_pointers(struct tg__source *s, const struct tg__code *code) {
     for (uint32_t id = 1; id <= s->f->last; id++) {
         const struct tg__item *x = &s->f->item[id];
         const char *type = tg__c_type((tg_dtype)tg__node_of(s->f->g, id)->dtype), *name = tg__ident(s->names, id);
-        if (x->kind == TG__DATA && is_loaded(s->f, id))
+        if (x->kind == TG__DATA && x->loaded)
             tg__line(s, "const %s *const %s = at_[%u];\n", type, name, code->slot[id] - 1);
         else if (x->stored && x->wanted)
             tg__line(s, "%s *const %s = at_[%u];\n", type, name, code->slot[id] - 1);
