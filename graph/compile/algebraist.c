@@ -146,30 +146,45 @@ static bool operands_of(struct tg__algebraist *a, const struct tg__node *n, stru
     return true;
 }
 
-/* The operand of a node that is nothing but its negative. */
-static bool is_negative(const struct tg__algebraist *a, const struct tg__laid *x, struct tg__laid *of) {
-    const struct tg__node *n = tg__node_of(a->b->g, x->node);
-    *of = *x;
-    of->node = n->in[0];
-    return n->op == tg__notation.neg;
+/* An operand that would be added with a negative number is built with the positive one: the sign is the sum's. Not if
+ * it stands already. */
+static int take_sign(struct tg__algebraist *a, const struct tg__node *n, int slot, struct tg__laid *x) {
+    const struct tg__meant *m = tg__meant_of(a, n->in[slot]);
+    const struct tg__node *old = old_node(a, n->in[slot]);
+    const struct tg__axes axes = tg__broadcast_axes(old->shape->dims.rank, n->shape->dims.rank);
+    const bool takes = m->form.by.value < 0 && m->form.factors && (!m->core.node || m->form.by.value == -1);
+    struct tg__form f = m->form;
+    if (takes) f.by = tg__number_times(f.by, (struct tg__number){-1, -1, 1});
+    const struct tg__laid core = !takes           ? tg__core(a, n->in[slot])
+                                 : tg__is_atom(&f) ? f.factor[0].at
+                                                   : tg__multiplied(a, &f, old->shape->dims.rank, (tg_dtype)n->dtype);
+    *x = core.node ? tg__move(&core, &axes) : core;
+    return takes ? -1 : 1;
 }
 
 static bool mean_sum(struct tg__algebraist *a, uint32_t id, const struct tg__algebra *row) {
     const struct tg__node *n = old_node(a, id);
-    struct tg__laid in[TG__OPERANDS], of;
-    if (!operands_of(a, n, in)) return false;
-    int sign = row->power[1];
+    struct tg__laid in[TG__OPERANDS];
+    int sign = row->power[1] * take_sign(a, n, 1, &in[1]);
+    const struct tg__meant *x = tg__meant_of(a, n->in[0]);
+    if (sign > 0 && x->form.by.value < 0) { /* -x + y = y - x */
+        in[2] = in[1];
+        sign = take_sign(a, n, 0, &in[1]);
+        in[0] = in[2];
+        if (sign > 0) { /* it stood already */
+            in[2] = in[0];
+            in[0] = in[1];
+            in[1] = in[2];
+        }
+    } else {
+        const struct tg__axes axes = tg__broadcast_axes(old_node(a, n->in[0])->shape->dims.rank, n->shape->dims.rank);
+        const struct tg__laid core = tg__core(a, n->in[0]);
+        in[0] = core.node ? tg__move(&core, &axes) : core;
+    }
+    if (!in[0].node || !in[1].node) return false;
     if (sign < 0 && tg__same_laid(&in[0], &in[1]) && tg__may(TG__DIFFERENCE, a->flags)) {
         a->meant[id].form = tg__form_number(0);
         return true;
-    }
-    if (is_negative(a, &in[1], &of)) {
-        in[1] = of;
-        sign = -sign;
-    } else if (sign > 0 && is_negative(a, &in[0], &of)) {
-        in[0] = in[1];
-        in[1] = of;
-        sign = -1;
     }
     return mean_elementwise(a, id, sign < 0 ? tg__notation.sub : tg__notation.add, in);
 }

@@ -10,8 +10,9 @@ static const tg_shape *dims_of(const struct tg__algebraist *a, const struct tg__
 }
 
 struct tg__laid tg__whole(const tg_graph *g, uint32_t node) {
-    const tg_shape *dims = &tg__node_of(g, node)->shape->dims;
     struct tg__laid x = {.node = node};
+    if (!node) return x;
+    const tg_shape *dims = &tg__node_of(g, node)->shape->dims;
     for (int i = 0; i < TG_MAX_RANK; i++) x.axis[i] = (int8_t)(i < dims->rank && dims->dim[i] != 1 ? i : -1);
     return x;
 }

@@ -2,6 +2,8 @@
  * element; a division by it is one for each of its elements, and a product with the reciprocal for each of the whole. */
 #include "form.h"
 
+enum { PHASES = 4 };
+
 struct piece {
     struct tg__laid at;
     unsigned mask;
@@ -72,11 +74,11 @@ static bool best(const struct pieces *p, unsigned whole, int phase, int *x, int 
     return found;
 }
 
-static bool join_all(struct pieces *p) {
+static bool join_all(struct pieces *p, int first, int last) {
     unsigned whole = 0;
     int i, j;
     for (i = 0; i < p->count; i++) whole |= p->piece[i].mask;
-    for (int phase = 0; phase < 4; phase++)
+    for (int phase = first; phase < last; phase++)
         while (p->count > 1 && best(p, whole, phase, &i, &j))
             if (!join(p, i, j)) return false;
     return true;
@@ -136,7 +138,7 @@ static bool raise(struct pieces *p, const struct tg__form *f, int sign) {
     return true;
 }
 
-/* The number goes to the smallest. */
+/* The number goes to the smallest, when what lies alike is one. */
 static bool scale(struct pieces *p, const struct tg__form *f, tg_dtype dtype) {
     int least = 0;
     if (f->by.value == 1) return true;
@@ -159,8 +161,8 @@ struct tg__laid tg__multiplied(struct tg__algebraist *a, const struct tg__form *
     unsigned whole = 0;
     for (int i = 0; i < f.factors; i++) whole |= tg__mask(&f.factor[i].at);
     if (!invert(a, &f, whole, rank) || !raise(&up, &f, 1) || !raise(&down, &f, -1)) return none;
-    if (up.count && (!scale(&up, &f, dtype) || !join_all(&up))) return none;
-    if (!join_all(&down)) return none;
+    if (up.count && (!join_all(&up, 0, 1) || !scale(&up, &f, dtype) || !join_all(&up, 1, PHASES))) return none;
+    if (!join_all(&down, 0, PHASES)) return none;
     if (up.count && !down.count) return up.piece[0].at;
     if (!up.count && down.count && f.by.value == 1)
         return tg__apply_laid(a, tg__notation.reciprocal, &down.piece[0].at, rank);

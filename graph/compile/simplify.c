@@ -83,15 +83,17 @@ static bool mean(struct simplifier *s, uint32_t id) {
     return copy(s, id) && tg__mean_leaf(&s->a, id, s->to[id]);
 }
 
-/* For each node of the tape that has one the node in its shape. */
+/* For each node of the tape that has one the node in its shape; what nobody has asked for may be there all the same. */
 static void tell_nodes(struct simplifier *s) {
     const tg_graph *g = s->goal->graph;
+    s->b.finds = true;
     for (uint32_t id = 1; id <= s->last; id++) {
         const struct tg__meant *m = tg__meant_of(&s->a, id);
-        const uint32_t node = s->mark[id] ? (m->full ? m->full : m->core.node) : 0;
+        const uint32_t node = !s->mark[id] ? 0 : m->full ? m->full : tg__core(&s->a, id).node;
         const tg_shape *dims = node ? &tg__node_of(s->b.g, node)->shape->dims : NULL;
         s->to[id] = node && tg__same_dims(dims, &tg__node_of(g, id)->shape->dims) ? node : 0;
     }
+    s->b.finds = false;
 }
 
 /* Only now: what is given has been known by what it was made of. */
