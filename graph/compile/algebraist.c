@@ -136,14 +136,19 @@ static bool mean_elementwise(struct tg__algebraist *a, uint32_t id, const struct
     return set_atom(a, id, z) && tg__made(a, z.node, id);
 }
 
+static struct tg__laid laid_operand(struct tg__algebraist *a, const struct tg__node *n, int slot) {
+    const struct tg__axes axes = tg__broadcast_axes(old_node(a, n->in[slot])->shape->dims.rank, n->shape->dims.rank);
+    const struct tg__laid core = tg__core(a, n->in[slot]);
+    return core.node ? tg__move(&core, &axes) : core;
+}
+
 static bool operands_of(struct tg__algebraist *a, const struct tg__node *n, struct tg__laid *in) {
-    for (int i = 0; i < n->operands; i++) {
-        const struct tg__axes axes = tg__broadcast_axes(old_node(a, n->in[i])->shape->dims.rank, n->shape->dims.rank);
-        const struct tg__laid core = tg__core(a, n->in[i]);
-        if (!core.node) return false;
-        in[i] = tg__move(&core, &axes);
+    bool all = true;
+    for (int i = 0; i < n->operands && all; i++) {
+        in[i] = laid_operand(a, n, i);
+        all = in[i].node != 0;
     }
-    return true;
+    return all;
 }
 
 /* An operand that would be added with a negative number is built with the positive one: the sign is the sum's. Not if
@@ -164,29 +169,28 @@ static int take_sign(struct tg__algebraist *a, const struct tg__node *n, int slo
 
 static bool mean_sum(struct tg__algebraist *a, uint32_t id, const struct tg__algebra *row) {
     const struct tg__node *n = old_node(a, id);
-    struct tg__laid in[TG__OPERANDS];
-    int sign = row->power[1] * take_sign(a, n, 1, &in[1]);
-    const struct tg__meant *x = tg__meant_of(a, n->in[0]);
-    if (sign > 0 && x->form.by.value < 0) { /* -x + y = y - x */
-        in[2] = in[1];
-        sign = take_sign(a, n, 0, &in[1]);
-        in[0] = in[2];
-        if (sign > 0) { /* it stood already */
-            in[2] = in[0];
-            in[0] = in[1];
-            in[1] = in[2];
-        }
-    } else {
-        const struct tg__axes axes = tg__broadcast_axes(old_node(a, n->in[0])->shape->dims.rank, n->shape->dims.rank);
-        const struct tg__laid core = tg__core(a, n->in[0]);
-        in[0] = core.node ? tg__move(&core, &axes) : core;
+    const struct tg__form *first = &tg__meant_of(a, n->in[0])->form;
+    const bool turns = row->power[1] > 0 && first->by.value < 0; /* -x + y = y - x */
+    struct tg__laid in[2];
+    int sign[2] = {1, row->power[1]};
+    for (int i = 0; i < 2; i++) {
+        if (i == 1 || turns)
+            sign[i] *= take_sign(a, n, i, &in[i]);
+        else
+            in[i] = laid_operand(a, n, i);
+        if (!in[i].node) return false;
     }
-    if (!in[0].node || !in[1].node) return false;
-    if (sign < 0 && tg__same_laid(&in[0], &in[1]) && tg__may(TG__DIFFERENCE, a->flags)) {
+    if (sign[0] < 0 && sign[1] < 0) { /* -x - y: the first keeps its own */
+        in[0] = laid_operand(a, n, 0);
+        sign[0] = 1;
+    }
+    const bool swap = sign[0] < 0, minus = sign[0] * sign[1] < 0;
+    if (minus && tg__same_laid(&in[0], &in[1]) && tg__may(TG__DIFFERENCE, a->flags)) {
         a->meant[id].form = tg__form_number(0);
         return true;
     }
-    return mean_elementwise(a, id, sign < 0 ? tg__notation.sub : tg__notation.add, in);
+    return mean_elementwise(a, id, minus ? tg__notation.sub : tg__notation.add,
+                            (struct tg__laid[]){in[swap], in[!swap]});
 }
 
 static bool mean_repeated(struct tg__algebraist *a, uint32_t id) {
@@ -267,7 +271,11 @@ static bool mean_by_meaning(struct tg__algebraist *a, uint32_t id) {
 
 /* ---------------------------------------------------------------------------------------------------------- for all */
 
-bool tg__mean(struct tg__algebraist *a, uint32_t id) { return a->same[id] != id || mean_by_meaning(a, id); }
+/* What no form has room for stays as it is. */
+bool tg__mean(struct tg__algebraist *a, uint32_t id) {
+    if (a->same[id] != id || mean_by_meaning(a, id)) return true;
+    return !a->b->g->error.status && mean_opaque(a, id);
+}
 
 bool tg__mean_leaf(struct tg__algebraist *a, uint32_t id, uint32_t node) {
     a->meant[id].full = node;

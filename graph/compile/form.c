@@ -74,9 +74,10 @@ static bool include(struct tg__form *z, struct tg__factor f, unsigned flags) {
 
 /* A number that is lost in its dtype would be 0 or infinite where the numbers it is made of were not. */
 bool tg__form_by(struct tg__form *z, struct tg__number by, tg_dtype dtype) {
+    const bool nothing = z->by.value == 0 || by.value == 0;
     z->by = tg__number_times(z->by, by);
     const double size = fabs(z->by.value);
-    return size == 0 || (dtype == TG_F32 ? size >= (double)FLT_MIN && size <= (double)FLT_MAX
+    return nothing || (dtype == TG_F32 ? size >= (double)FLT_MIN && size <= (double)FLT_MAX
                                          : size >= DBL_MIN && size <= DBL_MAX);
 }
 
