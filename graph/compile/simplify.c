@@ -137,7 +137,8 @@ static void mark_built(const struct simplifier *s, unsigned char *needed) {
     }
 }
 
-/* A leaf's origin is a leaf, or what was given: there its value is. */
+/* Of several the oldest; a leaf's origin is a leaf, or what was given: there its value is. A node that was built when
+ * somebody needed it belongs to the stage that it is from. */
 static bool tell_origins(struct simplifier *s) {
     struct tg__small *small = s->small;
     const size_t bytes = small->graph->nodes.length * sizeof *small->origin;
@@ -149,6 +150,9 @@ static bool tell_origins(struct simplifier *s) {
         if (s->to[id]) small->origin[s->to[id]] = id;
     for (uint32_t id = s->last; id > 0; id--)
         if (s->to[id] && !is_computed(s, id)) small->origin[s->to[id]] = id;
+    for (uint32_t id = 1; id < small->rows; id++)
+        if (small->origin[id])
+            tg__fact_of(small->graph, id)->site = tg__fact_of(s->goal->graph, small->origin[id])->site;
     return true;
 }
 

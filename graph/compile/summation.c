@@ -15,6 +15,7 @@ struct term {
     struct tg__form f; /* as it stands under the sum */
     struct tg__form z; /* what its sum is, unless it is NEW */
     enum kind kind;
+    bool live; /* FOUND: and is needed */
 };
 
 /* One sum: over which axes of which shape. */
@@ -36,27 +37,41 @@ static unsigned axes_of(const struct tg__attr *fates, const tg_shape *dims) {
     return axes;
 }
 
-/* Σ x, x with other axes kept or dropped as the whole sum has it. Along the same axes it is the same, kept or not. */
+enum { LIVE = 1 << TG_MAX_RANK }; /* beside the axes: more than a definition of something given needs it */
+
+static uint32_t own_axes(const struct sum *s, const struct tg__laid *x) {
+    uint32_t axes = 0;
+    for (int i = 0; i < s->dims->rank; i++) axes |= x->axis[i] >= 0 && (s->axes & 1u << i) ? 1u << x->axis[i] : 0;
+    return axes;
+}
+
+static bool is_live(const struct sum *s, const struct tg__laid *x) {
+    return tg__built_known(s->a->b, tg__notation.sum, x->node, own_axes(s, x) | LIVE) != 0;
+}
+
+static bool remember(const struct sum *s, const struct tg__laid *x, uint32_t node) {
+    struct tg__builder *b = s->a->b;
+    const uint32_t axes = own_axes(s, x);
+    if (b->finds || tg__is_const(b->g, node)) return true;
+    return tg__built_know(b, tg__notation.sum, x->node, axes, node) &&
+           (!s->a->live || tg__built_know(b, tg__notation.sum, x->node, axes | LIVE, node));
+}
+
+/* Σ x. Along the same axes it is the same, whether they are kept or dropped. */
 static struct tg__laid reduced(const struct sum *s, const struct tg__laid *x) {
-    struct tg__algebraist *a = s->a;
-    const tg_shape *dims = &tg__node_of(a->b->g, x->node)->shape->dims;
+    struct tg__builder *b = s->a->b;
+    const int rank = tg__node_of(b->g, x->node)->shape->dims.rank;
     struct tg__attr fates = {0};
-    struct tg__laid z = {.node = 0};
-    uint32_t bits = 0;
+    struct tg__laid z = {.node = tg__built_known(b, tg__notation.sum, x->node, own_axes(s, x))};
     for (int i = 0; i < s->dims->rank; i++)
-        if (x->axis[i] >= 0 && (s->axes & 1u << i)) {
-            fates.axis[x->axis[i]] = s->fates->axis[i];
-            bits |= 1u << x->axis[i];
-        }
-    const uint32_t known = tg__built_known(a->b, tg__notation.sum, x->node, bits);
-    if (known) fates = *tg__node_of(a->b->g, known)->attr;
-    z.node = known ? known : tg__built_of(a->b, tg__notation.sum, &x->node, &fates, NULL);
-    if (!z.node) return z;
-    if (!known && a->live && !tg__is_const(a->b->g, z.node) &&
-        !tg__built_know(a->b, tg__notation.sum, x->node, bits, z.node))
-        return (struct tg__laid){.node = 0};
+        if (x->axis[i] >= 0 && (s->axes & 1u << i)) fates.axis[x->axis[i]] = s->fates->axis[i];
+    if (z.node)
+        fates = *tg__node_of(b->g, z.node)->attr;
+    else
+        z.node = tg__built_of(b, tg__notation.sum, &x->node, &fates, NULL);
+    if (!z.node || !remember(s, x, z.node)) return (struct tg__laid){.node = 0};
     int8_t left[TG_MAX_RANK];
-    for (int k = 0, own = 0; k < dims->rank; k++) {
+    for (int k = 0, own = 0; k < rank; k++) {
         left[k] = (int8_t)(fates.axis[k] == TG__STAYS ? own : -1);
         own += fates.axis[k] != TG__DROPPED;
     }
@@ -168,6 +183,7 @@ static void look_up(const struct sum *s, struct term *t) {
     const struct tg__laid z = x.node ? reduced(s, &x) : x;
     b->finds = false;
     if (z.node && times_laid(s, &t->z, z)) t->kind = FOUND;
+    t->live = z.node && is_live(s, &x);
 }
 
 /* What is given may be looked into for comparison. */
@@ -231,6 +247,7 @@ static bool nothing(const struct sum *s, const struct tg__form *q, struct tg__fo
 static bool look_closer(struct sum *s, struct term *t) {
     struct tg__form inside, outside, q;
     look_up(s, t);
+    if (t->kind == FOUND && !t->live) t->kind = NEW;
     part(s, &t->f, &inside, &outside);
     if (t->kind != NEW || !vanishes(s, &inside, &q)) return true;
     t->kind = VANISHED;
