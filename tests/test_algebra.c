@@ -178,7 +178,8 @@ Test(algebra, elementwise_work_is_done_before_it_is_repeated, .init = begin, .fi
 Test(algebra, axes_of_equal_length_are_told_apart, .init = begin, .fini = end) {
     TG_LET(x, tg_input(g, TG_F64, tg_shape2(4, 4)));
     const tg_node c = column("c"), d = column("d");
-    const tg_node down = tg_expand_axes(c, tg_shape2(4, 4), tg_axis(1)), along = tg_expand_axes(d, tg_shape2(4, 4), tg_axis(0));
+    const tg_node down = tg_expand_axes(c, tg_shape2(4, 4), tg_axis(1)),
+                  along = tg_expand_axes(d, tg_shape2(4, 4), tg_axis(0));
     of(tg_mul(tg_mul(tg_mul(down, x), along), tg_add(down, tg_exp(along))), 0);
 }
 

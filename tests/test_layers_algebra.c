@@ -96,8 +96,8 @@ static struct layer twice(tg_dtype t) {
     return l;
 }
 
-static struct layer (*const layers[])(tg_dtype) = {columns,      pictures, square_pictures, layernorm, softmax_loss,
-                                                   chain,        statistics, attention,     twice};
+static struct layer (*const layers[])(tg_dtype) = {columns, pictures,   square_pictures, layernorm, softmax_loss,
+                                                   chain,   statistics, attention,       twice};
 enum { LAYERS = sizeof layers / sizeof *layers };
 
 /* The same numbers for any dtype: offset is added to x. */
@@ -159,7 +159,8 @@ Test(layers_algebra, the_numbers_are_the_tapes) {
 /* x around 1e4, in f32, where x² - mean² has no digit left: as good as the tape in f32 is. */
 Test(layers_algebra, an_offset_costs_no_more_than_on_the_tape) {
     for (size_t i = 0; i < 4; i++) {
-        const double fast = worst(layers[i], TG_F32, TG_FAST, 0, 1e4), exact = worst(layers[i], TG_F32, TG_EXACT, 0, 1e4);
+        const double fast = worst(layers[i], TG_F32, TG_FAST, 0, 1e4),
+                     exact = worst(layers[i], TG_F32, TG_EXACT, 0, 1e4);
         cr_expect_leq(fast, 2 * exact + 1e-6, "layer %zu: %g against %g", i, fast, exact);
         cr_expect_leq(exact, 0.1, "the test itself");
     }
@@ -182,8 +183,11 @@ static void expect_nan_stays(struct layer (*make)(tg_dtype), size_t which, doubl
         for (size_t i = 0; i < l.count; i++)
             for (size_t k = 0; k < tg_size(l.wanted[i]); k++) {
                 const double a = tg_item(l.wanted[i], k), b = tg_item(small_node(&z, i), k);
-                if (isnan(a)) cr_expect(isnan(b), "layer %zu, %g in leaf %zu: output %zu[%zu] is %g", which, odd, leaf, i, k, b);
-                if (isfinite(a)) cr_expect(isfinite(b), "layer %zu, %g in leaf %zu: output %zu[%zu] is %g, not %g", which, odd, leaf, i, k, b, a);
+                if (isnan(a))
+                    cr_expect(isnan(b), "layer %zu, %g in leaf %zu: output %zu[%zu] is %g", which, odd, leaf, i, k, b);
+                if (isfinite(a))
+                    cr_expect(isfinite(b), "layer %zu, %g in leaf %zu: output %zu[%zu] is %g, not %g", which, odd, leaf,
+                              i, k, b, a);
             }
     }
     simplified_free(&z);
@@ -236,16 +240,14 @@ Test(layers_algebra, layernorm_needs_six_sums) { /* two of rows each way, and tw
     expect_cost(layernorm(TG_F64), "", 0, 4, 6, 13);
 }
 
-Test(layers_algebra, softmax_loss_needs_one_sum) {
-    expect_cost(softmax_loss(TG_F64), "", 0, 2, 1, 6);
-}
+Test(layers_algebra, softmax_loss_needs_one_sum) { expect_cost(softmax_loss(TG_F64), "", 0, 2, 1, 6); }
 
 /* ------------------------------------------------------------------------------------------------------- its names */
 
 Test(layers_algebra, names_are_kept) {
     struct layer l = columns(TG_F64);
     struct simplified z = simplify(l.wanted, l.count, NULL, 0, TG_FAST, 0);
-    const char *names[] = {"x",    "mu",      "xmu",  "var",    "sqrtvar", "ivar", "gammax", "out",
+    const char *names[] = {"x",    "mu",      "xmu",   "var",    "sqrtvar", "ivar", "gammax", "out",
                            "dout", "dgammax", "dbeta", "dgamma", "dxmu1",   "dxmu", "dx1",    "dx"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const tg_node a = tg_find(z.s.graph, names[i]), was = tg_find(l.g, names[i]);

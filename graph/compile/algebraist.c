@@ -8,7 +8,8 @@ enum tg__meaning tg__meaning_of(const struct tg_op *op, const struct tg__algebra
     return TG__OPAQUE;
 }
 
-/* ------------------------------------------------------------------------------------------------------ what it keeps */
+/* ------------------------------------------------------------------------------------------------------ what it keeps
+ */
 
 bool tg__algebraist_open(struct tg__algebraist *a, struct tg__builder *b, tg_graph *old, unsigned flags) {
     *a = (struct tg__algebraist){.old = old, .b = b, .flags = flags};
@@ -51,7 +52,8 @@ bool tg__made(struct tg__algebraist *a, uint32_t node, uint32_t id) {
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------- values when needed */
+/* ------------------------------------------------------------------------------------------------- values when needed
+ */
 
 static const struct tg__node *old_node(const struct tg__algebraist *a, uint32_t id) { return tg__node_of(a->old, id); }
 
@@ -59,9 +61,8 @@ struct tg__laid tg__core(struct tg__algebraist *a, uint32_t id) {
     struct tg__meant *m = &a->meant[a->same[id]];
     const struct tg__node *n = old_node(a, id);
     if (!m->core.node)
-        m->core = tg__is_atom(&m->form)
-                      ? m->form.factor[0].at
-                      : tg__multiplied(a, &m->form, n->shape->dims.rank, (tg_dtype)n->dtype);
+        m->core = tg__is_atom(&m->form) ? m->form.factor[0].at
+                                        : tg__multiplied(a, &m->form, n->shape->dims.rank, (tg_dtype)n->dtype);
     return m->core;
 }
 
@@ -128,7 +129,8 @@ static bool mean_product(struct tg__algebraist *a, uint32_t id, const struct tg_
     return false;
 }
 
-/* --------------------------------------------------------------------------------------------------------- the others */
+/* --------------------------------------------------------------------------------------------------------- the others
+ */
 
 /* Elementwise work is done where its operands vary, and repeated afterwards. */
 static bool mean_elementwise(struct tg__algebraist *a, uint32_t id, const struct tg_op *op, const struct tg__laid *in) {
@@ -160,7 +162,7 @@ static int take_sign(struct tg__algebraist *a, const struct tg__node *n, int slo
     const bool takes = m->form.by.value < 0 && m->form.factors && (!m->core.node || m->form.by.value == -1);
     struct tg__form f = m->form;
     if (takes) f.by = tg__number_times(f.by, (struct tg__number){-1, -1, 1});
-    const struct tg__laid core = !takes           ? tg__core(a, n->in[slot])
+    const struct tg__laid core = !takes            ? tg__core(a, n->in[slot])
                                  : tg__is_atom(&f) ? f.factor[0].at
                                                    : tg__multiplied(a, &f, old->shape->dims.rank, (tg_dtype)n->dtype);
     *x = core.node ? tg__move(&core, &axes) : core;

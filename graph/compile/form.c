@@ -36,7 +36,9 @@ struct tg__axes tg__broadcast_axes(int rank, int into) {
 
 /* -------------------------------------------------------------------------------------------------------- products */
 
-struct tg__form tg__form_number(double by) { return (struct tg__form){.by = tg__number_of(by, TG_F64)}; }
+struct tg__form tg__form_number(double by) {
+    return (struct tg__form){.by = tg__number_of(by, TG_F64)};
+}
 
 struct tg__form tg__form_at(struct tg__laid at) {
     struct tg__form f = tg__form_number(1);
@@ -77,8 +79,8 @@ bool tg__form_by(struct tg__form *z, struct tg__number by, tg_dtype dtype) {
     const bool nothing = z->by.value == 0 || by.value == 0;
     z->by = tg__number_times(z->by, by);
     const double size = fabs(z->by.value);
-    return nothing || (dtype == TG_F32 ? size >= (double)FLT_MIN && size <= (double)FLT_MAX
-                                         : size >= DBL_MIN && size <= DBL_MAX);
+    return nothing ||
+           (dtype == TG_F32 ? size >= (double)FLT_MIN && size <= (double)FLT_MAX : size >= DBL_MIN && size <= DBL_MAX);
 }
 
 bool tg__form_times(struct tg__form *z, const struct tg__form *x, int power, const struct tg__axes *axes,

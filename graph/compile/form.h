@@ -1,10 +1,9 @@
 /* Products as numbers times powers: what the simplifier computes with.
  *
- *   laid     a node of the new tape along some axes of a shape: axis[i] of the node lies along axis i, -1: it is constant
- *            there. Axes of length 1 lie nowhere
- *   number   a real, and the fraction that it stands for
- *   form     by * Π factor^power, sorted
- *   meant    what a node of the old tape means: a form in its own axes; built when somebody needs the value
+ *   laid     a node of the new tape along some axes of a shape: axis[i] of the node lies along axis i, -1: it is
+ * constant there. Axes of length 1 lie nowhere number   a real, and the fraction that it stands for form     by * Π
+ * factor^power, sorted meant    what a node of the old tape means: a form in its own axes; built when somebody needs
+ * the value
  */
 #ifndef TG_FORM_H
 #define TG_FORM_H
@@ -106,7 +105,7 @@ void tg__algebraist_close(struct tg__algebraist *a);
 bool tg__mean(struct tg__algebraist *a, uint32_t id); /* what a computed node means; its operands are known */
 bool tg__mean_leaf(struct tg__algebraist *a, uint32_t id, uint32_t node);
 bool tg__mean_given(struct tg__algebraist *a, uint32_t id);
-uint32_t tg__full(struct tg__algebraist *a, uint32_t id);          /* in the node's own shape */
+uint32_t tg__full(struct tg__algebraist *a, uint32_t id); /* in the node's own shape */
 struct tg__laid tg__core(struct tg__algebraist *a, uint32_t id);
 enum tg__meaning tg__meaning_of(const struct tg_op *op, const struct tg__algebra **row);
 static inline const struct tg__meant *tg__meant_of(const struct tg__algebraist *a, uint32_t id) {

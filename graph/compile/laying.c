@@ -61,7 +61,8 @@ static bool side_by_side(const struct tg__algebraist *a, const struct tg__laid *
 
 /* Where all can lie: as the one that varies along all their axes does, of several the one of least rank; otherwise as
  * the whole has its axes. */
-static void common_places(const struct tg__algebraist *a, const struct tg__laid *in, int operands, int rank, places at) {
+static void common_places(const struct tg__algebraist *a, const struct tg__laid *in, int operands, int rank,
+                          places at) {
     unsigned all = 0;
     int best = -1;
     for (int k = 0; k < operands; k++) all |= tg__mask(&in[k]);

@@ -1,5 +1,6 @@
 /* A form as nodes: what varies along fewer axes is multiplied first, so that as little as possible is done for each
- * element; a division by it is one for each of its elements, and a product with the reciprocal for each of the whole. */
+ * element; a division by it is one for each of its elements, and a product with the reciprocal for each of the whole.
+ */
 #include "form.h"
 
 enum { PHASES = 4 };

@@ -1,17 +1,21 @@
 /* The first stage: a smaller tape for what is wanted. */
 #include "form.h"
 
-enum { LIVE = 1, GIVEN = 2, BEHIND = 4 }; /* marks of a node: it is needed; it is not computed; it is needed to know
-                                             what something given is made of */
+enum {
+    LIVE = 1,
+    GIVEN = 2,
+    BEHIND = 4
+}; /* marks of a node: it is needed; it is not computed; it is needed to know
+      what something given is made of */
 
 struct simplifier {
     const struct tg__goal *goal;
     struct tg__small *small;
     struct tg__builder b;
     struct tg__algebraist a; /* fast: */
-    uint32_t last;       /* no wanted or given node is newer */
-    unsigned char *mark; /* by node of the tape */
-    uint32_t *to;        /* the node that stands for it; 0: none */
+    uint32_t last;           /* no wanted or given node is newer */
+    unsigned char *mark;     /* by node of the tape */
+    uint32_t *to;            /* the node that stands for it; 0: none */
 };
 
 /* ---------------------------------------------------------------------------------------------------- what is needed

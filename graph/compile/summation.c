@@ -136,7 +136,8 @@ static bool operand(const struct sum *s, const struct tg__laid *x, uint32_t id, 
                     struct tg__form *f) {
     const struct tg__node *n = tg__node_of(s->a->old, id);
     const struct tg__axes under = axes_under(s, x, id);
-    struct tg__axes axes = tg__broadcast_axes(tg__node_of(s->a->old, n->in[slot])->shape->dims.rank, n->shape->dims.rank);
+    struct tg__axes axes =
+        tg__broadcast_axes(tg__node_of(s->a->old, n->in[slot])->shape->dims.rank, n->shape->dims.rank);
     for (int i = 0; i < TG_MAX_RANK; i++)
         if (axes.to[i] >= 0) axes.to[i] = under.to[axes.to[i]];
     *f = tg__form_number(1);
@@ -162,11 +163,11 @@ static bool open_term(struct sum *s, int i) {
     return true;
 }
 
-/* ----------------------------------------------------------------------------------------------------- what is there */
+/* ----------------------------------------------------------------------------------------------------- what is there
+ */
 
 static struct tg__laid built_inside(const struct sum *s, const struct tg__form *inside) {
-    return tg__is_atom(inside) ? inside->factor[0].at
-                               : tg__multiplied(s->a, inside, s->dims->rank, s->dtype);
+    return tg__is_atom(inside) ? inside->factor[0].at : tg__multiplied(s->a, inside, s->dims->rank, s->dtype);
 }
 
 /* Finds, and builds nothing. */
@@ -195,8 +196,7 @@ static bool define(const struct sum *s, struct tg__form *f) {
         const uint32_t id = tg__made_for(s->a, x->at.node);
         const struct tg__form *defined = id ? s->a->meant[id].defined : NULL;
         const struct tg__form own = tg__form_at(x->at);
-        const struct tg__axes axes =
-            defined ? axes_under(s, &x->at, id) : tg__broadcast_axes(TG_MAX_RANK, TG_MAX_RANK);
+        const struct tg__axes axes = defined ? axes_under(s, &x->at, id) : tg__broadcast_axes(TG_MAX_RANK, TG_MAX_RANK);
         if (!tg__form_times(&z, defined ? defined : &own, x->power, &axes, s->dtype, s->a->flags)) return false;
     }
     *f = z;
@@ -303,8 +303,8 @@ static bool add_up(struct sum *s, struct tg__form *z) {
         const bool minus = all.node && f.by.value < 0;
         if (minus) f.by = tg__number_times(f.by, (struct tg__number){-1, -1, 1});
         const struct tg__laid x = tg__multiplied(s->a, &f, s->dims->rank, s->dtype);
-        all = all.node ? tg__apply_laid(s->a, minus ? tg__notation.sub : tg__notation.add,
-                                        (struct tg__laid[]){all, x}, s->dims->rank)
+        all = all.node ? tg__apply_laid(s->a, minus ? tg__notation.sub : tg__notation.add, (struct tg__laid[]){all, x},
+                                        s->dims->rank)
                        : x;
         if (!all.node) return false;
     }
