@@ -118,6 +118,17 @@ uint32_t tg__built_of(struct tg__builder *b, const struct tg_op *op, const uint3
     return tg__built(b, n);
 }
 
+uint32_t tg__built_known(const struct tg__builder *b, const struct tg_op *op, uint32_t x, uint32_t bits) {
+    const struct tg__key key = {.op = op, .in = {x, bits}, .dtype = UINT64_MAX};
+    const struct tg__cell *c = lookup(b, &key);
+    return c ? c->node : 0;
+}
+
+bool tg__built_know(struct tg__builder *b, const struct tg_op *op, uint32_t x, uint32_t bits, uint32_t node) {
+    const struct tg__key key = {.op = op, .in = {x, bits}, .dtype = UINT64_MAX};
+    return lookup(b, &key) || remember(b, &key, node);
+}
+
 /* --------------------------------------------------------------------------------------------------------- leaves */
 
 uint32_t tg__built_leaf(struct tg__builder *b, const struct tg_op *op, tg_dtype dtype, const struct tg__shape *shape) {

@@ -29,6 +29,9 @@ uint32_t tg__built_number(struct tg__builder *b, tg_dtype dtype, double v);
  */
 uint32_t tg__built_of(struct tg__builder *b, const struct tg_op *op, const uint32_t *in, const struct tg__attr *attr,
                       const tg_shape *shape);
+/* A node that is op of x in a way that `bits` tell, remembered beside what it is made of; 0: none. */
+uint32_t tg__built_known(const struct tg__builder *b, const struct tg_op *op, uint32_t x, uint32_t bits);
+bool tg__built_know(struct tg__builder *b, const struct tg_op *op, uint32_t x, uint32_t bits, uint32_t node);
 bool tg__built_merge(struct tg__builder *b, uint32_t *id); /* constant `id`, the newest node: is there one like it? */
 /* Keeps what is marked, in its order; to: where each has gone, 0: nowhere. */
 bool tg__builder_prune(struct tg__builder *b, const unsigned char *needed, uint32_t *to);

@@ -1,15 +1,21 @@
 /* The first stage: a smaller tape for what is wanted. */
-#include "builder.h"
+#include "form.h"
 
-enum { LIVE = 1, GIVEN = 2 }; /* marks of a node: it is needed; it is not computed */
+enum {
+    LIVE = 1,
+    GIVEN = 2,
+    BEHIND = 4
+}; /* marks of a node: it is needed; it is not computed; it is needed to know
+      what something given is made of */
 
 struct simplifier {
     const struct tg__goal *goal;
     struct tg__small *small;
     struct tg__builder b;
-    uint32_t last;       /* no wanted or given node is newer */
-    unsigned char *mark; /* by node of the tape */
-    uint32_t *to;        /* the node that stands for it; 0: none */
+    struct tg__algebraist a; /* fast: */
+    uint32_t last;           /* no wanted or given node is newer */
+    unsigned char *mark;     /* by node of the tape */
+    uint32_t *to;            /* the node that stands for it; 0: none */
 };
 
 /* ---------------------------------------------------------------------------------------------------- what is needed
@@ -30,10 +36,20 @@ static void mark(struct simplifier *s) {
     for (size_t i = 0; i < goal->count; i++) s->mark[goal->wanted[i]] |= LIVE;
     for (uint32_t id = s->last; id > 0; id--) {
         const struct tg__node *n = tg__node_of(goal->graph, id);
-        if (!(s->mark[id] & LIVE) || !is_computed(s, id)) continue;
-        s->small->nodes++;
-        for (int i = 0; i < n->operands; i++) s->mark[n->in[i]] |= LIVE;
+        const bool live = (s->mark[id] & LIVE) && is_computed(s, id);
+        if (!live && (goal->mode == TG_EXACT || !(s->mark[id] & (LIVE | BEHIND)))) continue;
+        s->small->nodes += live;
+        for (int i = 0; i < n->operands; i++) s->mark[n->in[i]] |= live ? LIVE : BEHIND;
     }
+}
+
+static void count_uses(struct simplifier *s) {
+    struct tg__algebraist *a = &s->a;
+    for (uint32_t id = 1; id <= s->last; id++) {
+        const struct tg__node *n = tg__node_of(s->goal->graph, id);
+        for (int i = 0; s->mark[id] && a->same[id] == id && i < n->operands; i++) a->uses[a->same[n->in[i]]]++;
+    }
+    for (size_t i = 0; i < s->goal->count; i++) a->uses[a->same[s->goal->wanted[i]]]++;
 }
 
 /* -------------------------------------------------------------------------------------------------------- node by node
@@ -63,7 +79,51 @@ static bool copy(struct simplifier *s, uint32_t id) {
     return fact != NULL;
 }
 
+static bool mean(struct simplifier *s, uint32_t id) {
+    const struct tg__node *n = tg__node_of(s->goal->graph, id);
+    s->a.live = s->mark[id] & LIVE;
+    s->b.site = tg__fact_of(s->goal->graph, id)->site;
+    if (!tg__is_leaf(n)) return tg__mean(&s->a, id) && (is_computed(s, id) || tg__mean_given(&s->a, id));
+    return copy(s, id) && tg__mean_leaf(&s->a, id, s->to[id]);
+}
+
+/* For each node of the tape that has one the node in its shape; what nobody has asked for may be there all the same. */
+static void tell_nodes(struct simplifier *s) {
+    const tg_graph *g = s->goal->graph;
+    s->b.finds = true;
+    for (uint32_t id = 1; id <= s->last; id++) {
+        const struct tg__meant *m = tg__meant_of(&s->a, id);
+        const uint32_t node = !s->mark[id] ? 0 : m->full ? m->full : tg__core(&s->a, id).node;
+        const tg_shape *dims = node ? &tg__node_of(s->b.g, node)->shape->dims : NULL;
+        s->to[id] = node && tg__same_dims(dims, &tg__node_of(g, id)->shape->dims) ? node : 0;
+    }
+    s->b.finds = false;
+}
+
+/* Only now: what is given has been known by what it was made of. */
+static void close_given(struct simplifier *s) {
+    for (size_t i = 0; i < s->goal->givens; i++) {
+        const uint32_t node = s->to[s->goal->given[i]];
+        struct tg__node *n = tg__node_of(s->b.g, node);
+        if (!node || tg__is_leaf(n)) continue;
+        *n = (struct tg__node){.op = &tg__op_input, .shape = n->shape, .dtype = n->dtype, .epoch = n->epoch};
+    }
+}
+
+static bool build_fast(struct simplifier *s) {
+    if (!tg__algebraist_open(&s->a, &s->b, s->goal->graph, s->goal->flags)) return false;
+    count_uses(s);
+    for (uint32_t id = 1; id <= s->last; id++)
+        if ((s->mark[id] & (LIVE | BEHIND)) && !mean(s, id)) return false;
+    for (size_t i = 0; i < s->goal->count; i++)
+        if (!tg__full(&s->a, s->goal->wanted[i])) return false;
+    tell_nodes(s);
+    close_given(s);
+    return true;
+}
+
 static bool build(struct simplifier *s) {
+    if (s->goal->mode == TG_FAST) return build_fast(s);
     for (uint32_t id = 1; id <= s->last; id++)
         if ((s->mark[id] & LIVE) && !copy(s, id)) return false;
     return true;
@@ -81,7 +141,8 @@ static void mark_built(const struct simplifier *s, unsigned char *needed) {
     }
 }
 
-/* A leaf's origin is a leaf, or what was given: there its value is. */
+/* Of several the oldest; a leaf's origin is a leaf, or what was given: there its value is. A node that was built when
+ * somebody needed it belongs to the stage that it is from. */
 static bool tell_origins(struct simplifier *s) {
     struct tg__small *small = s->small;
     const size_t bytes = small->graph->nodes.length * sizeof *small->origin;
@@ -93,6 +154,9 @@ static bool tell_origins(struct simplifier *s) {
         if (s->to[id]) small->origin[s->to[id]] = id;
     for (uint32_t id = s->last; id > 0; id--)
         if (s->to[id] && !is_computed(s, id)) small->origin[s->to[id]] = id;
+    for (uint32_t id = 1; id < small->rows; id++)
+        if (small->origin[id])
+            tg__fact_of(small->graph, id)->site = tg__fact_of(s->goal->graph, small->origin[id])->site;
     return true;
 }
 
@@ -151,6 +215,7 @@ bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
     const size_t rows = g->nodes.length;
     tg__release(g, s.mark, rows);
     tg__release(g, s.to, rows * sizeof *s.to);
+    tg__algebraist_close(&s.a);
     tg__builder_close(&s.b);
     g->busy = busy;
     if (done) return true;

@@ -1,0 +1,69 @@
+/* What the simplifier may know of operators, and which identities it may use: the tables are ops/algebra.c. */
+#ifndef TG_ALGEBRA_H
+#define TG_ALGEBRA_H
+
+#include "graph.h"
+
+enum tg__meaning {
+    TG__OPAQUE,
+    TG__IS_PRODUCT, /* by * x^power[0] * y^power[1] */
+    TG__IS_SUM,     /* power[0] x + power[1] y: the powers are signs */
+    TG__SUMS,       /* of operand 0 along the axes that the attribute's fates name */
+    TG__REPEATS,    /* the other way round */
+    TG__RESHAPES,   /* operand 0's memory */
+    TG__PLACES      /* operand 0 among zeros along a new last axis */
+};
+
+struct tg__algebra {
+    const struct tg_op *op;
+    enum tg__meaning meaning;
+    double by;
+    int8_t power[2];
+};
+extern const struct tg__algebra tg__algebra[]; /* op NULL at the end */
+
+/* What algebra writes in. */
+struct tg__notation {
+    const struct tg_op *neg, *square, *reciprocal, *add, *sub, *mul, *div, *sum, *expand, *reshape;
+};
+extern const struct tg__notation tg__notation;
+
+enum tg__identity {
+    TG__POWERS,
+    TG__CANCEL,
+    TG__SHARE,
+    TG__SMALL_FIRST,
+    TG__RECIPROCAL,
+    TG__ONCE,
+    TG__SIGN,
+    TG__TAKE_OUT,
+    TG__COUNT,
+    TG__SOURCE,
+    TG__SPLIT,
+    TG__CENTRED,
+    TG__CENTRED_ZERO,
+    TG__DIFFERENCE,
+    TG__ZERO,
+    TG__INVERSE,
+    TG__IDENTITIES
+};
+
+struct tg__law {
+    const char *math, *condition;
+    bool finite; /* waits for TG_ASSUME_FINITE */
+};
+extern const struct tg__law tg__laws[TG__IDENTITIES];
+
+static inline bool tg__may(enum tg__identity i, unsigned flags) {
+    return !tg__laws[i].finite || (flags & TG_ASSUME_FINITE);
+}
+
+/* outer(inner(x)) = x, as far as TG__INVERSE may be used. */
+struct tg__inverse {
+    const struct tg_op *outer, *inner;
+};
+extern const struct tg__inverse tg__inverses[]; /* outer NULL at the end */
+
+bool tg__is_elementwise(const struct tg_op *op); /* it broadcasts, and an element is made of those at its place */
+
+#endif
