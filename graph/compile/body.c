@@ -30,7 +30,10 @@ bool tg__body_open(struct tg__source *s) {
     const size_t terms = s->nest->terms;
     s->order = tg__alloc(s->f->g, (terms + 1) * sizeof *s->order);
     s->done = tg__alloc(s->f->g, terms + 1);
-    if (!s->order || !s->done) return false;
+    if (!s->order || !s->done) {
+        tg__body_close(s);
+        return false;
+    }
     memset(s->done, 0, terms + 1);
     size_t count = 0;
     for (size_t before = SIZE_MAX; count < terms && before != count;) {
