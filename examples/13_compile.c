@@ -1,5 +1,7 @@
 /* Batch normalization as a program: what the optimizer leaves of the tape, what it costs to run, and that the numbers
- * are those of the tape. */
+ * are those of the tape.
+ *
+ *     13_compile [--source]    the C, too */
 #include "tapegrad.h"
 
 #include <math.h>
@@ -44,36 +46,43 @@ static void compare(const tg_program *p, tg_mode mode, tg_node a) {
     printf("  %-6s  %s\n", tg_name(a), !same ? "differs" : mode == TG_EXACT ? "the same bits" : "to rounding");
 }
 
-static bool run(tg_graph *g, const tg_node *outputs) {
-    /* First as a tape: the interpreter runs it, and it can be looked at like any other. */
-    tg_program *small = tg_compile(g, outputs, OUTPUTS, (tg_compile_options){TG_FAST, TG_INTERPRET, NULL, 0});
-    if (!small || tg_program_run(small)) return false;
+static tg_program *compile(tg_graph *g, const tg_node *outputs, tg_mode mode, unsigned flags) {
+    tg_program *p = tg_compile(g, outputs, OUTPUTS, (tg_compile_options){.mode = mode, .flags = flags});
+    return p && tg_program_run(p) == TG_OK ? p : NULL;
+}
+
+static bool run(tg_graph *g, const tg_node *outputs, bool source) {
+    /* The simplified tape: where the interpreter runs it, it has values, and can be looked at like any other. */
+    const tg_program *small = compile(g, outputs, TG_FAST, TG_INTERPRET);
+    const tg_program *fast = compile(g, outputs, TG_FAST, 0), *exact = compile(g, outputs, TG_EXACT, 0);
+    if (!small || !fast || !exact) return false;
     printf("What is left of the tape\n\n");
     tg_print(tg_program_graph(small), stdout);
 
     const tg_stats s = tg_program_stats(small);
-    printf("\nWhat it moves, node by node      (bytes)\n\n              nodes  nests  passes    read  written\n");
+    printf("\nWhat it moves, in bytes\n\n              nodes  nests  passes    read  written\n");
     print_traffic("the tape", s.staged, s.tape_nodes);
     print_traffic("simplified", s.fused, s.nodes);
+    if (*tg_program_note(fast))
+        fprintf(stderr, "not compiled, but interpreted: %s\n", tg_program_note(fast));
+    else
+        print_traffic("fused", tg_program_stats(fast).fused, s.nodes);
 
-    /* And as machine code, with the tape's bits and without. tg_program_note says why where that cannot be. */
-    for (int i = 0; i < 2; i++) {
-        const tg_mode mode = i ? TG_FAST : TG_EXACT;
-        tg_program *p = tg_compile(g, outputs, OUTPUTS, (tg_compile_options){.mode = mode});
-        if (!p || tg_program_run(p)) return false;
-        if (*tg_program_note(p)) fprintf(stderr, "interpreted: %s\n", tg_program_note(p));
-        printf("\n%s beside the tape\n", i ? "TG_FAST" : "TG_EXACT");
-        for (int k = 0; k < OUTPUTS; k++) compare(p, mode, outputs[k]);
-    }
+    printf("\nTG_EXACT beside the tape\n");
+    for (int i = 0; i < OUTPUTS; i++) compare(exact, TG_EXACT, outputs[i]);
+    printf("\nTG_FAST beside the tape\n");
+    for (int i = 0; i < OUTPUTS; i++) compare(fast, TG_FAST, outputs[i]);
+    if (source) printf("\n%s", tg_program_source(fast));
     return true;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     tg_graph *g = tg_graph_new();
     const tg_grads d = build(g);
     const tg_node outputs[OUTPUTS] = {tg_find(g, "out"), tg_grad(d, tg_find(g, "x")), tg_grad(d, tg_find(g, "gamma")),
                                       tg_grad(d, tg_find(g, "beta"))};
-    const bool ok = fill(g) && !tg_run(g) && run(g, outputs);
+    const bool source = argc > 1 && strcmp(argv[1], "--source") == 0;
+    const bool ok = fill(g) && !tg_run(g) && run(g, outputs, source);
     if (!ok) fprintf(stderr, "%s\n", tg_message(g));
     tg_graph_free(g); /* and its programs */
     return ok ? 0 : 1;

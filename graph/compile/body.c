@@ -31,7 +31,10 @@ bool tg__body_open(struct tg__source *s) {
     s->order = tg__alloc(s->f->g, (terms + 1) * sizeof *s->order);
     s->done = tg__alloc(s->f->g, terms + 1);
     s->need = tg__alloc(s->f->g, terms + 1);
-    if (!s->order || !s->done || !s->need) return false;
+    if (!s->order || !s->done || !s->need) {
+        tg__body_close(s);
+        return false;
+    }
     memset(s->done, 0, terms + 1);
     size_t count = 0;
     for (size_t before = SIZE_MAX; count < terms && before != count;) {
