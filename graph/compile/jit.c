@@ -125,7 +125,7 @@ static enum tg__end try_flags(struct job *j, const char *const *flags, bool fast
     const char *const rest[] = {fast ? "-ffp-contract=fast" : "-ffp-contract=off", "-o", output, "-x", "c", "-", "-lm"};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) word[n++] = rest[i];
     word[n] = NULL;
-    const enum tg__end end = tg__spawn(j->g, j->compiler.path, word, source, r);
+    const enum tg__end end = tg__spawn(j->g, j->compiler.path, word, source, j->work.path, r);
     tg__release(j->g, word, bytes);
     return end;
 }

@@ -79,7 +79,9 @@ enum tg__end {
     TG__ENDED
 }; /* TG__REFUSED: it ran, and said no. TG__ENDED: it did not run well */
 
-/* Runs path with these words, `in` as its stdin from the start. What is not TG__DONE has a reason. */
-enum tg__end tg__spawn(tg_graph *g, const char *path, const char *const *word, int in, struct tg__reason *r);
+/* Runs path with these words, `in` as its stdin from the start, and `work` for what it has to put somewhere. What is not
+ * TG__DONE has a reason, or an error in g. */
+enum tg__end tg__spawn(tg_graph *g, const char *path, const char *const *word, int in, const char *work,
+                       struct tg__reason *r);
 
 #endif

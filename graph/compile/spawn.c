@@ -24,16 +24,21 @@ struct child {
 
 /* ------------------------------------------------------------------------------------------------------ starting */
 
-/* Its messages in English, whatever the locale. */
-static char **environment(tg_graph *g, size_t *bytes) {
+static bool is_set_here(const char *variable) {
+    return strncmp(variable, "LC_ALL=", 7) == 0 || strncmp(variable, "TMPDIR=", 7) == 0;
+}
+
+/* Messages in English, whatever the locale; and files of its own where they will be removed, should it be killed. */
+static char **environment(tg_graph *g, char *tmpdir, size_t *bytes) {
     size_t n = 0, m = 0;
     while (environ && environ[n]) n++;
-    *bytes = (n + 2) * sizeof(char *);
+    *bytes = (n + 3) * sizeof(char *);
     char **list = tg__alloc(g, *bytes);
     if (!list) return NULL;
     for (size_t i = 0; i < n; i++)
-        if (strncmp(environ[i], "LC_ALL=", 7) != 0) list[m++] = environ[i];
+        if (!is_set_here(environ[i])) list[m++] = environ[i];
     list[m++] = (char *)(uintptr_t) "LC_ALL=C";
+    list[m++] = tmpdir;
     list[m] = NULL;
     return list;
 }
@@ -149,10 +154,13 @@ static enum tg__end judge(struct child *c, const char *path, struct tg__reason *
     return !c->unknown && WIFSIGNALED(c->status) ? TG__ENDED : TG__REFUSED;
 }
 
-enum tg__end tg__spawn(tg_graph *g, const char *path, const char *const *word, int in, struct tg__reason *r) {
+enum tg__end tg__spawn(tg_graph *g, const char *path, const char *const *word, int in, const char *work,
+                       struct tg__reason *r) {
     struct child c = {.in = in};
+    char tmpdir[TG__PATH + 8];
     size_t bytes;
-    char **env = environment(g, &bytes);
+    snprintf(tmpdir, sizeof tmpdir, "TMPDIR=%s", work);
+    char **env = environment(g, tmpdir, &bytes);
     if (!env) return TG__ENDED;
     int error = lseek(in, 0, SEEK_SET) < 0 || !open_pipe(&c) ? errno : 0;
     if (!error) {

@@ -1,0 +1,262 @@
+/* C text that becomes a function: compiled once, kept, found again, and never taken for something else. */
+#include "workshop.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+TestSuite(jit, .init = open_shop, .fini = close_shop, .timeout = 60);
+
+/* The system's, and a count of how often it was asked. */
+static void count_starts(void) { use_script("exec cc \"$@\""); }
+
+/* ------------------------------------------------------------------------------------------------------- results */
+
+/* a * b + c is 2^-54 if the product is not rounded, else 0. */
+static const char contracted[] = "#include <math.h>\nstatic volatile double a = 1 + 0x1p-27, b = 1 - 0x1p-27, c = -1;\n"
+                                 "double sum(double x) { return 8 + (a * b + c == 0) * x; }\n";
+
+Test(jit, exact_and_fast) {
+    tg_graph *g = tg_graph_new();
+    for (int fast = 0; fast < 2; fast++) {
+        void *function;
+        struct tg__object *object = tg__jit(g, contracted, strlen(contracted), "sum", fast, &function, why, sizeof why);
+        cr_assert_not_null(object, "%s", why);
+        double (*sum)(double);
+        memcpy(&sum, &function, sizeof sum);
+        if (!fast) cr_assert_eq(sum(1), 9);
+        tg__jit_free(g, object);
+    }
+    tg_graph_free(g);
+    cr_assert_eq(files_in(in_shop("cache"), ".so"), 2); /* not the same machine code */
+}
+
+/* What gcc 12 makes wrong code of at -O3 with AVX: compiler.c says why. And libc has a select of its own. */
+static const char traps[] =
+    "static double dy, m[33][16], q[33][16], g[33][16], x[10], y[10];\n"
+    "static float fdy, fm[33][6], fq[33][6], fg[33][6];\n"
+    "#define TRAP(T, name, dy, m, q, g, N)                                             \\\n"
+    "    __attribute__((noinline)) void name(void) {                                   \\\n"
+    "        for (int i = 0; i < 33; i++)                                              \\\n"
+    "            for (int j = 0; j < N; j++) g[i][j] = dy;                             \\\n"
+    "        for (int i = 0; i < 33; i++)                                              \\\n"
+    "            for (int j = 0; j < N; j++) q[i][j] = m[i][j] != 0 ? 0 : g[i][j];     \\\n"
+    "    }\n"
+    "TRAP(double, select, dy, m, q, g, 16)\n"
+    "TRAP(float, selectf, fdy, fm, fq, fg, 6)\n"
+    "__attribute__((noinline)) void twofold(void) {\n"
+    "    for (int i = 0; i < 10; i++) y[i] = (double)(float)x[i];\n"
+    "}\n"
+    "double wrong(double one) {\n"
+    "    int bad = 0;\n"
+    "    dy = fdy = one;\n"
+    "    for (int i = 0; i < 33; i++)\n"
+    "        for (int j = 0; j < 16; j++) m[i][j] = (i * 5 + j * 3 + 1) % 7 > 3, j < 6 ? fm[i][j] = m[i][j] : 0;\n"
+    "    for (int i = 0; i < 10; i++) x[i] = one / (i + 3);\n"
+    "    select(), selectf(), twofold();\n"
+    "    for (int i = 0; i < 33; i++)\n"
+    "        for (int j = 0; j < 16; j++) bad += q[i][j] != 1 - m[i][j], j < 6 ? bad += fq[i][j] != 1 - fm[i][j] : 0;\n"
+    "    for (int i = 0; i < 10; i++) {\n"
+    "        volatile float rounded = (float)x[i];\n"
+    "        bad += y[i] != rounded;\n"
+    "    }\n"
+    "    return 1 + bad;\n"
+    "}\n";
+
+Test(jit, vectorized_code_is_right) { cr_assert_eq(result_of(traps, "wrong"), 1, "%s", why); }
+
+Test(jit, no_such_symbol) {
+    cr_assert_eq(result_of(twice, "thrice"), 0);
+    cr_assert_not_null(strstr(why, "thrice"), "%s", why);
+    works_in_silence();
+}
+
+Test(jit, switched_off) {
+    setenv("TAPEGRAD_JIT", "0", 1);
+    fails("TAPEGRAD_JIT=0");
+    setenv("TAPEGRAD_JIT", "1", 1);
+    works_in_silence();
+}
+
+Test(jit, other_compilers) {
+    setenv("CC", " \t cc  -O1\n", 1);
+    works_in_silence();
+    setenv("CC", " ", 1); /* as if it were not set */
+    works_in_silence();
+    if (system("command -v clang >/dev/null") != 0) cr_skip("there is no clang");
+    setenv("CC", "clang", 1);
+    works_in_silence();
+    cr_assert_eq(files_in(in_shop("cache"), ".so"), 3);
+}
+
+/* --------------------------------------------------------------------------------------------------------- cache */
+
+Test(jit, compiled_once) {
+    count_starts();
+    for (int i = 0; i < 3; i++) works_in_silence();
+    cr_assert_eq(starts(), 1);
+    cr_assert_eq(result_of("double twice(double x) { return 3 * x; }\n", "twice"), 3);
+    works();
+    cr_assert_eq(starts(), 2);
+    struct stat s;
+    cr_assert_eq(stat(in_shop("cache"), &s), 0);
+    cr_assert_eq(s.st_mode & 0777, 0700);
+    count_starts(); /* another compiler, by its times at least */
+    works();
+    cr_assert_eq(starts(), 3);
+}
+
+Test(jit, where_the_cache_is) {
+    unsetenv("TAPEGRAD_CACHE");
+    setenv("HOME", in_shop("home"), 1);
+    setenv("XDG_CACHE_HOME", "not/absolute", 1);
+    works_in_silence();
+    cr_assert_eq(files_in(in_shop("home/.cache/tapegrad"), ".so"), 1);
+    setenv("XDG_CACHE_HOME", in_shop("xdg"), 1);
+    works_in_silence();
+    cr_assert_eq(files_in(in_shop("xdg/tapegrad"), ".so"), 1);
+    setenv("TAPEGRAD_CACHE", "", 1); /* none, and that is no trouble */
+    works_in_silence();
+    unsetenv("TAPEGRAD_CACHE");
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("HOME");
+    works_but("HOME");
+}
+
+/* The path of the only object. */
+static const char *object_path(void) {
+    static char path[600];
+    DIR *dir = opendir(in_shop("cache"));
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (entry->d_name[0] == 't') snprintf(path, sizeof path, "%s/%.80s", in_shop("cache"), entry->d_name);
+    closedir(dir);
+    return path;
+}
+
+static void poke(off_t at) { /* one byte becomes another; from the end if at < 0 */
+    const int fd = open(object_path(), O_RDWR);
+    unsigned char byte;
+    cr_assert(fd >= 0);
+    const off_t place = at < 0 ? lseek(fd, at, SEEK_END) : at;
+    cr_assert_eq(pread(fd, &byte, 1, place), 1);
+    byte ^= 1;
+    cr_assert_eq(pwrite(fd, &byte, 1, place), 1);
+    close(fd);
+}
+
+static void spoil(int how) {
+    struct stat s;
+    cr_assert_eq(stat(object_path(), &s), 0);
+    if (how == 0) cr_assert_eq(truncate(object_path(), s.st_size / 2), 0);
+    if (how == 1) cr_assert_eq(truncate(object_path(), 0), 0);
+    if (how == 2) cr_assert_eq(truncate(object_path(), s.st_size - 1), 0);
+    if (how == 3) poke(0x60); /* in the machine code */
+    if (how == 4) poke(-50);  /* in the source that it was made from */
+    if (how == 5) poke(-1);   /* in the seal */
+    if (how == 6) write_file(object_path(), "garbage", 0600);
+    if (how == 7) cr_assert_eq(chmod(object_path(), 0620), 0); /* a group may have written there */
+    if (how == 8)
+        cr_assert(rename(object_path(), in_shop("elsewhere")) == 0 &&
+                  symlink(in_shop("elsewhere"), object_path()) == 0);
+    if (how == 9 && geteuid() == 0) cr_assert_eq(chown(object_path(), 12345, (gid_t)-1), 0);
+}
+
+Test(jit, spoiled_objects_are_replaced) {
+    works();
+    cr_assert_eq(rename(object_path(), in_shop("good")), 0);
+    char copy[700];
+    snprintf(copy, sizeof copy, "cp '%s' \"$o\"", in_shop("good")); /* with a seal that is no matter */
+    use_script(copy);
+    works_in_silence();
+    for (int how = 0; how < 10; how++) {
+        const size_t before = starts();
+        spoil(how);
+        works_in_silence();
+        cr_assert_eq(starts(), before + (how < 9 || geteuid() == 0), "%d", how);
+        works_in_silence();
+        cr_assert_eq(files_in(in_shop("cache"), ""), 1);
+    }
+}
+
+Test(jit, not_forever) {
+    cr_assert_eq(mkdir(in_shop("cache"), 0700), 0);
+    const struct timespec old[2] = {{.tv_sec = 1000000}, {.tv_sec = 1000000}};
+    char path[200];
+    for (int i = 0; i < 1005; i++) {
+        snprintf(path, sizeof path, "%s/tapegrad-%032x%s", in_shop("cache"), (unsigned)i, i ? ".so" : ".1.0");
+        write_file(path, "", 0600);
+        cr_assert_eq(utimensat(AT_FDCWD, path, old, 0), 0);
+    }
+    write_file(in_shop("cache/tapegrad-mine.so"), "", 0600);
+    works_in_silence();
+    cr_assert_eq(files_in(in_shop("cache"), ".so"), 1001);
+    cr_assert_eq(access(in_shop("cache/tapegrad-mine.so"), F_OK), 0);
+    cr_assert_eq(files_in(in_shop("cache"), ".1.0"), 0); /* what somebody did not finish */
+    count_starts();
+    works();
+    cr_assert_eq(starts(), 1);
+    works();
+    cr_assert_eq(starts(), 1); /* not the newest */
+}
+
+/* -------------------------------------------------------------------------------------------------- many at a time */
+
+static int make_five(void) {
+    for (int i = 1; i <= 5; i++) {
+        char source[100];
+        snprintf(source, sizeof source, "double times(double x) { return %d * x; }\n", i);
+        if (result_of(source, "times") != i || why[0]) return 1;
+    }
+    return 0;
+}
+
+Test(jit, many_processes) {
+    pid_t child[4];
+    for (int i = 0; i < 4; i++)
+        if ((child[i] = fork()) == 0) _exit(make_five());
+    for (int i = 0; i < 4; i++) {
+        int status;
+        cr_assert_eq(waitpid(child[i], &status, 0), child[i]);
+        cr_assert_eq(status, 0);
+    }
+    cr_assert_eq(files_in(in_shop("cache"), ".so"), 5);
+    use_script("exit 1");
+    unsetenv("CC");
+    cr_assert_eq(make_five(), 0);
+}
+
+/* -------------------------------------------------------------------------------------------------------- memory */
+
+static struct heap heap;
+
+static bool fails_at(size_t point) { /* false: it did not come to that */
+    heap = (struct heap){.calls = 0};
+    tg_graph *g = tg_graph_new_with(heap_allocator(&heap));
+    heap.calls = 0;
+    heap.fail_at = point;
+    void *function;
+    struct tg__object *object = tg__jit(g, twice, strlen(twice), "twice", false, &function, why, sizeof why);
+    const bool reached = heap.calls >= point;
+    if (reached) {
+        cr_assert_null(object);
+        cr_assert_eq(tg_error(g), TG_MEMORY);
+    }
+    tg__jit_free(g, object);
+    tg_graph_free(g);
+    cr_assert(heap.live == 0 && heap.blocks == 0 && heap.wrong == 0);
+    return reached;
+}
+
+Test(jit, out_of_memory) {
+    works();
+    size_t point = 1;
+    while (fails_at(point)) point++; /* from the cache */
+    cr_assert_gt(point, 5);
+    char copy[700];
+    snprintf(copy, sizeof copy, "cp '%s' \"$o\"", object_path());
+    setenv("TAPEGRAD_CACHE", in_shop("second"), 1);
+    use_script(copy);
+    for (point = 1; fails_at(point); point++) remove_tree(in_shop("second")); /* compiled */
+    cr_assert_gt(point, 7);
+}
