@@ -12,10 +12,13 @@ import torch.nn.functional as F
 EPS, RATE, MOMENTUM, PIXELS, CLASSES, BATCHES = 1e-5, 0.01, 0.1, 64, 10, 4
 
 
-def numbers(seed, *shape):
-    """The same in bench_interpreter.c: from -0.5 to 0.5."""
-    i = torch.arange(torch.Size(shape).numel(), dtype=torch.int64)
-    return (((i * 2654435761 + seed * 40503) % 2**32).to(torch.float64) / 2**32 - 0.5).to(torch.float32).reshape(shape)
+def numbers(seed, *shape, dtype=torch.float32):
+    """The same in arrays.h: from -0.5 to 0.5."""
+    h = (torch.arange(torch.Size(shape).numel(), dtype=torch.int64) + seed * 2654435761) % 2**32
+    h = (h ^ h >> 16) * 0x7feb352d % 2**32
+    h = (h ^ h >> 15) % 2**16 * 0x846ca68b + ((h ^ h >> 15) >> 16) * 0x846ca68b % 2**16 * 2**16
+    h = h % 2**32
+    return ((h ^ h >> 16).to(torch.float64) / 2**32 - 0.5).to(dtype).reshape(shape)
 
 
 def normalize(x, gamma, beta):

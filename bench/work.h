@@ -2,10 +2,9 @@
 #ifndef BENCH_WORK_H
 #define BENCH_WORK_H
 
-#include "tapegrad.h"
+#include "arrays.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* As in interpreter_torch.py. */
 #define EPS  1e-5
@@ -30,11 +29,9 @@ struct work {
     size_t rows, step;
 };
 
-/* The same in interpreter_torch.py: from -0.5 to 0.5. */
 static float *numbers(uint64_t seed, size_t n, double shift) {
-    float *v = malloc((n ? n : 1) * sizeof *v);
-    for (size_t i = 0; v && i < n; i++)
-        v[i] = (float)((double)((i * 2654435761u + seed * 40503) % (1ull << 32)) / 0x1p32 - 0.5) + (float)shift;
+    float *v = typed_numbers(TG_F32, seed, n);
+    for (size_t i = 0; v && i < n; i++) v[i] += (float)shift;
     return v;
 }
 

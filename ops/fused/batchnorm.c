@@ -1,35 +1,13 @@
 /* How the arrays are cut into tiles; batchnorm.inc and batchnorm_sums.inc have the kernels, once for each type. */
 #include "batchnorm.h"
 
-#include <math.h>
+#include "hot.h"
+
 #include <stdbool.h>
 #include <string.h>
 
 #ifdef _OPENMP
 #include <omp.h>
-#endif
-
-/* No column depends on another. gcc has to be told; clang finds out, and complains where it was told and does not
- * optimize. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define SIMD _Pragma("GCC ivdep")
-#else
-#define SIMD
-#endif
-
-/* Sanitizers are not up yet when the loader asks which clone to take. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) &&                           \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HOT __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define HOT
-#endif
-
-/* The constant arguments of these have to reach their loops. */
-#ifdef __GNUC__
-#define INLINE static inline __attribute__((always_inline))
-#else
-#define INLINE static inline
 #endif
 
 enum {
