@@ -70,7 +70,7 @@ static bool has_array(const struct tg__source *s, int i) {
 /* Variables of the writer's own end in an underscore as elements do: i_, row_, and x_t_, x_2_, xb_ beside an array x. A
  * node that would meet one has the element i_e_. */
 static bool is_ours(const struct tg__source *s, const char *ident) {
-    static const char *const own[] = {"INLINE", "PARALLEL", "SIMD",  "UNROLL", "at",    "bits", "c",    "call",
+    static const char *const own[] = {"INLINE", "PARALLEL", "SIMD",  "UNROLL", "at",    "bits", "c",    "call", "count",
                                       "end",    "fill",     "first", "g",      "group", "i",    "j",    "j0",
                                       "k",      "l",        "last",  "loop",   "m",     "n",    "p",    "pops",
                                       "q",      "r",        "row",   "rows",   "self",  "step", "task", "scratch",
