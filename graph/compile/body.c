@@ -73,6 +73,21 @@ static bool has_array(const struct tg__source *s, int i) {
     return term(s, i)->array || x->stored;
 }
 
+/* Variables of the writer's own end in an underscore as elements do: i_, row_, and x_t_, x_2_, xb_ beside an array x. A
+ * node that would meet one has the element i_e_. */
+static bool is_ours(const struct tg__source *s, const char *ident) {
+    static const char *const own[] = {"INLINE", "PARALLEL", "SIMD",  "UNROLL", "at",    "bits", "c",    "call", "count",
+                                      "end",    "fill",     "first", "g",      "group", "i",    "j",    "j0",
+                                      "k",      "l",        "last",  "loop",   "m",     "n",    "p",    "pops",
+                                      "q",      "r",        "row",   "rows",   "self",  "step", "task", "scratch",
+                                      "top",    "u",        "units", "w",      "work"};
+    const char *const part = strrchr(ident, '_');
+    if (part && (!part[2] || strspn(part + 1, "0123456789") == strlen(part + 1))) return true;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(ident, own[i]) == 0) return true;
+    return ident[strlen(ident) - 1] == 'b' || strncmp(ident, s->name, strlen(s->name)) == 0;
+}
+
 void tg__put_term(struct tg__source *s, int i) {
     const struct tg__term *t = term(s, i);
     char text[TG__LITERAL];
@@ -82,10 +97,13 @@ void tg__put_term(struct tg__source *s, int i) {
         tg__putf(s->sheet, tight ? "%s" : "(%s)", text);
         return;
     }
-    tg__put(s->sheet, tg__ident(s->names, t->node));
+    const char *const ident = tg__ident(s->names, t->node);
     const int n = namesakes(s, i);
+    const bool ours = is_ours(s, ident);
+    tg__put(s->sheet, ident);
+    if (ours) tg__put(s->sheet, "_e");
     if (n) tg__putf(s->sheet, "_%d", n + 1);
-    if (n || has_array(s, i) || !tg__ident(s->names, t->node)[1]) tg__put(s->sheet, "_");
+    if (n || ours || has_array(s, i) || !ident[1]) tg__put(s->sheet, "_");
 }
 
 static void put_plus(struct tg__source *s, bool *first, int64_t factor, const char *what) {

@@ -258,11 +258,11 @@ static void put_counting(struct tg__source *s, const struct columns *c) {
         tg__line(s, "}\n");
     }
     if (tg__stages(s) || c->rows % CHUNK) {
-        tg__line(s, "for (size_t k_ = 0; row_ < last_; row_++, k_++) {\n");
+        tg__line(s, "for (size_t count_ = 0; row_ < last_; row_++, count_++) {\n");
         s->indent++;
         put_take(s, c, "row_", 1, 0, 0);
         tg__line(s, "top_++;\n");
-        put_joins(s, c, "k_");
+        put_joins(s, c, "count_");
         s->indent--;
         tg__line(s, "}\n");
     }

@@ -219,12 +219,14 @@ static void put_checks(struct tg__source *s) {
         if (s->f->item[id].kind != TG__MAP || !tg__kernel(s->f->g, id, &e) || !e.guard) continue;
         const char *label = tg__ident(s->names, e.node->in[1]);
         tg__line(s, "for (size_t i_ = 0; i_ < %zu; i_++) {\n", e.in[1]->shape->count);
-        tg__line(s, "    const int32_t b = %s[i_];\n", label);
+        tg__line(s, "    const int32_t b_ = %s[i_];\n", label);
         tg__line(s, "    if (");
         for (const char *at = e.guard; *at;) {
             const size_t length = tg__word(at);
             if (length == 6 && strncmp(at, "number", 6) == 0)
                 tg__putf(s->sheet, "%lld", (long long)e.number);
+            else if (tg__is_operand(at, length))
+                tg__put(s->sheet, "b_");
             else
                 tg__put_n(s->sheet, at, length ? length : 1);
             at += length ? length : 1;
