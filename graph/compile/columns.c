@@ -64,13 +64,22 @@ static struct columns cut(const struct tg__source *s) {
     return c;
 }
 
-/* Beside the result, where the first group's sums go. */
+/* The sum of all elements: its columns are summed when all is done. */
+static bool is_total(const struct tg__source *s, const struct tg__anchor *a) {
+    return a->reduced >> (s->nest->loops - 1) & 1;
+}
+
+/* Of sums beside the result, where the first group's columns are. */
+static size_t scratch_of(const struct tg__source *s, const struct columns *c, const struct tg__anchor *a) {
+    const size_t groups = (size_t)(c->groups - !is_total(s, a));
+    return (groups * (size_t)(c->outer * c->width) * item(s, a) + 63) / 64 * 64;
+}
+
 size_t tg__columns_scratch(struct tg__source *s) {
     const struct columns c = cut(s);
     int32_t at = s->nest->newest;
     size_t bytes = 0;
-    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
-        bytes += (size_t)((c.groups - 1) * c.outer * c.width) * item(s, a);
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) bytes += scratch_of(s, &c, a);
     return bytes;
 }
 
@@ -284,15 +293,23 @@ static void put_place(struct tg__source *s, const struct columns *c) {
     }
 }
 
+/* Where a group's columns begin. */
+static void put_group_place(struct tg__source *s, const struct columns *c, const struct tg__anchor *a, const char *group) {
+    const long long w = (long long)(c->outer * c->width);
+    if (is_total(s, a))
+        tg__putf(s->sheet, "%s_p_ + (%s) * %lld", name(s, a), group, w);
+    else if (c->groups > 1)
+        tg__putf(s->sheet, "((%s) ? %s_p_ + ((%s) - 1) * %lld : %s)", group, name(s, a), group, w, name(s, a));
+    else
+        tg__put(s->sheet, name(s, a));
+}
+
 static void put_results(struct tg__source *s, const struct columns *c) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         tg__line(s, "memcpy(");
-        if (c->groups > 1)
-            tg__putf(s->sheet, "(group_ ? %s_p_ + (group_ - 1) * %lld : %s) + ", name(s, a),
-                     (long long)(c->outer * c->width), name(s, a));
-        else
-            tg__putf(s->sheet, "%s + ", name(s, a));
+        put_group_place(s, c, a, c->groups > 1 ? "group_" : "0");
+        tg__put(s->sheet, " + ");
         put_place(s, c);
         tg__putf(s->sheet, ", %s_s_, w_ * sizeof *%s_s_);\n", name(s, a), name(s, a));
     }
@@ -328,20 +345,34 @@ static void put_groups(struct tg__source *s, const struct columns *c) {
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         tg__line(s, "%s", "");
         put_combine(s, a);
-        tg__putf(s->sheet, "rows_(g_ ? %s_p_ + (g_ - 1) * %lld : %s, %s_p_ + (g_ + step_ - 1) * %lld, %lld);\n",
-                 name(s, a), w, name(s, a), name(s, a), w, w);
+        tg__put(s->sheet, "rows_(");
+        put_group_place(s, c, a, "g_");
+        tg__put(s->sheet, ", ");
+        put_group_place(s, c, a, "g_ + step_");
+        tg__putf(s->sheet, ", %lld);\n", w);
     }
     s->indent--;
     tg__line(s, "}\n");
     s->indent--;
 }
 
+static void put_totals(struct tg__source *s, const struct columns *c) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        if (!is_total(s, a)) continue;
+        tg__line(s, "%s[0] = ", name(s, a));
+        put_combine(s, a);
+        tg__putf(s->sheet, "fold_(%s_p_, %lld);\n", name(s, a), (long long)(c->outer * c->width));
+    }
+}
+
 static void put_scratch(struct tg__source *s, const struct columns *c) {
     int32_t at = s->nest->newest;
     size_t offset = 0;
-    for (const struct tg__anchor *a; c->groups > 1 && (a = tg__next_sum(s, &at));) {
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        if (scratch_of(s, c, a) == 0) continue;
         tg__line(s, "%s *const %s_p_ = (%s *)(scratch_ + %zu);\n", type(s, a), name(s, a), type(s, a), offset);
-        offset += (size_t)((c->groups - 1) * c->outer * c->width) * item(s, a);
+        offset += scratch_of(s, c, a);
     }
 }
 
@@ -369,6 +400,7 @@ void tg__put_columns(struct tg__source *s) {
     s->indent--;
     tg__line(s, "}\n");
     if (c.groups > 1) put_groups(s, &c);
+    put_totals(s, &c);
     for (int i = 0; i < c.across; i++) {
         s->indent--;
         tg__line(s, "}\n");

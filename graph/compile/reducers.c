@@ -44,6 +44,13 @@ static const char streams[] =
     "    for (size_t half = 8; half > 0; half /= 2)\n"
     "        for (size_t j = 0; j < half; j++) s[j] = @_(s[j], s[j + half]);\n"
     "    return s[0];\n"
+    "}\n"
+    "INLINE_ T @_fold_(const T *x, size_t n) {\n"
+    "    T s[16 * 40], t[256];\n"
+    "    size_t units = 0;\n"
+    "    for (; n >= 256; n -= 256, x += 256) @_unit_(s, units++, x);\n"
+    "    memcpy(t, x, n * sizeof *t);\n"
+    "    return @_total_(s, units, t, n);\n"
     "}\n";
 
 static const char firsts[] =
@@ -65,7 +72,8 @@ static const char firsts[] =
     "INLINE_ T @_unit_(T s, size_t units, const T *t) { return units ? @_(s, @_over_(t, 256)) : @_over_(t, 256); }\n"
     "INLINE_ T @_total_(T s, size_t units, const T *t, size_t n) {\n"
     "    return n == 0 ? s : units ? @_(s, @_over_(t, n)) : @_over_(t, n);\n"
-    "}\n";
+    "}\n"
+    "INLINE_ T @_fold_(const T *x, size_t n) { return @_over_(x, n); }\n";
 
 static void put_text(struct tg__source *s, const char *text, const struct tg__emit *e) {
     const struct tg__node *n = e->node;

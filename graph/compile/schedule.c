@@ -25,11 +25,23 @@ static bool ends_rows(const struct tg__fused *f, const struct tg__nest *n, bool 
     return streams && rows == 0 && 4 * points <= f->largest;
 }
 
+/* Where the order of a sum is free, that of all elements can go by columns, which are summed in the end. */
+static bool folds(const struct tg__fused *f, const struct tg__nest *n, bool streams, uint16_t rows, uint16_t across) {
+    if (f->mode != TG_FAST || rows || n->loops < 2) return false;
+    if (streams) return n->work == TG__BY_COLUMN && n->rows == 0;
+    return n->work == TG__BY_STREAM && n->rows == 0 && n->across == 0 && across != 0;
+}
+
 static bool admits(const struct tg__fused *f, struct tg__nest *n, uint16_t reduced) {
     bool streams;
     uint16_t rows, across;
     if (!reduced) return !ends_rows(f, n, n->work == TG__BY_STREAM, n->rows);
     halves(n, reduced, &streams, &rows, &across);
+    if (folds(f, n, streams, rows, across)) {
+        n->work = TG__BY_COLUMN;
+        if (!streams) n->across = across;
+        return true;
+    }
     if (ends_rows(f, n, streams, rows) && n->anchors && n->work != TG__BY_STREAM) return false;
     if (streams && (n->work == TG__BY_ELEMENT || (n->work == TG__BY_STREAM && n->rows == rows))) {
         n->work = TG__BY_STREAM;
