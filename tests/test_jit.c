@@ -34,29 +34,33 @@ Test(jit, exact_and_fast) {
 
 /* What gcc 12 makes wrong code of at -O3 with AVX: compiler.c says why. And libc has a select of its own. */
 static const char traps[] =
-    "static double dy, m[33][16], q[33][16], g[33][16], x[10], y[10];\n"
-    "static float fdy, fm[33][6], fq[33][6], fg[33][6];\n"
-    "#define TRAP(T, name, dy, m, q, g, N)                                             \\\n"
-    "    __attribute__((noinline)) void name(void) {                                   \\\n"
-    "        for (int i = 0; i < 33; i++)                                              \\\n"
-    "            for (int j = 0; j < N; j++) g[i][j] = dy;                             \\\n"
-    "        for (int i = 0; i < 33; i++)                                              \\\n"
-    "            for (int j = 0; j < N; j++) q[i][j] = m[i][j] != 0 ? 0 : g[i][j];     \\\n"
+    "#define TRAP(T, N, name)                                                             \\\n"
+    "    static struct name { T one, m[33][N], q[33][N], g[33][N]; } name##s;             \\\n"
+    "    __attribute__((noinline)) void name(struct name *t) {                            \\\n"
+    "        for (int i = 0; i < 33; i++)                                                 \\\n"
+    "            for (int j = 0; j < N; j++) t->g[i][j] = t->one;                         \\\n"
+    "        for (int i = 0; i < 33; i++)                                                 \\\n"
+    "            for (int j = 0; j < N; j++) t->q[i][j] = t->m[i][j] != 0 ? 0 : t->g[i][j]; \\\n"
+    "    }                                                                                \\\n"
+    "    static int wrong_##name(void) {                                                  \\\n"
+    "        int bad = 0;                                                                 \\\n"
+    "        name##s.one = 1;                                                             \\\n"
+    "        for (int i = 0; i < 33 * N; i++) name##s.m[i / N][i % N] = (i * 5 + 1) % 7 > 3; \\\n"
+    "        name(&name##s);                                                              \\\n"
+    "        for (int i = 0; i < 33 * N; i++)                                             \\\n"
+    "            bad += name##s.q[i / N][i % N] != 1 - name##s.m[i / N][i % N];           \\\n"
+    "        return bad;                                                                  \\\n"
     "    }\n"
-    "TRAP(double, select, dy, m, q, g, 16)\n"
-    "TRAP(float, selectf, fdy, fm, fq, fg, 6)\n"
+    "TRAP(double, 16, select)\n"
+    "TRAP(float, 6, selectf)\n"
+    "static double x[10], y[10];\n"
     "__attribute__((noinline)) void twofold(void) {\n"
     "    for (int i = 0; i < 10; i++) y[i] = (double)(float)x[i];\n"
     "}\n"
     "double wrong(double one) {\n"
-    "    int bad = 0;\n"
-    "    dy = fdy = one;\n"
-    "    for (int i = 0; i < 33; i++)\n"
-    "        for (int j = 0; j < 16; j++) m[i][j] = (i * 5 + j * 3 + 1) % 7 > 3, j < 6 ? fm[i][j] = m[i][j] : 0;\n"
+    "    int bad = wrong_select() + wrong_selectf();\n"
     "    for (int i = 0; i < 10; i++) x[i] = one / (i + 3);\n"
-    "    select(), selectf(), twofold();\n"
-    "    for (int i = 0; i < 33; i++)\n"
-    "        for (int j = 0; j < 16; j++) bad += q[i][j] != 1 - m[i][j], j < 6 ? bad += fq[i][j] != 1 - fm[i][j] : 0;\n"
+    "    twofold();\n"
     "    for (int i = 0; i < 10; i++) {\n"
     "        volatile float rounded = (float)x[i];\n"
     "        bad += y[i] != rounded;\n"
@@ -177,6 +181,17 @@ Test(jit, spoiled_objects_are_replaced) {
         works_in_silence();
         cr_assert_eq(files_in(in_shop("cache"), ""), 1);
     }
+}
+
+/* As if two keys had one hash. */
+Test(jit, another_key_under_the_name) {
+    works();
+    char path[600];
+    strcpy(path, object_path());
+    cr_assert_eq(rename(path, in_shop("first")), 0);
+    cr_assert_eq(result_of("double twice(double x) { return 3 * x; }\n", "twice"), 3);
+    cr_assert_eq(rename(object_path(), path), 0);
+    works_in_silence();
 }
 
 Test(jit, not_forever) {

@@ -91,7 +91,7 @@ Test(jit_refusals, a_small_disk) {
     char said[sizeof why];
     strcpy(said, why);
     const double without = result_of(twice, "twice");
-    umount(in_shop("small"));
+    umount2(in_shop("small"), MNT_DETACH);
     cr_assert(result == 2 && left == 0 && strstr(said, "cannot be written"), "%s", said);
     cr_assert(without == 0 && strstr(why, "No space left"), "%s", why);
 }
@@ -105,9 +105,9 @@ Test(jit_refusals, a_disk_without_programs) {
     strcpy(said, why);
     setenv("TMPDIR", in_shop("data"), 1);
     const double without = result_of(twice, "twice");
-    umount(in_shop("data"));
-    cr_assert(result == 2 && strstr(said, "cannot be loaded"), "%s", said);
-    cr_assert(without == 0 && strstr(why, "cannot be loaded"), "%s", why);
+    umount2(in_shop("data"), MNT_DETACH);
+    cr_assert(result == 2 && strstr(said, "noexec"), "%s", said);
+    cr_assert(without == 0 && strstr(why, "noexec"), "%s", why);
 }
 #endif
 
@@ -172,21 +172,24 @@ Test(jit_refusals, a_child_that_stays) {
     cr_assert_lt(time(NULL) - before, 20);
 }
 
-/* The program may have ignored or blocked what compilers need, and closed what they write to. */
+/* What the program has ignored or blocked is not the compiler's, and a program may have closed what others write to. */
+static bool works_in_the_dark(void) {
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    signal(SIGCHLD, SIG_IGN);
+    for (int fd = 0; fd < 3; fd++) close(fd);
+    if (result_of(twice, "twice") != 2) return false;
+    use_script("while read -r name bits; do case $name$bits in SigBlk:*[1-9a-f]*) echo blocked;; esac\n"
+               "done </proc/self/status; exit 3");
+    if (result_of(twice, "twice") != 0 || !strstr(why, "left no object")) return false; /* nobody told how it ended */
+    use_script("echo no >&2; exit 3");
+    return result_of(twice, "twice") == 0 && strstr(why, "failed: no");
+}
+
 Test(jit_refusals, signals_and_streams) {
     const pid_t child = fork();
-    if (child == 0) {
-        sigset_t all;
-        sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, NULL);
-        signal(SIGCHLD, SIG_IGN);
-        for (int fd = 0; fd < 3; fd++) close(fd);
-        const bool good = result_of(twice, "twice") == 2;
-        use_script("exit 3");
-        const bool bad = result_of(twice, "twice") == 0; /* nobody was told, but there is no object */
-        use_script("echo no >&2; exit 3");
-        _exit(good && bad && result_of(twice, "twice") == 0 && strstr(why, ": no") ? 0 : 1);
-    }
+    if (child == 0) _exit(works_in_the_dark() ? 0 : 1);
     int status;
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { TRIES = 100 };
@@ -34,6 +35,17 @@ static bool is_ours(const struct tg__folder *f, const char *what, struct tg__rea
     else
         return true;
     return false;
+}
+
+/* The loader would say that a segment cannot be mapped, and lose a mapping. POSIX has no name for it. */
+bool tg__folder_runs(const struct tg__folder *f) {
+#if defined(__linux__)
+    enum { NOEXEC = 8 };
+    struct statvfs s;
+    return fstatvfs(f->fd, &s) != 0 || !(s.f_flag & NOEXEC);
+#else
+    return f->fd >= 0;
+#endif
 }
 
 static bool open_folder(struct tg__folder *f, const char *what, struct tg__reason *r) {
@@ -83,8 +95,10 @@ bool tg__folder_cache(struct tg__folder *f, struct tg__reason *r) {
         tg__because(r, "the path of the cache is too long");
     } else if (!make_path(f)) {
         tg__because_of(r, errno, "the cache '%s' cannot be made", f->path);
-    } else {
-        return open_folder(f, "the cache", r);
+    } else if (open_folder(f, "the cache", r)) {
+        if (tg__folder_runs(f)) return true;
+        tg__because(r, "the cache '%s' is on a file system that is mounted noexec", f->path);
+        tg__folder_close(f);
     }
     return false;
 }

@@ -72,6 +72,10 @@ static void *load(const struct tg__folder *f, const char *name) {
 }
 
 static bool take(struct job *j, const struct tg__folder *f, const char *name, struct tg__reason *r) {
+    if (!tg__folder_runs(f)) {
+        tg__because(r, "the object in '%s' cannot be loaded: that file system is mounted noexec", f->path);
+        return false;
+    }
     j->object->library = load(f, name);
     if (!j->object->library) {
         const char *said = dlerror();

@@ -60,6 +60,7 @@ struct tg__folder {
 bool tg__folder_cache(struct tg__folder *f, struct tg__reason *r); /* false, no reason: none is wanted */
 bool tg__folder_temporary(struct tg__folder *f, const char *base, struct tg__reason *r); /* base NULL: TMPDIR's */
 void tg__folder_close(struct tg__folder *f); /* a temporary one is removed, with all files in it */
+bool tg__folder_runs(const struct tg__folder *f); /* false: nothing in it can be loaded (noexec) */
 int tg__folder_create(const struct tg__folder *f, const char *stem, char name[TG__NAME]); /* a new file; -1: errno */
 int tg__aside(int fd); /* the same file, closed on exec, and not in the place of stdin, stdout or stderr */
 
