@@ -94,7 +94,8 @@ static size_t shared_bytes(const struct grouping *g, const struct tg__group *gro
 static bool suits(const struct tg__nest *n, uint16_t mask) {
     if (n->work == TG__BY_STREAM) return n->rows == mask;
     if (n->work == TG__BY_COLUMN) return n->rows == 0 && n->across == mask;
-    return n->work == TG__BY_ELEMENT;
+    const bool rows_inside = n->loops > 0 && mask >> (n->loops - 1) & 1; /* of others: a stride for every element */
+    return n->work == TG__BY_ELEMENT && (!rows_inside || mask == (1u << n->loops) - 1);
 }
 
 /* ------------------------------------------------------------------------------------------------------ who waits */
