@@ -1,6 +1,8 @@
 /* A small tape as machine code: written, compiled, and called with pointers to all that is outside. */
 #include "source.h"
 
+#include <math.h>
+
 enum { WHY = 512 };
 static const char entry[] = "tapegrad_program";
 
@@ -15,6 +17,7 @@ struct tg__machine {
     char *text, *work;
     size_t length, room;
     void **slot; /* what is outside, by number */
+    tg_traffic traffic;
     char why[WHY];
     bool failed;
 };
@@ -39,6 +42,8 @@ static void put(struct tg__sheet *s, const char *text, size_t length) {
 
 /* ---------------------------------------------------------------------------------------------------------- making */
 
+static void measure(struct tg__machine *m);
+
 static bool make(struct tg__machine *m, const struct tg__small *s, tg_mode mode, bool compile) {
     tg_graph *g = s->graph;
     if (!tg__fuse(&m->fused, g, s->result, s->count, mode)) return false;
@@ -48,6 +53,7 @@ static bool make(struct tg__machine *m, const struct tg__small *s, tg_mode mode,
     const struct tg__point point = tg__point_open();
     const bool written = tg__source(&sheet, &m->fused, entry, &m->code);
     tg__point_close(point);
+    if (written) measure(m);
     if (!written || m->failed) return false;
     if (!compile) {
         snprintf(m->why, sizeof m->why, "TG_INTERPRET was asked for");
@@ -127,40 +133,66 @@ static double bytes_of(const struct tg__machine *m, uint32_t id) {
     return (double)n->shape->count * (double)tg__item_size((tg_dtype)n->dtype);
 }
 
-static void count_nest(const struct tg__machine *m, const struct tg__nest *n, tg_traffic *t, double *points) {
+static double points_of(const struct tg__machine *m, const struct tg__nest *n) {
+    double points = 1;
+    for (int i = 0; i < n->loops; i++) points *= (double)n->extent[i];
+    if (n->work != TG__BY_KERNEL) return points;
+    const struct tg__node *node = tg__node_of(m->tape, tg__anchor_of(&m->fused, n->newest)->node);
+    points = (double)node->shape->count;
+    for (int k = 0; k < node->operands; k++) points = fmax(points, (double)tg__node_of(m->tape, node->in[k])->shape->count);
+    return points;
+}
+
+/* What comes from memory: an array once a group, and nothing that the group itself has made. `seen`, by node: the last
+ * group that was counted. */
+static void count_read(const struct tg__machine *m, uint32_t node, int32_t group, int32_t *seen, tg_traffic *t) {
     const struct tg__fused *f = &m->fused;
-    *points = n->work == TG__BY_KERNEL ? 0 : 1;
-    for (int i = 0; i < n->loops && n->work != TG__BY_KERNEL; i++) *points *= (double)n->extent[i];
-    for (int i = 0; i < (int)n->terms; i++) {
-        const uint32_t array = tg__term_of(f, n, i)->array;
-        bool seen = array == 0;
-        for (int k = 0; k < i && !seen; k++) seen = tg__term_of(f, n, k)->array == array;
-        if (!seen) t->read += bytes_of(m, array);
-    }
+    const int32_t maker = f->item[node].anchor;
+    if (seen[node] == group + 1 || (maker != TG__NONE && tg__nest_of(f, tg__anchor_of(f, maker)->nest)->group == group)) return;
+    seen[node] = group + 1;
+    t->read += bytes_of(m, node);
+}
+
+static void count_nest(const struct tg__machine *m, const struct tg__nest *n, int32_t *seen, tg_traffic *t) {
+    const struct tg__fused *f = &m->fused;
+    for (int i = 0; i < (int)n->terms && n->work != TG__BY_KERNEL; i++)
+        if (tg__term_of(f, n, i)->array) count_read(m, tg__term_of(f, n, i)->array, n->group, seen, t);
     for (int32_t i = n->newest; i != TG__NONE; i = tg__anchor_of(f, i)->older) {
         const uint32_t id = tg__anchor_of(f, i)->node;
-        if (!f->item[id].inside) t->written += bytes_of(m, id);
         const struct tg__node *node = tg__node_of(m->tape, id);
-        for (int k = 0; k < node->operands && n->work == TG__BY_KERNEL; k++) {
-            t->read += bytes_of(m, node->in[k]);
-            if (*points < (double)tg__node_of(m->tape, node->in[k])->shape->count)
-                *points = (double)tg__node_of(m->tape, node->in[k])->shape->count;
-        }
-        if (n->work == TG__BY_KERNEL && *points < (double)node->shape->count) *points = (double)node->shape->count;
+        if (!f->item[id].inside && f->item[id].local == TG__NONE) t->written += bytes_of(m, id);
+        for (int k = 0; k < node->operands && n->work == TG__BY_KERNEL; k++)
+            count_read(m, tg__base_of(f, node->in[k]), n->group, seen, t);
     }
 }
 
-void tg__machine_stats(const struct tg__machine *m, tg_stats *stats) {
+static void count(const struct tg__machine *m, int32_t *seen, tg_traffic *t) {
     const struct tg__fused *f = &m->fused;
-    tg_traffic t = {.nests = f->nests.length, .peak = f->work};
-    double most = 0, points;
-    for (int pass = 0; pass < 2; pass++) {
-        t.read = t.written = 0;
-        for (uint32_t i = 0; i < f->nests.length; i++) {
-            count_nest(m, tg__nest_of(f, (int32_t)i), &t, &points);
-            if (pass == 0 && points > most) most = points;
-            if (pass == 1 && points == most) t.passes++;
-        }
+    double most = 0;
+    for (uint32_t i = 0; i < f->nests.length; i++) {
+        const struct tg__nest *n = tg__nest_of(f, (int32_t)i);
+        count_nest(m, n, seen, t);
+        most = fmax(most, points_of(m, n));
     }
-    stats->fused = t;
+    for (uint32_t i = 0; i < f->groups.length; i++) {
+        const struct tg__group *g = tg__row(&f->groups, i);
+        bool passes = false;
+        for (uint32_t k = 0; k < g->nests; k++)
+            passes |= points_of(m, tg__nest_of(f, *(const int32_t *)tg__row(&f->order, g->nest + k))) >= most;
+        t->passes += passes;
+    }
 }
+
+static void measure(struct tg__machine *m) {
+    const struct tg__fused *f = &m->fused;
+    const size_t bytes = (f->last + (size_t)1) * sizeof(int32_t);
+    m->traffic = (tg_traffic){.nests = f->nests.length, .peak = f->work};
+    int32_t *seen = tg__alloc(m->tape, bytes);
+    m->failed |= !seen;
+    if (!seen) return;
+    memset(seen, 0, bytes);
+    count(m, seen, &m->traffic);
+    tg__release(m->tape, seen, bytes);
+}
+
+void tg__machine_stats(const struct tg__machine *m, tg_stats *stats) { stats->fused = m->traffic; }
