@@ -213,13 +213,13 @@ static void put_pointers(struct tg__source *s, const struct tg__code *code) {
 }
 
 /* Labels that are data, before anything is done. */
-static void put_checks(struct tg__source *s) {
+static void put_checks(struct tg__source *s, const struct tg__code *code) {
     for (uint32_t id = 1; id <= s->f->last; id++) {
         struct tg__emit e;
         if (s->f->item[id].kind != TG__MAP || !tg__kernel(s->f->g, id, &e) || !e.guard) continue;
-        const char *label = tg__ident(s->names, e.node->in[1]);
+        const uint32_t label = code->slot[e.node->in[1]] - 1; /* perhaps nobody else reads it */
         tg__line(s, "for (size_t i_ = 0; i_ < %zu; i_++) {\n", e.in[1]->shape->count);
-        tg__line(s, "    const int32_t b_ = %s[i_];\n", label);
+        tg__line(s, "    const int32_t b_ = ((const int32_t *)at_[%u])[i_];\n", label);
         tg__line(s, "    if (");
         for (const char *at = e.guard; *at;) {
             const size_t length = tg__word(at);
@@ -241,7 +241,7 @@ static void put_entry(struct tg__source *s, const char *name, const struct tg__c
                        "void *self_) {\n", name);
     s->indent = 1;
     put_pointers(s, code);
-    put_checks(s);
+    put_checks(s, code);
     for (uint32_t i = 0; i < s->f->groups.length; i++) {
         const struct tg__group *g = tg__row(&s->f->groups, i);
         if (first_of(s, g)->work == TG__BY_KERNEL) {
