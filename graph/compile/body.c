@@ -134,10 +134,25 @@ static void put_labels(struct tg__source *s, bool *first, const struct tg__term 
     }
 }
 
+/* Elements of a row, of what is kept for rows. */
+static int64_t row_points(const struct tg__source *s, const struct tg__term *t) {
+    const tg_shape *dims = &tg__node_of(s->f->g, t->node)->shape->dims;
+    int64_t points = 1;
+    for (int axis = 0; axis < dims->rank; axis++) {
+        const int loop = t->at[axis].loop;
+        if (loop == TG__NONE || !(s->nest->rows >> loop & 1)) points *= dims->dim[axis];
+    }
+    return points;
+}
+
 void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term *t) {
     bool first = true;
     tg__put(s->sheet, tg__ident(s->names, node));
     tg__put(s->sheet, "[");
+    if (s->block > 1 && tg__item_of(s->f, node)->local != TG__NONE) {
+        tg__putf(s->sheet, "(%s - block_) * %lld", tg__variable(tg__row_loop(s)), (long long)row_points(s, t));
+        first = false;
+    }
     for (int i = 0; i < s->loops.count; i++)
         put_plus(s, &first, tg__stride(s->f, s->nest, t, s->loops.last[i]), tg__variable(i));
     put_labels(s, &first, t);

@@ -6,6 +6,7 @@ enum { PARALLEL = 1 << 17, MOST_GROUPS = 16, CHUNK = 16 };
 
 struct rows {
     int64_t count, group, groups; /* rows, rows of a task, tasks */
+    int64_t block;                /* rows that are taken together */
     int levels;
 };
 
@@ -14,6 +15,11 @@ static const char *type(const struct tg__source *s, const struct tg__anchor *a) 
 }
 
 static const char *name(const struct tg__source *s, const struct tg__anchor *a) { return tg__ident(s->names, a->node); }
+
+struct scratch { /* what each_nest hands on */
+    struct rows rows;
+    size_t used;
+};
 
 static bool is_inner(const struct tg__source *s, int loop) { return !(s->loops.members[loop] & s->nest->rows); }
 
@@ -78,15 +84,17 @@ static void put_unit(struct tg__source *s) {
     tg__line(s, "units_++;\n");
 }
 
+static void put_sum_end(struct tg__source *s, const struct tg__anchor *a) {
+    tg__line(s, "%s[row_] = ", name(s, a));
+    put_function(s, a);
+    tg__putf(s->sheet, "total_(%s_s_, units_, %s_t_, %lld);\n", name(s, a), name(s, a),
+             (long long)(inner_points(s) % TG__STRIP));
+}
+
 static void put_sums_end(struct tg__source *s) {
     int32_t at = s->nest->newest;
-    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
-        if (!is_stream(s, a)) continue;
-        tg__line(s, "%s[row_] = ", name(s, a));
-        put_function(s, a);
-        tg__putf(s->sheet, "total_(%s_s_, units_, %s_t_, %lld);\n", name(s, a), name(s, a),
-                 (long long)(inner_points(s) % TG__STRIP));
-    }
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
+        if (is_stream(s, a)) put_sum_end(s, a);
 }
 
 static void put_column_place(struct tg__source *s) {
@@ -203,12 +211,10 @@ static void put_columns_join(struct tg__source *s, const char *counter) {
     tg__line(s, "}\n");
 }
 
-static void put_nest(struct tg__source *s) {
+static void put_row(struct tg__source *s) {
     const int last = innermost(s);
     const bool streams = has_streams(s);
     uint16_t bound = s->nest->rows;
-    tg__line(s, "{\n");
-    s->indent++;
     put_row_index(s);
     tg__put_terms(s, bound, TG__NONE, 1);
     if (streams) {
@@ -229,9 +235,61 @@ static void put_nest(struct tg__source *s) {
     }
     if (streams) put_sums_end(s);
     put_columns_join(s, "row_ - first_");
+    tg__forget(s, 1);
+}
+
+/* ------------------------------------------------------------------------------------- the nest of a block of rows
+ * Rows that are short fill no block of a function of the library: it is called once for several of them. */
+
+static void open_row(struct tg__source *s) {
+    tg__line(s, "for (size_t row_ = block_; row_ < end_; row_++) {\n");
+    s->indent++;
+    put_row_index(s);
+    tg__put_terms(s, s->nest->rows, TG__NONE, 1);
+    if (has_streams(s)) {
+        put_sums_begin(s);
+        tg__line(s, "size_t units_ = 0;\n");
+    }
+}
+
+static bool ends_here(const struct tg__source *s, const struct tg__anchor *a, int stage) {
+    return tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) == stage;
+}
+
+static void close_row(struct tg__source *s, int stage) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
+        if (is_stream(s, a) && ends_here(s, a, stage)) put_sum_end(s, a);
     s->indent--;
     tg__line(s, "}\n");
     tg__forget(s, 1);
+}
+
+static void put_block(struct tg__source *s) {
+    if (innermost(s) != TG__NONE) {
+        tg__put_block_strip(s, open_row, close_row, put_roots);
+        return;
+    }
+    tg__line(s, "const size_t j0_ = block_, w_ = end_ - block_;\n");
+    tg__put_strip(s, 0, put_roots);
+}
+
+static void put_nest(struct tg__source *s) {
+    tg__line(s, "{\n");
+    s->indent++;
+    if (s->block == 1) {
+        put_row(s);
+    } else if (tg__stages(s) || innermost(s) == TG__NONE) {
+        put_block(s);
+    } else {
+        tg__line(s, "for (size_t row_ = block_; row_ < end_; row_++) {\n");
+        s->indent++;
+        put_row(s);
+        s->indent--;
+        tg__line(s, "}\n");
+    }
+    s->indent--;
+    tg__line(s, "}\n");
 }
 
 /* ------------------------------------------------------------------------------------------------------ the group */
@@ -256,6 +314,23 @@ static struct rows cut(const struct tg__source *s, const struct tg__group *g) {
     return r;
 }
 
+/* How many rows fill a strip, if there are functions of the library to be called for them; otherwise 1. */
+static void find_block(struct tg__source *s) {
+    struct rows *r = &((struct scratch *)s->user)->rows;
+    const int last = innermost(s);
+    int inner = 0;
+    for (int i = 0; i < s->loops.count; i++) inner += is_inner(s, i);
+    if (r->block == 0) return;
+    if (tg__row_loop(s) == TG__NONE || inner > 1) r->block = 0;
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; tg__stages(s) && (a = tg__next_sum(s, &at));)
+        if (!is_stream(s, a)) r->block = 0;
+    if (r->block == 0 || last == TG__NONE || tg__stages(s) == 0) return;
+    const int64_t rows = TG__STRIP / s->loops.extent[last];
+    if (rows < 2) r->block = 0;
+    else if (r->block == 1 || rows < r->block) r->block = rows;
+}
+
 /* Calls `put` with each nest of the group opened. */
 static bool each_nest(struct tg__source *s, const struct tg__group *g, void (*put)(struct tg__source *)) {
     for (uint32_t i = 0; i < g->nests; i++) {
@@ -271,16 +346,11 @@ static size_t scratch_of(struct tg__source *s, const struct rows *r, const struc
     return ((size_t)(r->levels * inner_points(s)) * item + 63) / 64 * 64;
 }
 
-struct scratch { /* what each_nest hands on */
-    struct rows rows;
-    size_t used;
-};
-
 static struct scratch *scratch(struct tg__source *s) { return s->user; }
 
 static size_t row_bytes(const struct tg__source *s, const struct tg__anchor *a) {
     const size_t item = tg__item_size((tg_dtype)tg__node_of(s->f->g, a->node)->dtype);
-    return ((size_t)inner_points(s) * item + 63) / 64 * 64;
+    return ((size_t)(inner_points(s) * s->block) * item + 63) / 64 * 64;
 }
 
 static bool is_local(const struct tg__source *s, const struct tg__anchor *a) {
@@ -354,16 +424,27 @@ static void add_locals(struct tg__source *s) {
         if (is_local(s, tg__anchor_of(s->f, i))) scratch(s)->used += row_bytes(s, tg__anchor_of(s->f, i));
 }
 
+static bool plan(struct tg__source *s, const struct tg__group *g, struct scratch *x) {
+    *x = (struct scratch){cut(s, g), 0};
+    x->rows.block = 1;
+    s->user = x;
+    if (!each_nest(s, g, find_block)) return false;
+    if (x->rows.block == 0 || x->rows.count == 1) x->rows.block = 1;
+    s->block = x->rows.block;
+    return true;
+}
+
 size_t tg__rows_scratch(struct tg__source *s, const struct tg__group *g) {
-    struct scratch x = {cut(s, g), 0};
-    s->user = &x;
+    struct scratch x;
+    if (!plan(s, g, &x)) return 0;
     if (!each_nest(s, g, add_scratch) || !each_nest(s, g, add_locals)) return 0;
+    s->block = 1;
     return x.used * (size_t)x.rows.groups;
 }
 
 bool tg__put_group(struct tg__source *s, const struct tg__group *g) {
-    struct scratch x = {cut(s, g), 0};
-    s->user = &x;
+    struct scratch x;
+    if (!plan(s, g, &x)) return false;
     const struct rows *r = &x.rows;
     if (r->groups > 1) {
         tg__line(s, "PARALLEL_\n");
@@ -378,7 +459,12 @@ bool tg__put_group(struct tg__source *s, const struct tg__group *g) {
         tg__line(s, "const size_t first_ = 0, last_ = %lld;\n", (long long)r->count);
     }
     bool ok = each_nest(s, g, put_column_stacks) && each_nest(s, g, put_locals);
-    tg__line(s, "for (size_t row_ = first_; row_ < last_; row_++) {\n");
+    if (r->block == 1) {
+        tg__line(s, "for (size_t row_ = first_; row_ < last_; row_++) {\n");
+    } else {
+        tg__line(s, "for (size_t block_ = first_, end_; block_ < last_; block_ = end_) {\n");
+        tg__line(s, "    end_ = last_ - block_ < %lld ? last_ : block_ + %lld;\n", (long long)r->block, (long long)r->block);
+    }
     s->indent++;
     ok = ok && each_nest(s, g, put_nest);
     s->indent--;
@@ -387,5 +473,7 @@ bool tg__put_group(struct tg__source *s, const struct tg__group *g) {
     s->indent--;
     tg__line(s, "}\n");
     x.used = 0;
-    return ok && each_nest(s, g, put_column_results);
+    ok = ok && each_nest(s, g, put_column_results);
+    s->block = 1;
+    return ok;
 }

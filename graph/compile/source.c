@@ -274,7 +274,7 @@ static bool put_file(struct tg__source *s, const char *name, struct tg__code *co
 bool tg__source(struct tg__sheet *sheet, struct tg__fused *f, const char *name, struct tg__code *code) {
     const size_t nodes = f->last + (size_t)1;
     struct tg__part names = {.graph = f->g, .last = f->last, .bytes = nodes, .role = tg__alloc(f->g, nodes)};
-    struct tg__source s = {.sheet = sheet, .f = f, .names = &names, .name = name, .blocks = true, .functions = &code->functions};
+    struct tg__source s = {.sheet = sheet, .f = f, .names = &names, .name = name, .blocks = true, .block = 1, .functions = &code->functions};
     bool ok = names.role != NULL;
     if (ok) memset(names.role, TG__FORWARD, nodes);
     if (ok) names.role[0] = TG__ABSENT;

@@ -31,6 +31,8 @@ struct tg__source {
     int indent;
     bool failed;
     struct tg__functions *functions;
+    const char *place; /* of an element in the buffers of a strip; NULL: j_ */
+    int64_t block;  /* rows of a group that are taken together; 1 outside of groups */
     void *user; /* of whoever goes through the nests of a group */
 };
 
@@ -73,6 +75,11 @@ enum { TG__SCOPE_ROW = 50, TG__SCOPE_STRIP = 100 }; /* of variables outside and 
 
 /* For w_ numbers from j0_ on. put: what is done with the roots, in a loop of that stage. */
 void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__source *s, int stage));
+/* The same for all rows of a block, whose innermost loops are short: row() is put around the loop of each stage. */
+void tg__put_block_strip(struct tg__source *s, void (*open)(struct tg__source *s), void (*close)(struct tg__source *s, int stage),
+                         void (*put)(struct tg__source *s, int stage));
+const char *tg__place_in_strip(const struct tg__source *s); /* of an element in a buffer */
+int tg__row_loop(const struct tg__source *s); /* which collapsed loop the rows are; TG__NONE: several, or none */
 void tg__put_call(struct tg__source *s, int term, bool block); /* of a function of the library */
 bool tg__is_call(const struct tg__source *s, const struct tg__term *t);
 

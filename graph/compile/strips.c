@@ -123,7 +123,7 @@ static void put_from_buffers(struct tg__source *s, int stage) {
         tg__put_term(s, (int)i);
         tg__put(s->sheet, " = ");
         put_buffer(s, (int)i);
-        tg__put(s->sheet, "[j_];\n");
+        tg__putf(s->sheet, "[%s];\n", tg__place_in_strip(s));
         s->done[i] = TG__SCOPE_STRIP;
     }
 }
@@ -134,22 +134,17 @@ static void put_into_buffers(struct tg__source *s, int stage) {
         if (tg__is_call(s, t) || tg__stage_of(s, t) != stage || !is_buffered(s, (int)i)) continue;
         tg__line(s, "%s", "");
         put_buffer(s, (int)i);
-        tg__put(s->sheet, "[j_] = ");
+        tg__putf(s->sheet, "[%s] = ", tg__place_in_strip(s));
         tg__put_term(s, (int)i);
         tg__put(s->sheet, ";\n");
     }
 }
 
-/* Loads are done again in each stage that needs them: what no root and no later term takes, the compiler leaves out. */
-static void put_stage(struct tg__source *s, uint16_t bound, int stage,
-                      void (*put)(struct tg__source *s, int stage)) {
-    const int inner = s->loops.count - 1;
-    put_calls(s, stage);
-    mark_needed(s, stage);
+static void put_loop(struct tg__source *s, int stage, const char *count, void (*put)(struct tg__source *s, int stage)) {
     tg__line(s, "SIMD_\n");
-    tg__line(s, "for (size_t j_ = 0; j_ < w_; j_++) {\n");
+    tg__line(s, "for (size_t j_ = 0; j_ < %s; j_++) {\n", count);
     s->indent++;
-    tg__line(s, "const size_t %s = j0_ + j_;\n", tg__variable(inner));
+    tg__line(s, "const size_t %s = j0_ + j_;\n", tg__variable(s->loops.count - 1));
     put_from_buffers(s, stage);
     tg__put_stage_terms(s);
     put_into_buffers(s, stage);
@@ -157,16 +152,56 @@ static void put_stage(struct tg__source *s, uint16_t bound, int stage,
     s->indent--;
     tg__line(s, "}\n");
     tg__forget(s, TG__SCOPE_STRIP);
-    (void)bound;
 }
 
-void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__source *s, int stage)) {
-    const int stages = tg__stages(s);
+static void put_buffers(struct tg__source *s, long long length) {
     for (uint32_t i = 0; i < s->nest->terms; i++) {
         if (!is_buffered(s, (int)i)) continue;
         tg__line(s, "%s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, term(s, (int)i)->node)->dtype));
         put_buffer(s, (int)i);
-        tg__putf(s->sheet, "[%d];\n", TG__STRIP);
+        tg__putf(s->sheet, "[%lld];\n", length);
     }
-    for (int stage = 0; stage <= stages; stage++) put_stage(s, bound, stage, put);
+}
+
+void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__source *s, int stage)) {
+    const int stages = tg__stages(s);
+    (void)bound;
+    put_buffers(s, TG__STRIP);
+    for (int stage = 0; stage <= stages; stage++) {
+        put_calls(s, stage);
+        mark_needed(s, stage);
+        put_loop(s, stage, "w_", put);
+    }
+}
+
+int tg__row_loop(const struct tg__source *s) {
+    int row = TG__NONE;
+    for (int i = 0; i < s->loops.count; i++) {
+        if (!(s->loops.members[i] & s->nest->rows)) continue;
+        if (row != TG__NONE) return TG__NONE;
+        row = i;
+    }
+    return row;
+}
+
+const char *tg__place_in_strip(const struct tg__source *s) { return s->place ? s->place : "j_"; }
+
+void tg__put_block_strip(struct tg__source *s, void (*open)(struct tg__source *s),
+                         void (*close)(struct tg__source *s, int stage), void (*put)(struct tg__source *s, int stage)) {
+    const int stages = tg__stages(s);
+    const long long extent = (long long)s->loops.extent[s->loops.count - 1];
+    char place[80], count[32];
+    snprintf(place, sizeof place, "(row_ - block_) * %lld + j_", extent);
+    snprintf(count, sizeof count, "%lld", extent);
+    put_buffers(s, extent * s->block);
+    tg__line(s, "const size_t j0_ = 0, w_ = (end_ - block_) * %lld;\n", extent);
+    s->place = place;
+    for (int stage = 0; stage <= stages; stage++) {
+        put_calls(s, stage);
+        open(s);
+        mark_needed(s, stage);
+        put_loop(s, stage, count, put);
+        close(s, stage);
+    }
+    s->place = NULL;
 }
