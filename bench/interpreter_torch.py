@@ -114,4 +114,5 @@ def main():
         print('{"primitives_ns": %.0f, "fused_ns": %.0f, "check": %.9g}' % (*times, known["check"]), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

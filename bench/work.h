@@ -29,13 +29,13 @@ struct work {
     size_t rows, step;
 };
 
-static float *numbers(uint64_t seed, size_t n, double shift) {
+static inline float *numbers(uint64_t seed, size_t n, double shift) {
     float *v = typed_numbers(TG_F32, seed, n);
     for (size_t i = 0; v && i < n; i++) v[i] += (float)shift;
     return v;
 }
 
-static bool batchnorm(struct work *w, const struct job *job) {
+static inline bool batchnorm(struct work *w, const struct job *job) {
     const tg_shape shape = tg_shape2(job->rows, job->columns), row = tg_shape1(job->columns);
     const tg_shape shapes[PLACES] = {shape, row, row, shape};
     tg_node *in = w->leaf;
@@ -50,14 +50,14 @@ static bool batchnorm(struct work *w, const struct job *job) {
     return ok && tg_has_grad(d, in[1]) && tg_has_grad(d, in[2]);
 }
 
-static bool fill_param(tg_node p, uint64_t seed, double shift) {
+static inline bool fill_param(tg_node p, uint64_t seed, double shift) {
     float *v = numbers(seed, tg_size(p), shift);
     const bool ok = v && tg_set(p, v) == TG_OK;
     free(v);
     return ok;
 }
 
-static bool step(struct work *w, const struct job *job) {
+static inline bool step(struct work *w, const struct job *job) {
     tg_graph *g = w->g;
     const int64_t n = job->rows, h = job->columns;
     const size_t all = (size_t)n * BATCHES;
@@ -84,7 +84,7 @@ static bool step(struct work *w, const struct job *job) {
 }
 
 /* What is bound is new, so nothing of the run before is left to keep. */
-static bool renew(struct work *w) {
+static inline bool renew(struct work *w) {
     bool ok = true;
     for (int i = 0; w->kind == BATCHNORM && i < PLACES; i++) ok = ok && tg_bind(w->leaf[i], w->data[i]) == TG_OK;
     if (w->kind == BATCHNORM) return ok;
@@ -92,10 +92,10 @@ static bool renew(struct work *w) {
     return tg_bind(w->leaf[0], w->data[0] + first * PIXELS) == TG_OK && tg_bind(w->leaf[1], w->labels + first) == TG_OK;
 }
 
-static bool once(struct work *w) { return renew(w) && tg_run(w->g) == TG_OK && tg_commit(w->g) == TG_OK; }
+static inline bool once(struct work *w) { return renew(w) && tg_run(w->g) == TG_OK && tg_commit(w->g) == TG_OK; }
 
 /* A number that both sides have if they compute the same: the size of dx, or the loss after some steps. */
-static double check(struct work *w) {
+static inline double check(struct work *w) {
     double sum = 0;
     if (w->kind == STEP) {
         while (w->step < CHECKED - 1)
@@ -106,12 +106,12 @@ static double check(struct work *w) {
     return sum;
 }
 
-static bool open_work(struct work *w, const struct job *job) {
+static inline bool open_work(struct work *w, const struct job *job) {
     *w = (struct work){.kind = job->kind, .g = tg_graph_new(), .rows = (size_t)job->rows};
     return w->g && (job->kind == BATCHNORM ? batchnorm : step)(w, job) && once(w);
 }
 
-static void close_work(struct work *w) {
+static inline void close_work(struct work *w) {
     for (int i = 0; i < PLACES; i++) free(w->data[i]);
     free(w->labels);
     tg_graph_free(w->g);

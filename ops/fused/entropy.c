@@ -9,6 +9,7 @@
 enum {
     SHARE = 1 << 15,    /* numbers that a thread takes at once, about */
     STRIP = 1024,       /* numbers whose exp is kept only until they are added up; a power of two of rows of lanes */
+    SHORT = 128,        /* numbers of a row below which several are worked on at once */
     PARALLEL = 1 << 16, /* numbers that are worth waking the threads */
     BLOCK = 256         /* rows whose losses are computed at once */
 };
