@@ -163,10 +163,12 @@ void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term
 /* Which turn of the loop along an axis of the node it is. */
 static void put_turn(struct tg__source *s, const struct tg__term *t, int axis) {
     bool first = true;
+    const bool small = tg__node_of(s->f->g, t->node)->shape->dims.dim[axis] <= INT32_MAX; /* as wide as labels are */
+    tg__put(s->sheet, small ? "(int32_t)(" : "(int64_t)(");
     for (int i = 0; i < s->loops.count; i++)
         if (t->at[axis].loop == s->loops.last[i]) put_plus(s, &first, t->at[axis].by, tg__variable(i));
     put_plus(s, &first, t->at[axis].from, NULL);
-    if (first) tg__put(s->sheet, "0");
+    tg__put(s->sheet, first ? "0)" : ")");
 }
 
 static bool put_word(struct tg__source *s, int i, const struct tg__emit *e, const char *word, size_t length) {

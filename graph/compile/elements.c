@@ -1,7 +1,7 @@
 /* A nest without reductions: each element for itself. */
 #include "source.h"
 
-enum { PARALLEL = 1 << 17, AROUND = 4 << 20 }; /* elements that are worth waking threads; bytes */
+enum { PARALLEL = 1 << 17 }; /* elements that are worth waking threads */
 
 static double points(const struct tg__nest *n) {
     double count = 1;
@@ -23,6 +23,7 @@ void tg__put_stores(struct tg__source *s, int stage) {
         const struct tg__item *x = tg__item_of(s->f, a->node);
         const struct tg__term *t = tg__term_of(s->f, s->nest, a->root);
         if (x->kind == TG__REDUCTION || x->inside || (stage != TG__NONE && tg__stage_of(s, t) != stage)) continue;
+        if (tg__stages(s) && tg__is_in_place(s, a)) continue;
         put_store(s, a);
     }
 }
@@ -46,7 +47,7 @@ static bool is_streamed(const struct tg__source *s, const struct tg__anchor *a) 
     const struct tg__node *n = tg__node_of(s->f->g, a->node);
     const struct tg__term *t = tg__term_of(s->f, s->nest, a->root);
     const int last = s->loops.count - 1;
-    if (!s->blocks || !x->wanted || x->loaded || n->dtype == TG_I32 || tg__bytes(n) < AROUND) return false;
+    if (!s->blocks || !x->wanted || x->loaded || n->dtype == TG_I32 || tg__bytes(n) < TG__AROUND) return false;
     return last >= 0 && tg__stride(s->f, s->nest, t, s->loops.last[last]) == 1 && s->loops.extent[last] >= 64;
 }
 
@@ -68,6 +69,7 @@ static void put_roots(struct tg__source *s, int stage) {
     for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
         const struct tg__anchor *a = tg__anchor_of(s->f, i);
         if (tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) != stage || tg__item_of(s->f, a->node)->inside) continue;
+        if (tg__stages(s) && tg__is_in_place(s, a)) continue;
         if (!is_streamed(s, a)) {
             put_store(s, a);
             continue;

@@ -28,7 +28,7 @@ static const char streams[] =
     "}\n"
     "/* With the last n of them, filled up; at the end the lanes fold. */\n"
     "INLINE_ T @_total_(T *s, size_t units, T *t, size_t n) {\n"
-    "    const size_t rows = (n + 15) / 16;\n"
+    "    const size_t rows = (n + 15) / 16 < FULL ? (n + 15) / 16 : 16;\n"
     "    for (size_t i = n; i < rows * 16; i++) t[i] = NEUTRAL;\n"
     "    if (rows == 16) @_unit_(s, units++, t);\n"
     "    T *top = s;\n"
@@ -56,13 +56,18 @@ static const char streams[] =
 static const char firsts[] =
     "/* Of all n; where 0 and -0 are equal, the first of them. */\n"
     "INLINE_ T @_over_(const T *t, size_t n) {\n"
-    "    T lane[16], m = t[0];\n"
+    "    T lane[64], m = t[0];\n"
     "    size_t i = 1;\n"
-    "    if (n >= 32) {\n"
-    "        for (size_t j = 0; j < 16; j++) lane[j] = t[j];\n"
-    "        for (i = 16; i + 16 <= n; i += 16)\n"
-    "            for (size_t j = 0; j < 16; j++) lane[j] = @_(lane[j], t[i + j]);\n"
-    "        for (size_t j = 0; j < 16; j++) m = @_(m, lane[j]);\n"
+    "    if (n >= 128) {\n"
+    "        for (size_t j = 0; j < 64; j++) lane[j] = t[j];\n"
+    "        for (i = 64; i + 64 <= n; i += 64)\n"
+    "            for (size_t j = 0; j < 64; j++) lane[j] = @_(lane[j], t[i + j]);\n"
+    "        for (size_t j = 0; j < n - i; j++) lane[j] = @_(lane[j], t[i + j]);\n"
+    "        for (size_t j = 0; j < 32; j++) lane[j] = @_(lane[j], lane[j + 32]);\n"
+    "        for (size_t j = 0; j < 16; j++) lane[j] = @_(lane[j], lane[j + 16]);\n"
+    "        for (size_t j = 0; j < 8; j++) lane[j] = @_(lane[j], lane[j + 8]);\n"
+    "        for (size_t j = 0; j < 8; j++) m = @_(m, lane[j]);\n"
+    "        i = n;\n"
     "    }\n"
     "    for (; i < n; i++) m = @_(m, t[i]);\n"
     "    for (i = 0; m == 0 && i < n; i++)\n"
@@ -85,6 +90,8 @@ static void put_text(struct tg__source *s, const char *text, const struct tg__em
             tg__put(s->sheet, e->combine);
         else if (length == 7 && strncmp(at, "NEUTRAL", 7) == 0)
             tg__put(s->sheet, e->neutral);
+        else if (length == 4 && strncmp(at, "FULL", 4) == 0)
+            tg__put(s->sheet, s->f->mode == TG_FAST ? "6" : "16"); /* rows from which on a whole unit is quicker */
         else if (*at == '@')
             tg__putf(s->sheet, "%s_%s_%s", s->name, n->op->name, tg__dtype_name((tg_dtype)n->dtype));
         else

@@ -79,9 +79,23 @@ static void put_unit(struct tg__source *s) {
         tg__line(s, "%s", "");
         if (takes_first(s, a)) tg__putf(s->sheet, "%s_s_ = ", name(s, a));
         put_function(s, a);
-        tg__putf(s->sheet, "unit_(%s_s_, units_, %s_t_);\n", name(s, a), name(s, a));
+        tg__putf(s->sheet, "unit_(%s_s_, units_, ", name(s, a));
+        if (s->lies && tg__lies(s, a)) tg__put_source(s, a);
+        else tg__putf(s->sheet, "%s_t_", name(s, a));
+        tg__put(s->sheet, ");\n");
     }
     tg__line(s, "units_++;\n");
+}
+
+/* What is left at the end is filled up, which must not happen where it lies. */
+static void put_rest(struct tg__source *s) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; s->lies && (a = tg__next_sum(s, &at));) {
+        if (!is_stream(s, a) || !tg__lies(s, a)) continue;
+        tg__line(s, "if (w_ < %d) memcpy(%s_t_, ", TG__STRIP, name(s, a));
+        tg__put_source(s, a);
+        tg__putf(s->sheet, ", w_ * sizeof *%s_t_);\n", name(s, a));
+    }
 }
 
 static void put_sum_end(struct tg__source *s, const struct tg__anchor *a) {
@@ -114,6 +128,7 @@ static void put_roots(struct tg__source *s, int stage) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (stage != TG__NONE && tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) != stage) continue;
+        if (is_stream(s, a) && s->lies && tg__lies(s, a)) continue;
         if (is_stream(s, a)) {
             tg__line(s, carries(s) ? "%s_t_[fill_ + j_] = " : "%s_t_[j_] = ", name(s, a));
         } else {
@@ -143,8 +158,10 @@ static void put_strips(struct tg__source *s, int last) {
     s->indent++;
     tg__line(s, "w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
     if (carries(s) && streams) tg__line(s, "if (w_ > %d - fill_) w_ = %d - fill_;\n", TG__STRIP, TG__STRIP);
+    s->lies = streams && !carries(s);
     tg__put_strip(s, 0, put_roots);
     if (streams) {
+        put_rest(s);
         if (carries(s)) tg__line(s, "fill_ += w_;\n");
         tg__line(s, carries(s) ? "if (fill_ == %d) {\n" : "if (w_ == %d) {\n", TG__STRIP);
         s->indent++;
@@ -153,6 +170,7 @@ static void put_strips(struct tg__source *s, int last) {
         s->indent--;
         tg__line(s, "}\n");
     }
+    s->lies = false;
     s->indent--;
     tg__line(s, "}\n");
 }
@@ -211,12 +229,42 @@ static void put_columns_join(struct tg__source *s, const char *counter) {
     tg__line(s, "}\n");
 }
 
+/* All that the nest does is to pick from rows that lie in memory: no strips are needed. */
+static bool only_picks(const struct tg__source *s) {
+    int inner = 0;
+    for (int i = 0; i < s->loops.count; i++) inner += is_inner(s, i);
+    for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
+        const struct tg__anchor *a = tg__anchor_of(s->f, i);
+        if (tg__item_of(s->f, a->node)->kind != TG__REDUCTION || !is_stream(s, a) || !takes_first(s, a)) return false;
+        if (!tg__term_of(s->f, s->nest, a->root)->array || !tg__lies(s, a)) return false;
+    }
+    return inner == 1 && innermost(s) != TG__NONE;
+}
+
+static void put_picks(struct tg__source *s) {
+    tg__line(s, "const size_t %s = 0;\n", tg__variable(innermost(s)));
+    for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
+        const struct tg__anchor *a = tg__anchor_of(s->f, i);
+        const struct tg__term *t = tg__term_of(s->f, s->nest, a->root);
+        tg__line(s, "%s[row_] = ", name(s, a));
+        put_function(s, a);
+        tg__put(s->sheet, "over_(&");
+        tg__put_array_at(s, t->array, t);
+        tg__putf(s->sheet, ", %lld);\n", (long long)inner_points(s));
+    }
+}
+
 static void put_row(struct tg__source *s) {
     const int last = innermost(s);
     const bool streams = has_streams(s);
     uint16_t bound = s->nest->rows;
     put_row_index(s);
     tg__put_terms(s, bound, TG__NONE, 1);
+    if (only_picks(s)) {
+        put_picks(s);
+        tg__forget(s, 1);
+        return;
+    }
     if (streams) {
         put_sums_begin(s);
         tg__line(s, carries(s) ? "size_t units_ = 0, fill_ = 0;\n" : "size_t units_ = 0;\n");

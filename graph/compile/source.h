@@ -32,6 +32,7 @@ struct tg__source {
     bool failed;
     struct tg__functions *functions;
     const char *place; /* of an element in the buffers of a strip; NULL: j_ */
+    bool lies;      /* streams are taken from where they lie */
     int64_t block;  /* rows of a group that are taken together; 1 outside of groups */
     void *user; /* of whoever goes through the nests of a group */
 };
@@ -71,6 +72,7 @@ void tg__put_arrays(struct tg__source *s, bool declare); /* of the nest, as para
 /* ----------------------------------------------------------------------------------------------------- strips.c
  * The innermost loop, from one number to another, cut where functions of the library take whole blocks. */
 
+enum { TG__AROUND = 4 << 20 }; /* bytes of a result that is written around the caches */
 enum { TG__SCOPE_ROW = 50, TG__SCOPE_STRIP = 100 }; /* of variables outside and inside the innermost loop */
 
 /* For w_ numbers from j0_ on. put: what is done with the roots, in a loop of that stage. */
@@ -78,6 +80,9 @@ void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__
 /* The same for all rows of a block, whose innermost loops are short: row() is put around the loop of each stage. */
 void tg__put_block_strip(struct tg__source *s, void (*open)(struct tg__source *s), void (*close)(struct tg__source *s, int stage),
                          void (*put)(struct tg__source *s, int stage));
+bool tg__is_in_place(const struct tg__source *s, const struct tg__anchor *a);
+bool tg__lies(const struct tg__source *s, const struct tg__anchor *a);
+void tg__put_source(struct tg__source *s, const struct tg__anchor *a); /* where the numbers of such a stream lie */
 const char *tg__place_in_strip(const struct tg__source *s); /* of an element in a buffer */
 int tg__row_loop(const struct tg__source *s); /* which collapsed loop the rows are; TG__NONE: several, or none */
 void tg__put_call(struct tg__source *s, int term, bool block); /* of a function of the library */

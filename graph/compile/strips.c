@@ -33,6 +33,77 @@ static void put_buffer(struct tg__source *s, int i) {
     tg__put(s->sheet, "b_");
 }
 
+/* ------------------------------------------------------------------------------------- what lies there as it is */
+
+static bool is_dense(const struct tg__source *s, const struct tg__term *t) {
+    const int last = s->loops.count - 1;
+    if (last < 0 || tg__stride(s->f, s->nest, t, s->loops.last[last]) != 1) return false;
+    if (s->block == 1) return true;
+    const int row = tg__row_loop(s);
+    return tg__item_of(s->f, t->node)->local != TG__NONE ||
+           tg__stride(s->f, s->nest, t, s->loops.last[row]) == s->loops.extent[last];
+}
+
+/* A function of the library writes straight into the array that its result is stored in. */
+bool tg__is_in_place(const struct tg__source *s, const struct tg__anchor *a) {
+    const struct tg__item *x = tg__item_of(s->f, a->node);
+    const struct tg__term *t = term(s, a->root);
+    if (x->kind != TG__MAP || x->inside || !tg__is_call(s, t) || !is_inner(s, t)) return false;
+    return is_dense(s, t) && (x->loaded || tg__bytes(tg__node_of(s->f->g, a->node)) < TG__AROUND);
+}
+
+/* The numbers of a stream lie in memory or in a buffer, one behind the other. */
+bool tg__lies(const struct tg__source *s, const struct tg__anchor *a) {
+    const struct tg__term *t = term(s, a->root);
+    if (!is_inner(s, t)) return false;
+    return t->array ? is_dense(s, t) : tg__is_call(s, t);
+}
+
+static bool is_elsewhere(const struct tg__source *s, const struct tg__anchor *a) {
+    if (tg__item_of(s->f, a->node)->kind == TG__REDUCTION) return s->lies && tg__lies(s, a) && a->reduced >> (s->nest->loops - 1) & 1;
+    return tg__is_in_place(s, a);
+}
+
+/* Opens a scope in which the variables of loops say where the strip begins. */
+static void put_start(struct tg__source *s) {
+    const int row = s->block > 1 ? tg__row_loop(s) : TG__NONE;
+    tg__putf(s->sheet, "; { const size_t %s = j0_; ", tg__variable(s->loops.count - 1));
+    if (row != TG__NONE) tg__putf(s->sheet, "const size_t %s = block_; ", tg__variable(row));
+}
+
+void tg__put_source(struct tg__source *s, const struct tg__anchor *a) {
+    const struct tg__term *t = term(s, a->root);
+    if (!t->array) {
+        put_buffer(s, a->root);
+        return;
+    }
+    tg__putf(s->sheet, "%s_x_", tg__ident(s->names, a->node));
+}
+
+static void put_pointers(struct tg__source *s) {
+    for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
+        const struct tg__anchor *a = tg__anchor_of(s->f, i);
+        const struct tg__term *t = term(s, a->root);
+        const char *type = tg__c_type((tg_dtype)tg__node_of(s->f->g, t->node)->dtype);
+        const bool sum = tg__item_of(s->f, a->node)->kind == TG__REDUCTION;
+        if (!is_elsewhere(s, a) || (sum && !t->array)) continue;
+        tg__line(s, sum ? "const %s *%s_x_" : "%s *", type, tg__ident(s->names, a->node));
+        if (!sum) put_buffer(s, a->root);
+        put_start(s);
+        if (sum) tg__putf(s->sheet, "%s_x_", tg__ident(s->names, a->node));
+        else put_buffer(s, a->root);
+        tg__put(s->sheet, " = &");
+        tg__put_array_at(s, sum ? t->array : a->node, t);
+        tg__put(s->sheet, "; }\n");
+    }
+}
+
+static bool has_own_buffer(const struct tg__source *s, int i) {
+    for (int32_t k = s->nest->newest; k != TG__NONE; k = tg__anchor_of(s->f, k)->older)
+        if (tg__anchor_of(s->f, k)->root == i && tg__is_in_place(s, tg__anchor_of(s->f, k))) return false;
+    return true;
+}
+
 static int function(struct tg__source *s, tg_loop *loop) {
     struct tg__functions *f = s->functions;
     int i = 0;
@@ -101,7 +172,7 @@ static void mark_needed(struct tg__source *s, int stage) {
     memset(s->need, 0, s->nest->terms);
     for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
         const struct tg__anchor *a = tg__anchor_of(s->f, i);
-        if (tg__stage_of(s, term(s, a->root)) == stage) s->need[a->root] = true;
+        if (tg__stage_of(s, term(s, a->root)) == stage && !is_elsewhere(s, a)) s->need[a->root] = true;
     }
     for (uint32_t k = s->nest->terms; k-- > 0;) {
         const int i = s->order[k];
@@ -140,7 +211,14 @@ static void put_into_buffers(struct tg__source *s, int stage) {
     }
 }
 
+static bool is_idle(const struct tg__source *s) {
+    for (uint32_t i = 0; i < s->nest->terms; i++)
+        if (s->need[i]) return false;
+    return true;
+}
+
 static void put_loop(struct tg__source *s, int stage, const char *count, void (*put)(struct tg__source *s, int stage)) {
+    if (is_idle(s)) return;
     tg__line(s, "SIMD_\n");
     tg__line(s, "for (size_t j_ = 0; j_ < %s; j_++) {\n", count);
     s->indent++;
@@ -156,7 +234,7 @@ static void put_loop(struct tg__source *s, int stage, const char *count, void (*
 
 static void put_buffers(struct tg__source *s, long long length) {
     for (uint32_t i = 0; i < s->nest->terms; i++) {
-        if (!is_buffered(s, (int)i)) continue;
+        if (!is_buffered(s, (int)i) || !has_own_buffer(s, (int)i)) continue;
         tg__line(s, "%s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, term(s, (int)i)->node)->dtype));
         put_buffer(s, (int)i);
         tg__putf(s->sheet, "[%lld];\n", length);
@@ -167,6 +245,7 @@ void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__
     const int stages = tg__stages(s);
     (void)bound;
     put_buffers(s, TG__STRIP);
+    put_pointers(s);
     for (int stage = 0; stage <= stages; stage++) {
         put_calls(s, stage);
         mark_needed(s, stage);
@@ -195,6 +274,7 @@ void tg__put_block_strip(struct tg__source *s, void (*open)(struct tg__source *s
     snprintf(count, sizeof count, "%lld", extent);
     put_buffers(s, extent * s->block);
     tg__line(s, "const size_t j0_ = 0, w_ = (end_ - block_) * %lld;\n", extent);
+    put_pointers(s);
     s->place = place;
     for (int stage = 0; stage <= stages; stage++) {
         put_calls(s, stage);
