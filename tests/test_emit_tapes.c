@@ -180,7 +180,8 @@ static void add_hostile_names(void) {
                                         "size_t",
                                         "_x",
                                         "9",
-                                        "unix"};
+                                        "unix",
+                                        "FP_FAST_FMA"};
     tg_graph *g = tg_graph_new();
     tg_node a = tg_input(g, TG_F64, tg_shape1(20));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

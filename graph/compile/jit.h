@@ -80,8 +80,8 @@ enum tg__end {
     TG__ENDED
 }; /* TG__REFUSED: it ran, and said no. TG__ENDED: it did not run well */
 
-/* Runs path with these words, `in` as its stdin from the start, and `work` for what it has to put somewhere. What is not
- * TG__DONE has a reason, or an error in g. */
+/* Runs path with these words, `in` as its stdin from the start, and `work` as its TMPDIR. What is not TG__DONE has a
+ * reason, or an error in g. */
 enum tg__end tg__spawn(tg_graph *g, const char *path, const char *const *word, int in, const char *work,
                        struct tg__reason *r);
 

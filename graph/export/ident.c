@@ -10,24 +10,24 @@ enum { LENGTH = 60, ROOM = LENGTH + 24 }; /* ROOM: with what tells it from other
 /* clang-format off */
 static const char *const reserved[] = {
     "BUFSIZ", "CHAR_BIT", "DBL_DIG", "DBL_EPSILON", "EOF", "EXIT_FAILURE", "EXIT_SUCCESS", "FILE", "FLT_DIG",
-    "FLT_EPSILON", "FP_ILOGB0", "FP_ILOGBNAN", "FP_INFINITE", "FP_NAN", "FP_NORMAL", "FP_SUBNORMAL", "FP_ZERO",
-    "False", "HUGE_VAL", "HUGE_VALF", "HUGE_VALL", "I", "INFINITY", "MATH_ERREXCEPT", "MATH_ERRNO", "M_1_PI", "M_2_PI",
-    "M_2_SQRTPI", "M_E", "M_LN10", "M_LN2", "M_LOG10E", "M_LOG2E", "M_PI", "M_PI_2", "M_PI_4", "M_SQRT1_2", "M_SQRT2",
-    "NAN", "NULL", "None", "SEEK_CUR", "SEEK_END", "SEEK_SET", "True", "abort", "abs", "acos", "alignas", "alignof",
-    "and", "as", "asin", "asm", "assert", "async", "atan", "atan2", "auto", "await", "bool", "break", "cache",
-    "calloc", "case", "cbrt", "ceil", "char", "class", "complex", "const", "constexpr", "continue", "copysign", "cos",
-    "cosh", "def", "default", "del", "delete", "do", "double", "elif", "else", "enum", "erf", "erfc", "errno",
-    "except", "exit", "exp", "exp2", "expf", "explicit", "expm1", "export", "extern", "fabs", "fabsf", "false",
-    "finally", "float", "floor", "fma", "fmax", "fmaxf", "fmin", "fminf", "fmod", "for", "fprintf", "free", "friend",
-    "from", "global", "goto", "if", "imaginary", "import", "in", "inline", "int", "int32_t", "int64_t", "is",
-    "isfinite", "isinf", "isnan", "lambda", "linux", "log", "log1p", "log2", "logf", "long", "main", "malloc", "math",
-    "math_errhandling", "memcpy", "memmove", "memset", "mutable", "namespace", "nan", "new", "nonlocal", "not", "np",
-    "nullptr", "offsetof", "operator", "or", "pass", "pow", "powf", "printf", "private", "protected", "ptrdiff_t",
-    "public", "puts", "raise", "realloc", "register", "restrict", "return", "rint", "round", "short", "signbit",
-    "signed", "sin", "sinh", "size_t", "sizeof", "sqrt", "sqrtf", "static", "stderr", "stdin", "stdout", "struct",
-    "switch", "tan", "tanh", "template", "this", "throw", "true", "trunc", "try", "typedef", "typename", "typeof",
-    "uint32_t", "uint64_t", "uint8_t", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "while",
-    "with", "xor", "yield"};
+    "FLT_EPSILON", "FP_FAST_FMA", "FP_FAST_FMAF", "FP_FAST_FMAL", "FP_ILOGB0", "FP_ILOGBNAN", "FP_INFINITE", "FP_NAN",
+    "FP_NORMAL", "FP_SUBNORMAL", "FP_ZERO", "False", "HUGE_VAL", "HUGE_VALF", "HUGE_VALL", "I", "INFINITY",
+    "MATH_ERREXCEPT", "MATH_ERRNO", "M_1_PI", "M_2_PI", "M_2_SQRTPI", "M_E", "M_LN10", "M_LN2", "M_LOG10E", "M_LOG2E",
+    "M_PI", "M_PI_2", "M_PI_4", "M_SQRT1_2", "M_SQRT2", "NAN", "NULL", "None", "SEEK_CUR", "SEEK_END", "SEEK_SET",
+    "True", "abort", "abs", "acos", "alignas", "alignof", "and", "as", "asin", "asm", "assert", "async", "atan",
+    "atan2", "auto", "await", "bool", "break", "cache", "calloc", "case", "cbrt", "ceil", "char", "class", "complex",
+    "const", "constexpr", "continue", "copysign", "cos", "cosh", "def", "default", "del", "delete", "do", "double",
+    "elif", "else", "enum", "erf", "erfc", "errno", "except", "exit", "exp", "exp2", "expf", "explicit", "expm1",
+    "export", "extern", "fabs", "fabsf", "false", "finally", "float", "floor", "fma", "fmax", "fmaxf", "fmin", "fminf",
+    "fmod", "for", "fprintf", "free", "friend", "from", "global", "goto", "if", "imaginary", "import", "in", "inline",
+    "int", "int32_t", "int64_t", "is", "isfinite", "isinf", "isnan", "lambda", "linux", "log", "log1p", "log2", "logf",
+    "long", "main", "malloc", "math", "math_errhandling", "memcpy", "memmove", "memset", "mutable", "namespace", "nan",
+    "new", "nonlocal", "not", "np", "nullptr", "offsetof", "operator", "or", "pass", "pow", "powf", "printf", "private",
+    "protected", "ptrdiff_t", "public", "puts", "raise", "realloc", "register", "restrict", "return", "rint", "round",
+    "short", "signbit", "signed", "sin", "sinh", "size_t", "sizeof", "sqrt", "sqrtf", "static", "stderr", "stdin",
+    "stdout", "struct", "switch", "tan", "tanh", "template", "this", "throw", "true", "trunc", "try", "typedef",
+    "typename", "typeof", "uint32_t", "uint64_t", "uint8_t", "union", "unix", "unsigned", "using", "virtual", "void",
+    "volatile", "while", "with", "xor", "yield"};
 /* clang-format on */
 
 static int compare(const void *a, const void *b) { return strcmp(a, *(const char *const *)b); }
