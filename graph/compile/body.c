@@ -123,6 +123,14 @@ static void put_plus(struct tg__source *s, bool *first, int64_t factor, const ch
     *first = false;
 }
 
+static void put_label(struct tg__source *s, bool *first, int label, int64_t by) {
+    tg__put(s->sheet, *first ? "" : " + ");
+    tg__put(s->sheet, "(ptrdiff_t)");
+    tg__put_term(s, label);
+    if (by != 1) tg__putf(s->sheet, " * %lld", (long long)by);
+    *first = false;
+}
+
 static void put_labels(struct tg__source *s, bool *first, const struct tg__term *t) {
     for (int axis = 0; axis < tg__node_of(s->f->g, t->node)->shape->dims.rank; axis++) {
         const int64_t by = t->at[axis].by * tg__axis_stride(s->f, s->nest, t, axis);
@@ -168,6 +176,7 @@ static void put_turn(struct tg__source *s, const struct tg__term *t, int axis) {
     tg__put(s->sheet, small ? "(int32_t)(" : "(int64_t)(");
     for (int i = 0; i < s->loops.count; i++)
         if (t->at[axis].loop == s->loops.last[i]) put_plus(s, &first, t->at[axis].by, tg__variable(i));
+    if (t->at[axis].label != TG__NONE && t->at[axis].by) put_label(s, &first, t->at[axis].label, t->at[axis].by);
     put_plus(s, &first, t->at[axis].from, NULL);
     tg__put(s->sheet, first ? "0)" : ")");
 }

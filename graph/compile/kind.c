@@ -75,15 +75,24 @@ static bool is_reduction(const struct tg__emit *e) {
     return (mask & (mask + 1)) == 0;
 }
 
+/* Nothing can be chosen from nothing: its kernel says so. */
+static bool has_labels(const struct tg__fused *f, const struct tg__node *n) {
+    for (int k = 0; k < n->operands; k++) {
+        const struct tg__node *x = tg__node_of(f->g, n->in[k]);
+        if (x->dtype == TG_I32 && n->dtype != TG_I32 && x->shape->count) return true;
+    }
+    return false;
+}
+
 static uint8_t kind_of(const struct tg__fused *f, uint32_t id) {
     const struct tg__node *n = tg__node_of(f->g, id);
     struct tg__emit e;
-    if (n->shape->count == 0) return TG__VOID;
+    if (n->shape->count == 0) return has_labels(f, n) ? TG__CALLED : TG__VOID;
     if (tg__is_leaf(n)) return n->op == &tg__op_const && n->shape->count == 1 ? TG__NUMERAL : TG__DATA;
     if (!tg__kernel(f->g, id, &e)) return TG__CALLED;
     if (e.copy) return n->op->view ? TG__RECAST : TG__CALLED;
     for (int k = 0; k < n->operands; k++)
-        if (f->item[n->in[k]].kind == TG__VOID) return TG__CALLED;
+        if (tg__node_of(f->g, n->in[k])->shape->count == 0) return TG__CALLED;
     return is_map(f, &e) ? TG__MAP : is_reduction(&e) ? TG__REDUCTION : TG__CALLED;
 }
 

@@ -362,6 +362,19 @@ static struct rows cut(const struct tg__source *s, const struct tg__group *g) {
     return r;
 }
 
+/* A function of the library takes all numbers of a block with a step of its own; what changes from row to row only has
+ * none. */
+static bool calls_with_row(const struct tg__source *s) {
+    for (int i = 0; i < (int)s->nest->terms && s->nest->loops; i++) {
+        const struct tg__term *t = tg__term_of(s->f, s->nest, i);
+        for (int k = 0; k < TG__OPERANDS && tg__is_call(s, t); k++) {
+            const struct tg__term *x = t->in[k] == TG__NONE ? NULL : tg__term_of(s->f, s->nest, t->in[k]);
+            if (x && !x->numeral && (t->loops & ~x->loops) >> (s->nest->loops - 1) & 1) return true;
+        }
+    }
+    return false;
+}
+
 /* How many rows fill a strip, if there are functions of the library to be called for them; otherwise 1. */
 static void find_block(struct tg__source *s) {
     struct rows *r = &((struct scratch *)s->user)->rows;
@@ -373,6 +386,7 @@ static void find_block(struct tg__source *s) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; tg__stages(s) && (a = tg__next_sum(s, &at));)
         if (!is_stream(s, a)) r->block = 0;
+    if (calls_with_row(s)) r->block = 0;
     if (r->block == 0 || last == TG__NONE || tg__stages(s) == 0) return;
     const int64_t rows = TG__STRIP / s->loops.extent[last];
     if (rows < 2) r->block = 0;
