@@ -1,0 +1,57 @@
+/* What the files about sums along axes share. */
+#ifndef TG_SUMMATION_H
+#define TG_SUMMATION_H
+
+#include "form.h"
+
+enum { TG__TERMS = 8 };
+
+enum tg__term_kind {
+    TG__NEW,     /* it would be one more pass */
+    TG__FOUND,   /* a reduction that is there already, times what is constant */
+    TG__EVEN,    /* constant along the axes, so a number of times itself */
+    TG__VANISHED /* 0, but for NaN */
+};
+
+struct tg__term_of {
+    struct tg__form f; /* as it stands under the sum */
+    struct tg__form z; /* what its sum is, unless it is NEW */
+    enum tg__term_kind kind;
+    bool live; /* FOUND: and is needed */
+};
+
+/* One sum: over which axes of which shape. */
+struct tg__sum {
+    struct tg__algebraist *a;
+    const tg_shape *dims;
+    const struct tg__attr *fates;
+    unsigned axes;
+    tg_dtype dtype;
+    struct tg__term_of term[TG__TERMS];
+    int terms;
+};
+
+/* ---------------------------------------------------------------------------------------------------- reduction.c
+ * node 0 and false: memory is out, or a form has no room, or the builder only finds. */
+
+/* f in two: what varies along the axes; what does not, with the number. */
+void tg__part_form(const struct tg__sum *s, const struct tg__form *f, struct tg__form *inside,
+                   struct tg__form *outside);
+struct tg__laid tg__built_inside(const struct tg__sum *s, const struct tg__form *inside);
+struct tg__laid tg__reduced_laid(const struct tg__sum *s, const struct tg__laid *x); /* Σ x */
+bool tg__is_live(const struct tg__sum *s, const struct tg__laid *x);                 /* Σ x is there, and needed */
+struct tg__number tg__times(const struct tg__sum *s, unsigned varies);
+unsigned tg__mask_of_form(const struct tg__form *f);
+bool tg__times_laid(const struct tg__sum *s, struct tg__form *z, struct tg__laid x); /* z *= x */
+
+/* -------------------------------------------------------------------------------------------------------- terms.c */
+
+uint32_t tg__old_of(const struct tg__sum *s, const struct tg__form *f, enum tg__meaning meaning);
+struct tg__axes tg__axes_under(const struct tg__sum *s, const struct tg__laid *x, uint32_t id);
+bool tg__open_term(struct tg__sum *s, int i);
+void tg__look_up(const struct tg__sum *s, struct tg__term_of *t);
+bool tg__look_closer(struct tg__sum *s, struct tg__term_of *t); /* the same, and what vanishes; false: memory is out */
+bool tg__vanishes(const struct tg__sum *whole, const struct tg__form *f, struct tg__form *q);
+bool tg__nothing(const struct tg__sum *s, const struct tg__form *q, struct tg__form *z);
+
+#endif
