@@ -183,6 +183,15 @@ Test(algebra, axes_of_equal_length_are_told_apart, .init = begin, .fini = end) {
     of(tg_mul(tg_mul(tg_mul(down, x), along), tg_add(down, tg_exp(along))), 0);
 }
 
+/* A vector of the first axis and a column of the second: side by side they would broadcast, but to the transpose. */
+Test(algebra, axes_stay_in_their_order, .init = begin, .fini = end) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape3(4, 4, 4)));
+    TG_LET(d, tg_input(g, TG_F64, tg_shape2(4, 1)));
+    const tg_node first = tg_expand_axes(column("c"), tg_shape3(4, 4, 4), tg_axes2(1, 2));
+    of(tg_mul(tg_mul(first, d), x), 0);
+    cr_expect_eq(count_op(z.s.graph, "mul", 64), 1);
+}
+
 /* -------------------------------------------------------------------------------------------------------- sums */
 
 Test(algebra, what_is_constant_leaves_a_sum, .init = begin, .fini = end) {
@@ -245,14 +254,15 @@ Test(algebra, a_sum_of_all_of_a_scatter, .init = begin, .fini = end) {
 
 Test(algebra, sums_that_are_there_make_a_sum, .init = begin, .fini = end) {
     const tg_node x = matrix("x"), y = matrix("y"), c = column("c");
-    const tg_node there = tg_mul(tg_sum(x, tg_axis(0)), tg_exp(tg_sum(y, tg_axis(0))));
+    const tg_node there = tg_mul(tg_sum(x, tg_axis(0)), tg_tanh(tg_sum(y, tg_axis(0))));
     of(tg_add(there, tg_sum(tg_add(x, tg_mul(c, y)), tg_axis(0))), 0);
     cr_expect_eq(ops("sum"), 2);
 }
 
 Test(algebra, a_sum_is_not_split_for_nothing, .init = begin, .fini = end) {
     const tg_node x = matrix("x"), y = matrix("y");
-    of(tg_add(tg_sum(x, tg_axis(0)), tg_exp(tg_sum(tg_add(x, y), tg_axis(0)))), 0);
+    const tg_node there = tg_sum(x, tg_axis(0));
+    of(tg_add(there, tg_tanh(tg_sum(tg_add(x, y), tg_axis(0)))), 0);
     cr_expect_eq(ops("sum"), 2, "Σx is there, Σy would be one more");
     cr_expect_eq(count_op(z.s.graph, "add", 24), 1);
 }
@@ -260,7 +270,8 @@ Test(algebra, a_sum_is_not_split_for_nothing, .init = begin, .fini = end) {
 /* Σ(x - s) = Σx - n s would lose what x and s have in common. */
 Test(algebra, a_shift_is_not_undone, .init = begin, .fini = end) {
     const tg_node x = matrix("x"), s = column("s");
-    of(tg_add(tg_sum(x, tg_axis(0)), tg_exp(tg_sum(tg_sub(x, s), tg_axis(0)))), 0);
+    const tg_node there = tg_sum(x, tg_axis(0));
+    of(tg_add(there, tg_exp(tg_sum(tg_sub(x, s), tg_axis(0)))), 0);
     cr_expect_eq(ops("sum"), 2);
 }
 
@@ -275,6 +286,41 @@ Test(algebra, a_centred_sum_is_nothing_but_nan, .init = begin, .fini = end) {
     cr_assert_eq(tg_set(x, data), TG_OK);
     cr_assert_eq(run_small(&z), TG_OK);
     for (size_t i = 0; i < 4; i++) cr_expect_eq(!isfinite(tg_item(small_node(&z, 0), i)), i == 1 || i == 2);
+}
+
+Test(algebra, an_axis_is_counted_once, .init = begin, .fini = end) {
+    const tg_node x = matrix("x"), c = column("c"), off = tg_add(tg_sub(x, mean_of(x)), c);
+    of(tg_sum(tg_expand(off, tg_shape3(5, 6, 4)), tg_axes2(0, 1)), 0);
+    cr_expect_eq(count_op(z.s.graph, "sum", 24), 1, "Σx, for the mean");
+}
+
+/* Whoever's sum it was. */
+Test(algebra, a_sum_of_centred_ones_keeps_every_nan, .init = begin, .fini = end) {
+    const tg_node x = matrix("x"), y = matrix("y");
+    double data[24];
+    of(tg_sum(tg_add(tg_sub(x, mean_of(x)), tg_sub(y, mean_of(y))), tg_axis(0)), 0);
+    cr_expect_eq(ops("sum"), 2);
+    for (int leaf = 0; leaf < 2; leaf++) {
+        for (int i = 0; i < 24; i++) data[i] = i;
+        cr_assert_eq(tg_set(leaf ? y : x, data), TG_OK);
+        data[5] = (double)NAN;
+        cr_assert_eq(tg_set(leaf ? x : y, data), TG_OK);
+        cr_assert_eq(run_small(&z), TG_OK);
+        for (size_t i = 0; i < 4; i++) cr_expect_eq(isnan(tg_item(small_node(&z, 0), i)), i == 1);
+    }
+}
+
+/* What is given is built in its own shape, and elsewhere in a smaller one. */
+Test(algebra, a_given_sum_of_what_is_repeated, .init = begin, .fini = end) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape2(4, 4)));
+    const tg_node c = column("c"), d = column("d");
+    const tg_node down = tg_expand_axes(c, tg_shape2(4, 4), tg_axis(0));
+    const tg_node given = tg_let(tg_add(down, tg_expand_axes(d, tg_shape2(4, 4), tg_axis(0))), "given", NULL, 0);
+    const tg_node both = tg_add(c, d), sums = tg_mul(tg_sum(c, tg_axes_all()), tg_exp(tg_sum(d, tg_axes_all())));
+    const tg_node out = tg_add(tg_mul(tg_sum(tg_mul(x, given), tg_axis(0)), sums), tg_sum(both, tg_axes_all()));
+    z = simplify(&out, 1, &given, 1, TG_FAST, 0);
+    give_all(g, 3, 1, 2);
+    expect_close(&out, 1, 1e-13, 1, "");
 }
 
 Test(algebra, and_nothing_at_all_where_all_is_finite, .init = begin, .fini = end) {

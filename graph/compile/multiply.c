@@ -3,7 +3,7 @@
  */
 #include "form.h"
 
-enum { PHASES = 4 };
+enum { PHASES = 5 };
 
 struct piece {
     struct tg__laid at;
@@ -47,13 +47,14 @@ static bool join(struct pieces *p, int i, int j) {
     return p->piece[i].at.node != 0;
 }
 
-/* May i be multiplied into j while the rest waits? First what lies alike, then what is less into what is more, but not
- * yet into the whole; at last anything, the whole first. */
+/* May i be multiplied into j while the rest waits? First what lies alike; then what is less into what is more, and what
+ * lies otherwise, as long as it does not become the whole; at last anything, the whole first. */
 static bool may_join(const struct pieces *p, int i, int j, unsigned whole, int phase) {
     const unsigned x = p->piece[i].mask, y = p->piece[j].mask;
     if (phase == 0) return x == y;
     if (phase == 1) return (x & y) == x && y != whole;
-    return y == whole || phase == 3;
+    if (phase == 2) return (x | y) != whole;
+    return y == whole || phase == 4;
 }
 
 /* Of those that may, a product that is there already, otherwise the smallest. */

@@ -61,12 +61,12 @@ static bool add_up(struct tg__sum *s, struct tg__form *z) {
 
 /* z *= Σ inside. */
 static bool sum_inside(struct tg__sum *s, const struct tg__form *inside, struct tg__form *z) {
-    struct tg__form q;
+    struct tg__sum terms;
     struct tg__term_of known = {.f = *inside};
     tg__look_up(s, &known);
     s->term[0].f = *inside;
     s->terms = 1;
-    if (known.kind == TG__NEW && tg__vanishes(s, inside, &q)) return tg__nothing(s, &q, z);
+    if (known.kind == TG__NEW && tg__vanishes(s, inside, &terms)) return tg__nothing(&terms, z);
     if (known.kind == TG__NEW && tg__open_term(s, 0)) {
         if (!find_terms(s)) return false;
         if (is_better_apart(s, 0, s->terms)) return add_up(s, z);

@@ -14,8 +14,9 @@ enum tg__term_kind {
 };
 
 struct tg__term_of {
-    struct tg__form f; /* as it stands under the sum */
-    struct tg__form z; /* what its sum is, unless it is NEW */
+    struct tg__form f;     /* as it stands under the sum */
+    struct tg__form z;     /* what its sum is, unless it is NEW */
+    struct tg__form known; /* the same, with what is given looked into */
     enum tg__term_kind kind;
     bool live; /* FOUND: and is needed */
 };
@@ -46,12 +47,14 @@ bool tg__times_laid(const struct tg__sum *s, struct tg__form *z, struct tg__laid
 
 /* -------------------------------------------------------------------------------------------------------- terms.c */
 
+/* The old node that a lone node of the new tape was built for, if it means this; 0: there is none. */
 uint32_t tg__old_of(const struct tg__sum *s, const struct tg__form *f, enum tg__meaning meaning);
-struct tg__axes tg__axes_under(const struct tg__sum *s, const struct tg__laid *x, uint32_t id);
-bool tg__open_term(struct tg__sum *s, int i);
-void tg__look_up(const struct tg__sum *s, struct tg__term_of *t);
+struct tg__axes tg__axes_under(const struct tg__sum *s, const struct tg__laid *x, uint32_t id); /* where its axes lie */
+bool tg__open_term(struct tg__sum *s, int i); /* a sum's node becomes two terms; false: it is none, or no room */
+void tg__look_up(const struct tg__sum *s, struct tg__term_of *t); /* finds, and builds nothing */
 bool tg__look_closer(struct tg__sum *s, struct tg__term_of *t); /* the same, and what vanishes; false: memory is out */
-bool tg__vanishes(const struct tg__sum *whole, const struct tg__form *f, struct tg__form *q);
-bool tg__nothing(const struct tg__sum *s, const struct tg__form *q, struct tg__form *z);
+/* Is the sum of that node made of sums that cancel? They are then in `terms`. */
+bool tg__vanishes(const struct tg__sum *s, const struct tg__form *f, struct tg__sum *terms);
+bool tg__nothing(struct tg__sum *terms, struct tg__form *z); /* z *= 0, but for NaN */
 
 #endif

@@ -1,15 +1,19 @@
 /* The terms of a sum under a reduction: what is known of the sum of each, without one more pass. */
 #include "summation.h"
 
-/* The old node that a lone node of the new tape was built for, if that means this; 0: there is none. */
+/* What is given is built in full, and known as that alone. */
+static uint32_t built_for(const struct tg__sum *s, uint32_t node) {
+    const uint32_t id = tg__made_for(s->a, node);
+    return id && s->a->meant[id].core.node == node ? id : 0;
+}
+
 uint32_t tg__old_of(const struct tg__sum *s, const struct tg__form *f, enum tg__meaning meaning) {
     const struct tg__algebra *row;
     if (f->factors != 1 || f->factor[0].power != 1) return 0;
-    const uint32_t id = tg__made_for(s->a, f->factor[0].at.node);
+    const uint32_t id = built_for(s, f->factor[0].at.node);
     return id && tg__meaning_of(tg__node_of(s->a->old, id)->op, &row) == meaning ? id : 0;
 }
 
-/* Where the axes of the old node lie that x was built for. */
 struct tg__axes tg__axes_under(const struct tg__sum *s, const struct tg__laid *x, uint32_t id) {
     const struct tg__laid *core = &s->a->meant[id].core;
     struct tg__axes axes;
@@ -34,7 +38,6 @@ static bool operand(const struct tg__sum *s, const struct tg__laid *x, uint32_t 
            tg__form_times(f, &tg__meant_of(s->a, n->in[slot])->form, 1, &axes, s->dtype, s->a->flags);
 }
 
-/* The terms of a sum's node in place of it. false: there is no room, or it is none. */
 bool tg__open_term(struct tg__sum *s, int i) {
     struct tg__term_of *t = &s->term[i];
     const struct tg__algebra *row;
@@ -55,7 +58,6 @@ bool tg__open_term(struct tg__sum *s, int i) {
 /* ----------------------------------------------------------------------------------------------------- what is there
  */
 
-/* Finds, and builds nothing. */
 void tg__look_up(const struct tg__sum *s, struct tg__term_of *t) {
     struct tg__builder *b = s->a->b;
     struct tg__form inside, outside;
@@ -73,70 +75,89 @@ void tg__look_up(const struct tg__sum *s, struct tg__term_of *t) {
 }
 
 /* What is given may be looked into for comparison. */
-static bool define(const struct tg__sum *s, struct tg__form *f) {
-    struct tg__form z = tg__form_number(1);
-    if (!tg__form_by(&z, f->by, s->dtype)) return false;
-    for (int i = 0; i < f->factors; i++) {
-        const struct tg__factor *x = &f->factor[i];
-        const uint32_t id = tg__made_for(s->a, x->at.node);
+static bool define(const struct tg__sum *s, struct tg__term_of *t) {
+    t->known = tg__form_number(1);
+    if (!tg__form_by(&t->known, t->z.by, s->dtype)) return false;
+    for (int i = 0; i < t->z.factors; i++) {
+        const struct tg__factor *x = &t->z.factor[i];
+        const uint32_t id = built_for(s, x->at.node);
         const struct tg__form *defined = id ? s->a->meant[id].defined : NULL;
         const struct tg__form own = tg__form_at(x->at);
         const struct tg__axes axes =
             defined ? tg__axes_under(s, &x->at, id) : tg__broadcast_axes(TG_MAX_RANK, TG_MAX_RANK);
-        if (!tg__form_times(&z, defined ? defined : &own, x->power, &axes, s->dtype, s->a->flags)) return false;
+        if (!tg__form_times(&t->known, defined ? defined : &own, x->power, &axes, s->dtype, s->a->flags)) return false;
     }
-    *f = z;
     return true;
+}
+
+/* ------------------------------------------------------------------------------------------------- what vanishes */
+
+static bool are_alike(const struct tg__sum *s, int i, int j) {
+    return tg__same_factors(&s->term[i].known, &s->term[j].known);
 }
 
 /* Do the sums of all terms cancel, exactly? */
 static bool cancel(struct tg__sum *s) {
     for (int i = 0; i < s->terms; i++)
-        if (s->term[i].kind == TG__NEW || !define(s, &s->term[i].z)) return false;
+        if (s->term[i].kind == TG__NEW || !define(s, &s->term[i])) return false;
     for (int i = 0; i < s->terms; i++) {
         struct tg__number all = {0, 0, 1};
         for (int j = 0; j < s->terms; j++)
-            if (tg__same_factors(&s->term[i].z, &s->term[j].z)) all = tg__number_plus(all, s->term[j].z.by);
+            if (are_alike(s, i, j)) all = tg__number_plus(all, s->term[j].known.by);
         if (all.value != 0) return false;
     }
     return s->terms > 1;
 }
 
-/* ------------------------------------------------------------------------------------------------- what vanishes */
-
-/* Is the sum of that node made of sums that cancel? q: a term that is constant along the axes, else any term's sum. */
-bool tg__vanishes(const struct tg__sum *whole, const struct tg__form *f, struct tg__form *q) {
-    struct tg__sum s = {whole->a, whole->dims, whole->fates, whole->axes, whole->dtype, {{.f = *f}}, 1};
-    if (!tg__open_term(&s, 0)) return false;
-    for (int i = 0; i < s.terms; i++) {
-        tg__look_up(&s, &s.term[i]);
-        if (s.term[i].kind == TG__NEW && tg__open_term(&s, i)) i--;
+bool tg__vanishes(const struct tg__sum *s, const struct tg__form *f, struct tg__sum *terms) {
+    *terms = *s;
+    terms->term[0].f = *f;
+    terms->terms = 1;
+    if (!tg__open_term(terms, 0)) return false;
+    for (int i = 0; i < terms->terms; i++) {
+        tg__look_up(terms, &terms->term[i]);
+        if (terms->term[i].kind == TG__NEW && tg__open_term(terms, i)) i--;
     }
-    *q = s.term[0].z;
-    for (int i = 0; i < s.terms; i++)
-        if (s.term[i].kind == TG__EVEN) *q = s.term[i].f;
-    return cancel(&s);
+    return cancel(terms);
 }
 
-/* q - q: 0, and NaN where a NaN or an infinity was summed. */
-bool tg__nothing(const struct tg__sum *s, const struct tg__form *q, struct tg__form *z) {
+/* Of terms that cancel one another one speaks for all: which is constant along the axes, or else the first. */
+static bool speaks(const struct tg__sum *s, int i) {
+    const bool even = s->term[i].kind == TG__EVEN;
+    for (int j = 0; j < s->terms; j++)
+        if (j != i && are_alike(s, i, j) && (s->term[j].kind == TG__EVEN ? !even || j < i : !even && j < i))
+            return false;
+    return true;
+}
+
+/* Σ q - q over those that speak: NaN where a NaN or an infinity was summed. */
+bool tg__nothing(struct tg__sum *s, struct tg__form *z) {
+    struct tg__laid all = {.node = 0};
+    const int rank = s->dims->rank;
     if (tg__may(TG__CENTRED_ZERO, s->a->flags)) {
         *z = tg__form_number(0);
         return true;
     }
-    struct tg__form positive = *q;
-    if (positive.by.value < 0) positive.by = tg__number_times(positive.by, (struct tg__number){-1, -1, 1});
-    const struct tg__laid x = tg__multiplied(s->a, &positive, s->dims->rank, s->dtype);
-    return tg__times_laid(s, z, tg__apply_laid(s->a, tg__notation.sub, (struct tg__laid[]){x, x}, s->dims->rank));
+    for (int i = 0; i < s->terms; i++) {
+        struct tg__form q = s->term[i].kind == TG__EVEN ? s->term[i].f : s->term[i].z;
+        if (!speaks(s, i)) continue;
+        if (q.by.value < 0) q.by = tg__number_times(q.by, (struct tg__number){-1, -1, 1});
+        const struct tg__laid x = tg__multiplied(s->a, &q, rank, s->dtype);
+        const struct tg__laid nan = tg__apply_laid(s->a, tg__notation.sub, (struct tg__laid[]){x, x}, rank);
+        all = all.node ? tg__apply_laid(s->a, tg__notation.add, (struct tg__laid[]){all, nan}, rank) : nan;
+        if (!all.node) return false;
+    }
+    return tg__times_laid(s, z, all);
 }
 
 bool tg__look_closer(struct tg__sum *s, struct tg__term_of *t) {
-    struct tg__form inside, outside, q;
+    struct tg__form inside, outside;
+    struct tg__sum terms;
     tg__look_up(s, t);
     if (t->kind == TG__FOUND && !t->live) t->kind = TG__NEW;
     tg__part_form(s, &t->f, &inside, &outside);
-    if (t->kind != TG__NEW || !tg__vanishes(s, &inside, &q)) return true;
+    if (t->kind != TG__NEW || !tg__vanishes(s, &inside, &terms)) return true;
     t->kind = TG__VANISHED;
     t->z = outside;
-    return tg__nothing(s, &q, &t->z);
+    return tg__nothing(&terms, &t->z);
 }
