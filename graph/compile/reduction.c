@@ -3,17 +3,17 @@
 
 enum { LIVE = 1 << TG_MAX_RANK }; /* beside the axes: more than a definition of something given needs it */
 
-static uint32_t own_axes(const struct tg__sum *s, const struct tg__laid *x) {
+static uint32_t own_axes(const struct tg__summation *s, const struct tg__laid *x) {
     uint32_t axes = 0;
     for (int i = 0; i < s->dims->rank; i++) axes |= x->axis[i] >= 0 && (s->axes & 1u << i) ? 1u << x->axis[i] : 0;
     return axes;
 }
 
-bool tg__is_live(const struct tg__sum *s, const struct tg__laid *x) {
+bool tg__is_live(const struct tg__summation *s, const struct tg__laid *x) {
     return tg__built_known(s->a->b, tg__notation.sum, x->node, own_axes(s, x) | LIVE) != 0;
 }
 
-static bool remember(const struct tg__sum *s, const struct tg__laid *x, uint32_t node) {
+static bool remember(const struct tg__summation *s, const struct tg__laid *x, uint32_t node) {
     struct tg__builder *b = s->a->b;
     const uint32_t axes = own_axes(s, x);
     if (b->finds || tg__is_const(b->g, node)) return true;
@@ -22,7 +22,7 @@ static bool remember(const struct tg__sum *s, const struct tg__laid *x, uint32_t
 }
 
 /* Σ x. Along the same axes it is the same, whether they are kept or dropped. */
-struct tg__laid tg__reduced_laid(const struct tg__sum *s, const struct tg__laid *x) {
+struct tg__laid tg__reduced_laid(const struct tg__summation *s, const struct tg__laid *x) {
     struct tg__builder *b = s->a->b;
     const int rank = tg__node_of(b->g, x->node)->shape->dims.rank;
     struct tg__attr fates = {0};
@@ -44,7 +44,7 @@ struct tg__laid tg__reduced_laid(const struct tg__sum *s, const struct tg__laid 
 }
 
 /* What varies along the axes, and what does not. */
-void tg__part_form(const struct tg__sum *s, const struct tg__form *f, struct tg__form *inside,
+void tg__part_form(const struct tg__summation *s, const struct tg__form *f, struct tg__form *inside,
                    struct tg__form *outside) {
     *inside = *outside = tg__form_number(1);
     outside->by = f->by;
@@ -55,7 +55,7 @@ void tg__part_form(const struct tg__sum *s, const struct tg__form *f, struct tg_
 }
 
 /* How often a number is added up that varies along none of these axes. */
-struct tg__number tg__times(const struct tg__sum *s, unsigned varies) {
+struct tg__number tg__times(const struct tg__summation *s, unsigned varies) {
     struct tg__number n = {1, 1, 1};
     for (int i = 0; i < s->dims->rank; i++)
         if (s->axes & ~varies & 1u << i)
@@ -69,12 +69,12 @@ unsigned tg__mask_of_form(const struct tg__form *f) {
     return mask;
 }
 
-bool tg__times_laid(const struct tg__sum *s, struct tg__form *z, struct tg__laid x) {
+bool tg__times_laid(const struct tg__summation *s, struct tg__form *z, struct tg__laid x) {
     const struct tg__axes same = tg__broadcast_axes(TG_MAX_RANK, TG_MAX_RANK);
     const struct tg__form f = tg__form_at(x);
     return x.node && tg__form_times(z, &f, 1, &same, s->dtype, s->a->flags);
 }
 
-struct tg__laid tg__built_inside(const struct tg__sum *s, const struct tg__form *inside) {
+struct tg__laid tg__built_inside(const struct tg__summation *s, const struct tg__form *inside) {
     return tg__is_atom(inside) ? inside->factor[0].at : tg__multiplied(s->a, inside, s->dims->rank, s->dtype);
 }

@@ -4,7 +4,7 @@
 
 /* ------------------------------------------------------------------------------------------------------- splitting */
 
-static bool is_better_apart(const struct tg__sum *s, int first, int last) {
+static bool is_better_apart(const struct tg__summation *s, int first, int last) {
     bool all = true, one = false;
     for (int i = first; i < last; i++) {
         all &= s->term[i].kind == TG__FOUND || s->term[i].kind == TG__VANISHED;
@@ -14,14 +14,14 @@ static bool is_better_apart(const struct tg__sum *s, int first, int last) {
 }
 
 /* The terms, the sums' nodes among them opened where that helps; false: memory is out. */
-static bool find_terms(struct tg__sum *s) {
+static bool find_terms(struct tg__summation *s) {
     for (int i = 0; i < s->terms; i++) {
         if (!tg__look_closer(s, &s->term[i])) return false;
         if (s->term[i].kind != TG__NEW) continue;
-        struct tg__sum inner = *s;
+        struct tg__summation inner = *s;
         inner.term[0].f = s->term[i].f;
         inner.terms = 1;
-        if (s->terms == TG__TERMS || !tg__open_term(&inner, 0)) continue;
+        if (s->terms == TG__SUMMANDS || !tg__open_term(&inner, 0)) continue;
         if (!tg__look_closer(&inner, &inner.term[0]) || !tg__look_closer(&inner, &inner.term[1])) return false;
         if (!is_better_apart(&inner, 0, 2)) continue;
         s->term[i] = inner.term[0];
@@ -31,7 +31,7 @@ static bool find_terms(struct tg__sum *s) {
     return true;
 }
 
-static bool sum_of_term(const struct tg__sum *s, struct tg__term_of *t) {
+static bool sum_of_term(const struct tg__summation *s, struct tg__summand *t) {
     struct tg__form inside;
     if (t->kind != TG__NEW) return true;
     tg__part_form(s, &t->f, &inside, &t->z);
@@ -41,7 +41,7 @@ static bool sum_of_term(const struct tg__sum *s, struct tg__term_of *t) {
 }
 
 /* All the sums, added. */
-static bool add_up(struct tg__sum *s, struct tg__form *z) {
+static bool add_up(struct tg__summation *s, struct tg__form *z) {
     struct tg__laid all = {.node = 0};
     for (int i = 0; i < s->terms; i++) {
         if (!sum_of_term(s, &s->term[i])) return false;
@@ -60,9 +60,9 @@ static bool add_up(struct tg__sum *s, struct tg__form *z) {
 }
 
 /* z *= Σ inside. */
-static bool sum_inside(struct tg__sum *s, const struct tg__form *inside, struct tg__form *z) {
-    struct tg__sum terms;
-    struct tg__term_of known = {.f = *inside};
+static bool sum_inside(struct tg__summation *s, const struct tg__form *inside, struct tg__form *z) {
+    struct tg__summation terms;
+    struct tg__summand known = {.f = *inside};
     tg__look_up(s, &known);
     s->term[0].f = *inside;
     s->terms = 1;
@@ -76,7 +76,8 @@ static bool sum_inside(struct tg__sum *s, const struct tg__form *inside, struct 
 }
 
 /* A scatter's own axis goes, and leaves its source. */
-static bool is_source(const struct tg__sum *s, const struct tg__form *inside, struct tg__form *source, unsigned *axes) {
+static bool is_source(const struct tg__summation *s, const struct tg__form *inside, struct tg__form *source,
+                      unsigned *axes) {
     const uint32_t id = tg__old_of(s, inside, TG__PLACES);
     if (!id) return false;
     const struct tg__laid *x = &inside->factor[0].at;
@@ -111,7 +112,7 @@ static struct tg__axes axes_left(const tg_shape *dims, const struct tg__attr *fa
 }
 
 /* In the axes of x: z = Σ f. */
-static bool sum_form(struct tg__sum *s, const struct tg__form *f, struct tg__form *z) {
+static bool sum_form(struct tg__summation *s, const struct tg__form *f, struct tg__form *z) {
     struct tg__form inside, source = *f;
     for (;;) {
         struct tg__form outside, next;
@@ -132,7 +133,7 @@ static bool sum_form(struct tg__sum *s, const struct tg__form *f, struct tg__for
 }
 
 /* As it stands: where nothing is summed, or no form has room. */
-static bool sum_whole(struct tg__sum *s, uint32_t x, struct tg__form *z) {
+static bool sum_whole(struct tg__summation *s, uint32_t x, struct tg__form *z) {
     const uint32_t node = tg__full(s->a, x);
     const struct tg__laid whole = node ? tg__whole(s->a->b->g, node) : (struct tg__laid){.node = 0};
     *z = tg__form_number(1);
@@ -142,7 +143,7 @@ static bool sum_whole(struct tg__sum *s, uint32_t x, struct tg__form *z) {
 bool tg__summed(struct tg__algebraist *a, uint32_t x, const struct tg__attr *fates, struct tg__form *z) {
     const struct tg__node *n = tg__node_of(a->old, x);
     const tg_shape *dims = &n->shape->dims;
-    struct tg__sum s = {
+    struct tg__summation s = {
         .a = a, .dims = dims, .fates = fates, .axes = axes_of(fates, dims), .dtype = (tg_dtype)n->dtype};
     const unsigned axes = s.axes;
     struct tg__form sum;

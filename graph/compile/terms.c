@@ -2,19 +2,19 @@
 #include "summation.h"
 
 /* What is given is built in full, and known as that alone. */
-static uint32_t built_for(const struct tg__sum *s, uint32_t node) {
+static uint32_t built_for(const struct tg__summation *s, uint32_t node) {
     const uint32_t id = tg__made_for(s->a, node);
     return id && s->a->meant[id].core.node == node ? id : 0;
 }
 
-uint32_t tg__old_of(const struct tg__sum *s, const struct tg__form *f, enum tg__meaning meaning) {
+uint32_t tg__old_of(const struct tg__summation *s, const struct tg__form *f, enum tg__meaning meaning) {
     const struct tg__algebra *row;
     if (f->factors != 1 || f->factor[0].power != 1) return 0;
     const uint32_t id = built_for(s, f->factor[0].at.node);
     return id && tg__meaning_of(tg__node_of(s->a->old, id)->op, &row) == meaning ? id : 0;
 }
 
-struct tg__axes tg__axes_under(const struct tg__sum *s, const struct tg__laid *x, uint32_t id) {
+struct tg__axes tg__axes_under(const struct tg__summation *s, const struct tg__laid *x, uint32_t id) {
     const struct tg__laid *core = &s->a->meant[id].core;
     struct tg__axes axes;
     memset(axes.to, -1, sizeof axes.to);
@@ -25,8 +25,8 @@ struct tg__axes tg__axes_under(const struct tg__sum *s, const struct tg__laid *x
 }
 
 /* An operand of that old node, as a form under the sum, times by. */
-static bool operand(const struct tg__sum *s, const struct tg__laid *x, uint32_t id, int slot, struct tg__number by,
-                    struct tg__form *f) {
+static bool operand(const struct tg__summation *s, const struct tg__laid *x, uint32_t id, int slot,
+                    struct tg__number by, struct tg__form *f) {
     const struct tg__node *n = tg__node_of(s->a->old, id);
     const struct tg__axes under = tg__axes_under(s, x, id);
     struct tg__axes axes =
@@ -38,12 +38,12 @@ static bool operand(const struct tg__sum *s, const struct tg__laid *x, uint32_t 
            tg__form_times(f, &tg__meant_of(s->a, n->in[slot])->form, 1, &axes, s->dtype, s->a->flags);
 }
 
-bool tg__open_term(struct tg__sum *s, int i) {
-    struct tg__term_of *t = &s->term[i];
+bool tg__open_term(struct tg__summation *s, int i) {
+    struct tg__summand *t = &s->term[i];
     const struct tg__algebra *row;
     const uint32_t id = tg__old_of(s, &t->f, TG__IS_SUM);
     struct tg__form f[2];
-    if (!id || s->terms == TG__TERMS) return false;
+    if (!id || s->terms == TG__SUMMANDS) return false;
     const struct tg__laid at = t->f.factor[0].at;
     tg__meaning_of(tg__node_of(s->a->old, id)->op, &row);
     for (int k = 0; k < 2; k++) {
@@ -58,7 +58,7 @@ bool tg__open_term(struct tg__sum *s, int i) {
 /* ----------------------------------------------------------------------------------------------------- what is there
  */
 
-void tg__look_up(const struct tg__sum *s, struct tg__term_of *t) {
+void tg__look_up(const struct tg__summation *s, struct tg__summand *t) {
     struct tg__builder *b = s->a->b;
     struct tg__form inside, outside;
     tg__part_form(s, &t->f, &inside, &outside);
@@ -75,7 +75,7 @@ void tg__look_up(const struct tg__sum *s, struct tg__term_of *t) {
 }
 
 /* What is given may be looked into for comparison. */
-static bool define(const struct tg__sum *s, struct tg__term_of *t) {
+static bool define(const struct tg__summation *s, struct tg__summand *t) {
     t->known = tg__form_number(1);
     if (!tg__form_by(&t->known, t->z.by, s->dtype)) return false;
     for (int i = 0; i < t->z.factors; i++) {
@@ -92,12 +92,12 @@ static bool define(const struct tg__sum *s, struct tg__term_of *t) {
 
 /* ------------------------------------------------------------------------------------------------- what vanishes */
 
-static bool are_alike(const struct tg__sum *s, int i, int j) {
+static bool are_alike(const struct tg__summation *s, int i, int j) {
     return tg__same_factors(&s->term[i].known, &s->term[j].known);
 }
 
 /* Do the sums of all terms cancel, exactly? */
-static bool cancel(struct tg__sum *s) {
+static bool cancel(struct tg__summation *s) {
     for (int i = 0; i < s->terms; i++)
         if (s->term[i].kind == TG__NEW || !define(s, &s->term[i])) return false;
     for (int i = 0; i < s->terms; i++) {
@@ -109,7 +109,7 @@ static bool cancel(struct tg__sum *s) {
     return s->terms > 1;
 }
 
-bool tg__vanishes(const struct tg__sum *s, const struct tg__form *f, struct tg__sum *terms) {
+bool tg__vanishes(const struct tg__summation *s, const struct tg__form *f, struct tg__summation *terms) {
     *terms = *s;
     terms->term[0].f = *f;
     terms->terms = 1;
@@ -122,7 +122,7 @@ bool tg__vanishes(const struct tg__sum *s, const struct tg__form *f, struct tg__
 }
 
 /* Of terms that cancel one another one speaks for all: which is constant along the axes, or else the first. */
-static bool speaks(const struct tg__sum *s, int i) {
+static bool speaks(const struct tg__summation *s, int i) {
     const bool even = s->term[i].kind == TG__EVEN;
     for (int j = 0; j < s->terms; j++)
         if (j != i && are_alike(s, i, j) && (s->term[j].kind == TG__EVEN ? !even || j < i : !even && j < i))
@@ -131,7 +131,7 @@ static bool speaks(const struct tg__sum *s, int i) {
 }
 
 /* Σ q - q over those that speak: NaN where a NaN or an infinity was summed. */
-bool tg__nothing(struct tg__sum *s, struct tg__form *z) {
+bool tg__nothing(struct tg__summation *s, struct tg__form *z) {
     struct tg__laid all = {.node = 0};
     const int rank = s->dims->rank;
     if (tg__may(TG__CENTRED_ZERO, s->a->flags)) {
@@ -150,9 +150,9 @@ bool tg__nothing(struct tg__sum *s, struct tg__form *z) {
     return tg__times_laid(s, z, all);
 }
 
-bool tg__look_closer(struct tg__sum *s, struct tg__term_of *t) {
+bool tg__look_closer(struct tg__summation *s, struct tg__summand *t) {
     struct tg__form inside, outside;
-    struct tg__sum terms;
+    struct tg__summation terms;
     tg__look_up(s, t);
     if (t->kind == TG__FOUND && !t->live) t->kind = TG__NEW;
     tg__part_form(s, &t->f, &inside, &outside);
