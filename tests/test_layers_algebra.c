@@ -260,3 +260,23 @@ Test(layers_algebra, names_are_kept) {
     simplified_free(&z);
     layer_free(&l);
 }
+
+/* The third power of 1/√eps is infinite in f32, but not what it is multiplied with. */
+Test(layers_algebra, powers_do_not_overflow_alone) {
+    struct layer l = {.g = tg_graph_new()};
+    const tg_node x = input(&l, "x", TG_F32, tg_shape2(40, 6)), gamma = input(&l, "gamma", TG_F32, tg_shape1(6));
+    sweep(&l, tg_batchnorm(x, gamma, gamma, tg_axis(0), 1e-30, NULL));
+    struct simplified z = simplify(l.wanted, l.count, NULL, 0, TG_FAST, 0);
+    float v[40 * 6];
+    give(&l, 3, 0);
+    for (size_t i = 0; i < 40 * 6; i++) v[i] = (float)(1e-15 * tg_item(x, i));
+    cr_assert_eq(tg_set(x, v), TG_OK);
+    cr_assert_eq(tg_run(l.g), TG_OK);
+    cr_assert_eq(run_small(&z), TG_OK);
+    for (size_t i = 0; i < l.count; i++) {
+        const double error = error_of(l.wanted[i], small_node(&z, i));
+        cr_expect_leq(error, 2e-4, "%s: %g", tg_name(l.wanted[i]), error);
+    }
+    simplified_free(&z);
+    layer_free(&l);
+}

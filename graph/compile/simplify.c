@@ -211,7 +211,7 @@ bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
     const bool busy = g->busy, opened = tg__builder_open(&s.b, g);
     small->graph = s.b.g;
     g->busy = true;
-    const bool done = opened && run(&s);
+    const bool done = opened && run(&s) && !s.b.g->error.status;
     const size_t rows = g->nodes.length;
     tg__release(g, s.mark, rows);
     tg__release(g, s.to, rows * sizeof *s.to);
