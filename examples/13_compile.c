@@ -52,10 +52,12 @@ static tg_program *compile(tg_graph *g, const tg_node *outputs, tg_mode mode, un
 }
 
 static bool run(tg_graph *g, const tg_node *outputs, bool source) {
-    /* The simplified tape: where the interpreter runs it, it has values, and can be looked at like any other. */
+    /* The simplified tape: where the interpreter runs it, it has values, and can be looked at like any other. mu - mu
+     * is on it, for it is NaN where mu is not finite: with TG_ASSUME_FINITE it goes. */
     const tg_program *small = compile(g, outputs, TG_FAST, TG_INTERPRET);
+    const tg_program *finite = compile(g, outputs, TG_FAST, TG_INTERPRET | TG_ASSUME_FINITE);
     const tg_program *fast = compile(g, outputs, TG_FAST, 0), *exact = compile(g, outputs, TG_EXACT, 0);
-    if (!small || !fast || !exact) return false;
+    if (!small || !finite || !fast || !exact) return false;
     printf("What is left of the tape\n\n");
     tg_print(tg_program_graph(small), stdout);
 
@@ -63,6 +65,7 @@ static bool run(tg_graph *g, const tg_node *outputs, bool source) {
     printf("\nWhat it moves, in bytes\n\n              nodes  nests  passes    read  written\n");
     print_traffic("the tape", s.staged, s.tape_nodes);
     print_traffic("simplified", s.fused, s.nodes);
+    print_traffic("if finite", tg_program_stats(finite).fused, tg_program_stats(finite).nodes);
     if (*tg_program_note(fast))
         fprintf(stderr, "not compiled, but interpreted: %s\n", tg_program_note(fast));
     else

@@ -135,7 +135,7 @@ Test(program, two_on_one_tape) {
 /* The simplified tape is a tape: with values, where the interpreter ran it, in whatever the graph did since. */
 Test(program, its_tape_is_for_every_reader) {
     const tg_node x = leaf("x", TG_F64, tg_shape1(3));
-    TG_LET(y, tg_exp(x));
+    TG_LET(y, tg_square(x));
     tg_program *p = compile(&y, 1, TG_EXACT, TG_INTERPRET);
     run(p);
     static const double own[] = {1, 2, 3};
@@ -143,7 +143,7 @@ Test(program, its_tape_is_for_every_reader) {
     tg_graph *small = tg_program_graph(p);
     const tg_node sx = tg_find(small, "x"), sy = tg_find(small, "y");
     cr_assert(!tg_is_nil(sx) && !tg_is_nil(sy));
-    cr_assert_eq(tg_item(sy, 2), exp(tg_item(sx, 2)));
+    cr_assert_eq(tg_item(sy, 2), tg_item(sx, 2) * tg_item(sx, 2));
     FILE *sink = tmpfile();
     tg_print(small, sink);
     cr_assert_gt(ftell(sink), 100);

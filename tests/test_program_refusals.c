@@ -11,7 +11,7 @@ static void setup(void) {
     g = tg_graph_new();
     other = tg_graph_new();
     x = tg_let(tg_input(g, TG_F64, tg_shape1(2)), "x", "x.c", 1);
-    y = tg_let(tg_exp(x), "y", "y.c", 2);
+    y = tg_let(tg_square(x), "y", "y.c", 2);
 }
 static void teardown(void) {
     tg_graph_free(g);
@@ -93,7 +93,7 @@ static void lacking(unsigned flags) {
     static const double three[] = {3, 4};
     cr_assert_eq(tg_program_give(p, w, three), TG_OK);
     cr_assert_eq(tg_program_run(p), TG_OK, "%s", tg_message(g));
-    cr_assert_eq(((const double *)tg_program_value(p, z))[1], exp(2) * 4);
+    cr_assert_eq(((const double *)tg_program_value(p, z))[1], 4 * 4);
 }
 
 Test(program_refusals, leaves_without_a_value) {
@@ -147,7 +147,7 @@ Test(program_refusals, rewinding_below_it) {
     cr_assert_null(tg_program_value(high, z));
     cr_assert_null(tg_program_value(high, other_z));
     cr_assert_eq(tg_program_run(low), TG_OK, "what is below stands: %s", tg_message(g));
-    cr_assert_eq(((const double *)tg_program_value(low, y))[0], exp(1));
+    cr_assert_eq(((const double *)tg_program_value(low, y))[1], 4);
     tg_program_free(high);
 }
 
@@ -177,7 +177,7 @@ Test(program_refusals, giving) {
 
 /* What comes out cannot go in again at the same place; from one program to another and back it can. */
 Test(program_refusals, results_as_leaves) {
-    cr_assert_eq(tg_set(x, (double[]){0, 0}), TG_OK);
+    cr_assert_eq(tg_set(x, (double[]){2, 3}), TG_OK);
     tg_program *p = compile(y, 0), *q = compile(y, 0);
     cr_assert_eq(tg_program_run(p) | tg_program_run(q), TG_OK);
     const double *ours = tg_program_value(p, y);
@@ -190,7 +190,7 @@ Test(program_refusals, results_as_leaves) {
     cr_assert_eq(tg_program_run(q), TG_OK, "%s", tg_message(g));
     cr_assert_eq(tg_program_give(p, x, tg_program_value(q, y)), TG_OK);
     cr_assert_eq(tg_program_run(p), TG_OK, "%s", tg_message(g));
-    cr_assert_eq(ours[1], exp(exp(1)));
+    cr_assert_eq(ours[1], 81 * 81);
 }
 
 /* A step that is refused leaves every leaf as it was. */
@@ -211,8 +211,8 @@ Test(program_refusals, leaves_that_are_borrowed) {
     cr_assert_str_eq(text, tg_message(g));
     cr_assert_eq(tg_set(b, mine), TG_OK);
     cr_assert_eq(tg_program_step(p), TG_OK);
-    cr_assert_eq(tg_item(a, 1), exp(6));
-    cr_assert_eq(tg_item(b, 1), -exp(6));
+    cr_assert_eq(tg_item(a, 1), 36);
+    cr_assert_eq(tg_item(b, 1), -36);
 }
 
 Test(program_refusals, steps_without_assigns) {

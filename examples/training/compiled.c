@@ -6,8 +6,7 @@
 static bool wanted;
 static tg_mode mode;
 
-/* TG_FAST has other last digits than the interpreter, and after some hundred steps other digits in front too; TG_EXACT
- * has the same. */
+/* TG_FAST has other last digits than the interpreter, which many steps may carry to the front; TG_EXACT has the same. */
 void read_options(int *argc, char **argv) {
     int kept = 1;
     for (int i = 1; i < *argc; i++) {
