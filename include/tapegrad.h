@@ -798,7 +798,7 @@ TG_API TG_CHECK tg_status tg_write_json(tg_graph *g, const char *path);
  * in the last place; products large enough for a BLAS, from 4 million multiplications on: to rounding). */
 TG_API TG_CHECK tg_status tg_write_numpy(tg_grads d, tg_node out, const char *function, const char *path);
 TG_API TG_CHECK tg_status tg_write_latex(tg_grads d, tg_node out, const char *function, const char *path);
-TG_API TG_CHECK tg_status tg_write_c(tg_grads d, tg_node out, const char *function, const char *path);
+TG_API TG_CHECK tg_status tg_write_c_staged(tg_grads d, tg_node out, const char *function, const char *path);
 
 /* ------------------------------------------------------------------------------------------------------- files
  * Errors go to the graph, name the file and the place in it; data read belongs to the graph. */
@@ -917,7 +917,7 @@ typedef struct tg_op {
     const char *tex_back;  /* the vjp typeset, operands separated as in gradient; NULL: none */
     const char *code;      /* the kernel's own C expression, for both dtypes, in a b c d (not x y w v): "a > 0 ? a : 0";
                               NULL: not elementwise, or none: without it
-                              tg_write_c refuses a tape that has the operator */
+                              tg_write_c_staged refuses a tape that has the operator */
     int operands;          /* 1 to TG_MAX_OPERANDS */
     bool drawn;            /* the value is a draw, not a function that a gradient check may try elsewhere: it is taken
                               as the last run left it */

@@ -89,7 +89,7 @@ void tg__product_loop(const struct tg__product *p) {
 /* ------------------------------------------------------------------------------------------------- cut into blocks */
 
 /* Below LARGE multiplications the loop is as fast as any BLAS that was measured (bench/bench_matmul.c), and a product
- * has the bits of the C that tg_write_c writes. A block of BLAS's is as large as its own panels. */
+ * has the bits of the C that tg_write_c_staged writes. A block of BLAS's is as large as its own panels. */
 enum { LARGE = 1 << 22, OWN_ROWS = 96, BLAS_ROWS = 256, BLAS_COLUMNS = 1024 };
 
 /* How many blocks: a power of 2, so that threads have equally many, and about equal, in whole tiles. */

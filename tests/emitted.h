@@ -1,5 +1,5 @@
-/* Tapes as C: what tg_write_c writes is compiled, run on the same leaves, and every member of its struct compared with
- * the tape, bit for bit. Many functions go into one library, for a compiler costs more to start than to run. */
+/* Tapes as C: what tg_write_c_staged writes is compiled, run on the same leaves, and every member of its struct compared
+ * with the tape, bit for bit. Many functions go into one library, for a compiler costs more to start than to run. */
 #ifndef TESTS_EMITTED_H
 #define TESTS_EMITTED_H
 
@@ -57,7 +57,7 @@ static inline void add_case(tg_grads d, tg_node out) {
     char name[20];
     snprintf(name, sizeof name, "case%d", count);
     cr_assert_lt(count, CASES);
-    cr_assert_eq(tg_write_c(d, out, name, path("c", count)), TG_OK, "%s", tg_message(g));
+    cr_assert_eq(tg_write_c_staged(d, out, name, path("c", count)), TG_OK, "%s", tg_message(g));
     cases[count].d = d;
     cases[count].out = out;
     cases[count++].status = status != TG_OK;

@@ -170,7 +170,7 @@ static tg_status write_all(tg_graph *g, tg_grads d, tg_node out, const char *dir
     if (!status) status = tg_write_svg(g, d, PATH("circuit.svg"), NULL);
     if (!status) status = tg_write_svg(g, d, PATH("whole.svg"), &whole);
     if (!status) status = tg_write_numpy(d, out, names[20], PATH("code.py"));
-    if (!status) status = tg_write_c(d, out, names[35], PATH("code.c"));
+    if (!status) status = tg_write_c_staged(d, out, names[35], PATH("code.c"));
     if (!status) status = tg_write_latex(d, out, names[95], PATH("code.tex"));
     if (!status) status = tg_save_leaves(g, PATH("leaves.npz"));
     if (!status) status = tg_load_leaves(g, PATH("leaves.npz"));

@@ -151,7 +151,8 @@ static void read_all(const struct program *p) {
     cr_expect_eq(tg_write_html(g, d, path, NULL), TG_OK, "%s: %s", p->name, tg_message(g));
     cr_expect_eq(tg_write_json(g, path), TG_OK, "%s: %s", p->name, tg_message(g));
     if (d.id) {
-        const tg_status python = tg_write_numpy(d, tg_nil(g), "f", path), c = tg_write_c(d, tg_nil(g), "f", path);
+        const tg_status python = tg_write_numpy(d, tg_nil(g), "f", path);
+        const tg_status c = tg_write_c_staged(d, tg_nil(g), "f", path);
         const bool own = strcmp(p->name, "apply") == 0; /* its row says nothing of other languages */
         cr_expect(own || (python == TG_OK && c == TG_OK), "%s: %s", p->name, tg_message(g));
         cr_expect_eq(tg_write_latex(d, tg_nil(g), "f", path), TG_OK, "%s: %s", p->name, tg_message(g));

@@ -181,7 +181,7 @@ Test(custom, every_reader_takes_them) {
     has(text_of("tex"), "\\mathrm{scaled\\_outer}\\left(m, y\\right)");
     cr_assert_eq(tg_write_numpy(d, tg_nil(g), "f", path("py", 0)), TG_ARGUMENT);
     has(tg_message(g), "scaled_outer 'z': the operator has no NumPy");
-    cr_assert_eq(tg_write_c(d, tg_nil(g), "f", path("c", 0)), TG_ARGUMENT);
+    cr_assert_eq(tg_write_c_staged(d, tg_nil(g), "f", path("c", 0)), TG_ARGUMENT);
     has(tg_message(g), "scaled_outer 'z': the operator has no C");
     cr_assert_eq(tg_write_numpy(d, tg_find(g, "m"), "f", path("py", 0)), TG_OK, "%s", tg_message(g));
     has(text_of("py"), "m = x*y + y*x");

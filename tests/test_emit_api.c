@@ -1,4 +1,4 @@
-/* Every function that makes nodes as C, with two sweeps: what tg_write_c writes gives the bits of the tape. */
+/* Every function that makes nodes as C, with two sweeps: what tg_write_c_staged writes gives the bits of the tape. */
 #include "api.h"
 #include "emitted.h"
 

@@ -44,7 +44,7 @@ Test(emit_tapes, what_a_blas_did) {
         tg_grads d = tg_backward(z, tg_input(g, TG_F32, tg_shape2(n, n)));
         const char *path = "/tmp/tapegrad-emit-blas.c";
         char text[4096] = "";
-        cr_assert_eq(tg_write_c(d, tg_nil(g), "f", path), TG_OK, "%s", tg_message(g));
+        cr_assert_eq(tg_write_c_staged(d, tg_nil(g), "f", path), TG_OK, "%s", tg_message(g));
         FILE *file = fopen(path, "r");
         cr_assert(file && fread(text, 1, sizeof text - 1, file) > 0);
         fclose(file);
@@ -277,7 +277,7 @@ Test(emit_tapes, a_row_without_C_is_named) {
     TG_LET(y, tg__apply(&own, &x, NULL));
     TG_LET(dy, tg_input(g, TG_F64, tg_shape1(3)));
     tg_grads d = tg_backward(y, dy);
-    cr_assert_eq(tg_write_c(d, tg_nil(g), NULL, "/tmp/tapegrad-no-such-row.c"), TG_ARGUMENT);
+    cr_assert_eq(tg_write_c_staged(d, tg_nil(g), NULL, "/tmp/tapegrad-no-such-row.c"), TG_ARGUMENT);
     cr_assert_not_null(strstr(tg_message(g), "mystery 'y': "), "%s", tg_message(g));
     cr_assert_neq(access("/tmp/tapegrad-no-such-row.c", F_OK), 0, "a file was left behind");
     tg_graph_free(g);
@@ -291,7 +291,7 @@ Test(emit_tapes, memory_may_run_out_anywhere) {
         TG_LET(y, tg_sum(tg_exp(x), tg_axes_all()));
         tg_grads d = tg_backward(y, tg_nil(g));
         heap.fail_at = heap.calls + k;
-        const tg_status status = tg_write_c(d, tg_nil(g), "f", "/tmp/tapegrad-memory.c");
+        const tg_status status = tg_write_c_staged(d, tg_nil(g), "f", "/tmp/tapegrad-memory.c");
         const bool reached = heap.calls >= heap.fail_at;
         cr_assert_eq(status, reached ? TG_MEMORY : TG_OK, "%s", tg_message(g));
         tg_graph_free(g);

@@ -27,7 +27,7 @@ static tg_grads by_hand(tg_graph *g, tg_node *out) {
 static tg_status write_as(const char *kind, tg_graph *g, tg_grads d, tg_node out, const char *path) {
     const tg_page_options page = {.title = "Batch normalization", .function = "batchnorm", .out = out};
     if (strcmp(kind, "py") == 0) return tg_write_numpy(d, out, "batchnorm", path);
-    if (strcmp(kind, "c") == 0) return tg_write_c(d, out, "batchnorm", path);
+    if (strcmp(kind, "c") == 0) return tg_write_c_staged(d, out, "batchnorm", path);
     if (strcmp(kind, "tex") == 0) return tg_write_latex(d, out, "batchnorm", path);
     if (strcmp(kind, "json") == 0) return tg_write_json(g, path);
     if (strcmp(kind, "dot") == 0) return tg_write_dot(g, d, path, NULL);

@@ -52,7 +52,7 @@ Test(readers_misuse, sweeps) {
     for (size_t i = 0; i < 3; i++) {
         answers(tg_write_numpy(sweeps[i], tg_nil(g), "f", path), TG_HANDLE, "numpy");
         answers(tg_write_latex(sweeps[i], tg_nil(g), "f", path), TG_HANDLE, "latex");
-        answers(tg_write_c(sweeps[i], tg_nil(g), "f", path), TG_HANDLE, "c");
+        answers(tg_write_c_staged(sweeps[i], tg_nil(g), "f", path), TG_HANDLE, "c");
         answers(tg_write_dot(g, sweeps[i], path, NULL), i ? TG_HANDLE : TG_OK, "dot");
         answers(tg_write_svg(g, sweeps[i], path, NULL), i ? TG_HANDLE : TG_OK, "svg");
         answers(tg_print_wrong_order(sweeps[i], sink), TG_HANDLE, "wrong order");
@@ -116,13 +116,15 @@ Test(readers_misuse, names) {
     const char *const odd[] = {"", "1", "\xff", "*/", "f\nimport os", huge, NULL};
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         answers(tg_write_numpy(d, tg_nil(g), odd[i], path), TG_OK, "numpy");
-        answers(tg_write_c(d, tg_nil(g), odd[i], path), TG_OK, "c");
+        answers(tg_write_c_staged(d, tg_nil(g), odd[i], path), TG_OK, "c");
     }
     free(huge);
-    cr_expect(tg_write_c(d, tg_nil(g), "int", path) == TG_OK && holds("struct int_network {"), "a struct named int");
+    cr_expect(tg_write_c_staged(d, tg_nil(g), "int", path) == TG_OK && holds("struct int_network {"),
+              "a struct named int");
     cr_expect_eq(unlink(path), 0);
     tg_node i = tg_let(tg_sum(tg_mul(tg_let(tg_neg(x), "I", NULL, 0), x), tg_axes_all()), "M_E", NULL, 0);
     const tg_grads macros = tg_backward(i, tg_nil(g));
-    cr_expect(tg_write_c(macros, tg_nil(g), "f", path) == TG_OK && !holds(" I[") && !holds(" M_E;"), "I is a macro");
+    cr_expect(tg_write_c_staged(macros, tg_nil(g), "f", path) == TG_OK && !holds(" I[") && !holds(" M_E;"),
+              "I is a macro");
     cr_expect_eq(unlink(path), 0);
 }

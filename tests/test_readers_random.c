@@ -103,7 +103,7 @@ static uint64_t read_all(const struct tape *t) {
         print_all(t, d, file); /* behind a writer: it forgets the error of a run that failed */
         if (i == t->sweeps) continue;
         h = taken(t, h, tg_write_numpy(d, tg_nil(t->g), words[i], path), "numpy");
-        h = taken(t, h, tg_write_c(d, tg_nil(t->g), words[i], path), "C");
+        h = taken(t, h, tg_write_c_staged(d, tg_nil(t->g), words[i], path), "C");
         h = taken(t, h, tg_write_latex(d, tg_nil(t->g), words[i], path), "LaTeX");
         const tg_status told = tg_print_wrong_order(d, file);
         cr_assert(told == TG_OK || (told == TG_VALUE && has_unset(t)), "%s", tg_message(t->g));

@@ -143,7 +143,7 @@ static void write_all(void) {
                              tg_write_svg(g, d, path, NULL),
                              tg_write_dot(g, d, path, NULL),
                              tg_write_json(g, path),
-                             tg_write_c(d, loss, "f", path),
+                             tg_write_c_staged(d, loss, "f", path),
                              tg_write_numpy(d, loss, "f", path),
                              tg_write_latex(d, loss, "f", path),
                              tg_save_leaves(g, path),

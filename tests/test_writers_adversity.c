@@ -21,7 +21,7 @@ static char folder[40];
 
 static tg_status numpy(const char *path) { return tg_write_numpy(d, tg_nil(g), "f", path); }
 static tg_status latex(const char *path) { return tg_write_latex(d, tg_nil(g), "f", path); }
-static tg_status code(const char *path) { return tg_write_c(d, tg_nil(g), "f", path); }
+static tg_status code(const char *path) { return tg_write_c_staged(d, tg_nil(g), "f", path); }
 static tg_status json(const char *path) { return tg_write_json(g, path); }
 static tg_status leaves(const char *path) { return tg_save_leaves(g, path); }
 static tg_status html(const char *path) { return tg_write_html(g, d, path, NULL); }

@@ -45,7 +45,7 @@ bool export_all(const struct model *m, const char *folder) {
                          path_of(tex, sizeof tex, folder, name, "tex");
     if (!written) return false;
     if (tg_write_svg(m->g, m->d, svg, NULL) || tg_write_dot(m->g, m->d, dot, NULL) || tg_write_json(m->g, json) ||
-        tg_write_numpy(m->d, m->out, name, py) || tg_write_c(m->d, m->out, name, c) ||
+        tg_write_numpy(m->d, m->out, name, py) || tg_write_c_staged(m->d, m->out, name, c) ||
         tg_write_latex(m->d, m->out, name, tex))
         return complain("%s", tg_message(m->g));
     return true;

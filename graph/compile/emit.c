@@ -104,6 +104,6 @@ bool tg__c(struct tg__sheet *s, const struct tg__part *p) {
     return true;
 }
 
-tg_status tg_write_c(tg_grads d, tg_node out, const char *function, const char *path) {
-    return tg__write_part(d, out, function, path, "write_c", tg__c);
+tg_status tg_write_c_staged(tg_grads d, tg_node out, const char *function, const char *path) {
+    return tg__write_part(d, out, function, path, "write_c_staged", tg__c);
 }

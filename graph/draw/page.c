@@ -104,7 +104,7 @@ static bool put_tabs(struct tg__sheet *s, const struct tg__page *p) {
     if (!p->typeset)
         tg__putf(s,
                  "<p>Above %d nodes a page has no typeset formulas and no programs: see tg_write_numpy, tg_write_latex "
-                 "and tg_write_c.</p>\n",
+                 "and tg_write_c_staged.</p>\n",
                  TG__PAGE_TYPESET);
     tg__put(s, "</section>\n");
     if (p->options.difference_count) {
