@@ -9,14 +9,6 @@ static double points(const struct tg__nest *n) {
     return count;
 }
 
-static void put_store(struct tg__source *s, const struct tg__anchor *a) {
-    tg__line(s, "%s", "");
-    tg__put_array_at(s, a->node, tg__term_of(s->f, s->nest, a->root));
-    tg__put(s->sheet, " = ");
-    tg__put_term(s, a->root);
-    tg__put(s->sheet, ";\n");
-}
-
 void tg__put_stores(struct tg__source *s, int stage) {
     for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
         const struct tg__anchor *a = tg__anchor_of(s->f, i);
@@ -24,7 +16,7 @@ void tg__put_stores(struct tg__source *s, int stage) {
         const struct tg__term *t = tg__term_of(s->f, s->nest, a->root);
         if (x->kind == TG__REDUCTION || x->inside || (stage != TG__NONE && tg__stage_of(s, t) != stage)) continue;
         if (tg__stages(s) && tg__is_in_place(s, a)) continue;
-        put_store(s, a);
+        tg__put_store(s, a);
     }
 }
 
@@ -39,67 +31,16 @@ static void close_loop(struct tg__source *s) {
     tg__line(s, "}\n");
 }
 
-/* ------------------------------------------------------------------------------------------- around the caches
- * A large result that nobody reads again goes past the caches: it would push out what is needed, and be read first. */
-
-static bool is_streamed(const struct tg__source *s, const struct tg__anchor *a) {
-    const struct tg__item *x = tg__item_of(s->f, a->node);
-    const struct tg__node *n = tg__node_of(s->f->g, a->node);
-    const struct tg__term *t = tg__term_of(s->f, s->nest, a->root);
-    const int last = s->loops.count - 1;
-    if (!s->blocks || !x->wanted || x->loaded || n->dtype == TG_I32 || tg__bytes(n) < TG__AROUND) return false;
-    return last >= 0 && tg__stride(s->f, s->nest, t, s->loops.last[last]) == 1 && s->loops.extent[last] >= 64;
-}
-
-static const struct tg__anchor *next_streamed(const struct tg__source *s, int32_t *i) {
-    while (*i != TG__NONE) {
-        const struct tg__anchor *a = tg__anchor_of(s->f, *i);
-        *i = a->older;
-        if (is_streamed(s, a)) return a;
-    }
-    return NULL;
-}
-
-static bool has_streamed(const struct tg__source *s) {
-    int32_t at = s->nest->newest;
-    return next_streamed(s, &at) != NULL;
-}
-
-static void put_roots(struct tg__source *s, int stage) {
-    for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
-        const struct tg__anchor *a = tg__anchor_of(s->f, i);
-        if (tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) != stage || tg__item_of(s->f, a->node)->inside) continue;
-        if (tg__stages(s) && tg__is_in_place(s, a)) continue;
-        if (!is_streamed(s, a)) {
-            put_store(s, a);
-            continue;
-        }
-        tg__line(s, "%s_o_[j_] = ", tg__ident(s->names, a->node));
-        tg__put_term(s, a->root);
-        tg__put(s->sheet, ";\n");
-    }
-}
-
 /* The innermost loop in strips. */
 static void put_strips(struct tg__source *s, uint16_t bound) {
     const int last = s->loops.count - 1;
     const long long extent = (long long)s->loops.extent[last];
-    const struct tg__anchor *a;
-    int32_t at = s->nest->newest;
     tg__line(s, "for (size_t j0_ = 0, w_; j0_ < %lld; j0_ += w_) {\n", extent);
     s->indent++;
     tg__line(s, "w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
-    while ((a = next_streamed(s, &at)))
-        tg__line(s, "%s %s_o_[%d];\n", tg__c_type((tg_dtype)tg__node_of(s->f->g, a->node)->dtype),
-                 tg__ident(s->names, a->node), TG__STRIP);
-    tg__put_strip(s, bound, put_roots);
-    at = s->nest->newest;
-    while ((a = next_streamed(s, &at))) {
-        const char *dtype = tg__dtype_name((tg_dtype)tg__node_of(s->f->g, a->node)->dtype);
-        tg__line(s, "{ const size_t %s = j0_; stream_%s_(&", tg__variable(last), dtype);
-        tg__put_array_at(s, a->node, tg__term_of(s->f, s->nest, a->root));
-        tg__putf(s->sheet, ", %s_o_, w_); }\n", tg__ident(s->names, a->node));
-    }
+    tg__put_around_buffers(s);
+    tg__put_strip(s, bound, tg__put_stores);
+    tg__put_around(s);
     close_loop(s);
 }
 
@@ -151,7 +92,7 @@ static void put_pairs(struct tg__source *s) {
 
 void tg__put_elements(struct tg__source *s) {
     const int loops = s->loops.count;
-    const bool strips = loops > 0 && (tg__stages(s) > 0 || has_streamed(s)), pairs = !strips && pairs_rows(s);
+    const bool strips = loops > 0 && (tg__stages(s) > 0 || tg__goes_around(s)), pairs = !strips && pairs_rows(s);
     const int around = pairs ? loops - 2 : loops - 1;
     uint16_t bound = 0;
     tg__put_terms(s, bound, TG__NONE, 1);
@@ -166,5 +107,5 @@ void tg__put_elements(struct tg__source *s) {
     else if (loops > 0) put_inner(s, false);
     else tg__put_stores(s, TG__NONE);
     for (int i = 0; i < around; i++) close_loop(s);
-    if (has_streamed(s)) tg__line(s, "STREAMED_\n");
+    if (tg__goes_around(s)) tg__line(s, "STREAMED_\n");
 }

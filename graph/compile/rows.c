@@ -124,6 +124,9 @@ static void put_column_place(struct tg__source *s) {
     if (first) tg__put(s->sheet, "0");
 }
 
+/* Where the order is free, eight rows are added up in place before they meet others: so the sum needs no second loop. */
+static bool in_place(const struct tg__source *s) { return s->f->mode == TG_FAST; }
+
 static void put_roots(struct tg__source *s, int stage) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
@@ -134,7 +137,7 @@ static void put_roots(struct tg__source *s, int stage) {
         } else {
             tg__line(s, "%s_s_[top_%d_ * %lld + ", name(s, a), (int)s->number, (long long)inner_points(s));
             put_column_place(s);
-            tg__put(s->sheet, "] = ");
+            tg__put(s->sheet, in_place(s) ? "] += " : "] = ");
         }
         tg__put_term(s, a->root);
         tg__put(s->sheet, ";\n");
@@ -159,7 +162,9 @@ static void put_strips(struct tg__source *s, int last) {
     tg__line(s, "w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
     if (carries(s) && streams) tg__line(s, "if (w_ > %d - fill_) w_ = %d - fill_;\n", TG__STRIP, TG__STRIP);
     s->lies = streams && !carries(s);
+    tg__put_around_buffers(s);
     tg__put_strip(s, 0, put_roots);
+    tg__put_around(s);
     if (streams) {
         put_rest(s);
         if (carries(s)) tg__line(s, "fill_ += w_;\n");
@@ -215,6 +220,10 @@ static void put_columns_join(struct tg__source *s, const char *counter) {
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) any |= !is_stream(s, a);
     if (!any) return;
     const int k = (int)s->number;
+    if (counter && in_place(s)) tg__line(s, "if ((row_ - first_) %% 8 == 7 || row_ + 1 == last_) {\n");
+    if (counter && in_place(s)) counter = "(row_ - first_) / 8";
+    const bool inside = counter && in_place(s);
+    s->indent += inside;
     if (counter) tg__line(s, "top_%d_++;\n", k);
     if (counter) tg__line(s, "for (size_t bits_ = %s; bits_ & 1; bits_ >>= 1, top_%d_--) {\n", counter, k);
     else tg__line(s, "for (; top_%d_ > 1; top_%d_--) {\n", k, k);
@@ -227,6 +236,17 @@ static void put_columns_join(struct tg__source *s, const char *counter) {
                  name(s, a), k, w, w);
     }
     tg__line(s, "}\n");
+    s->indent -= inside;
+    if (inside) tg__line(s, "}\n");
+}
+
+static void put_columns_clear(struct tg__source *s) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; in_place(s) && (a = tg__next_sum(s, &at));) {
+        if (is_stream(s, a)) continue;
+        tg__line(s, "if ((row_ - first_) %% 8 == 0) memset(%s_s_ + top_%d_ * %lld, 0, %lld * sizeof *%s_s_);\n", name(s, a),
+                 (int)s->number, (long long)inner_points(s), (long long)inner_points(s), name(s, a));
+    }
 }
 
 /* All that the nest does is to pick from rows that lie in memory: no strips are needed. */
@@ -260,6 +280,7 @@ static void put_row(struct tg__source *s) {
     uint16_t bound = s->nest->rows;
     put_row_index(s);
     tg__put_terms(s, bound, TG__NONE, 1);
+    put_columns_clear(s);
     if (only_picks(s)) {
         put_picks(s);
         tg__forget(s, 1);
@@ -274,7 +295,7 @@ static void put_row(struct tg__source *s) {
     } else {
         const int indent = s->indent;
         put_loops_between(s, last, &bound);
-        if (streams || tg__stages(s)) put_strips(s, last);
+        if (streams || tg__stages(s) || tg__goes_around(s)) put_strips(s, last);
         else put_plain(s, last);
         while (s->indent > indent) {
             s->indent--;

@@ -88,6 +88,14 @@ int tg__row_loop(const struct tg__source *s); /* which collapsed loop the rows a
 void tg__put_call(struct tg__source *s, int term, bool block); /* of a function of the library */
 bool tg__is_call(const struct tg__source *s, const struct tg__term *t);
 
+/* ----------------------------------------------------------------------------------------------------- around.c */
+
+bool tg__is_around(const struct tg__source *s, const struct tg__anchor *a);
+bool tg__goes_around(const struct tg__source *s); /* any of the nest's: it has to be cut into strips */
+void tg__put_around_buffers(struct tg__source *s);
+void tg__put_around(struct tg__source *s); /* at the end of a strip */
+void tg__put_store(struct tg__source *s, const struct tg__anchor *a);
+
 /* --------------------------------------------------------------------------------------------- the ways of a nest */
 
 void tg__put_stores(struct tg__source *s, int stage);

@@ -49,7 +49,7 @@ bool tg__is_in_place(const struct tg__source *s, const struct tg__anchor *a) {
     const struct tg__item *x = tg__item_of(s->f, a->node);
     const struct tg__term *t = term(s, a->root);
     if (x->kind != TG__MAP || x->inside || !tg__is_call(s, t) || !is_inner(s, t)) return false;
-    return is_dense(s, t) && (x->loaded || tg__bytes(tg__node_of(s->f->g, a->node)) < TG__AROUND);
+    return is_dense(s, t) && !tg__is_around(s, a);
 }
 
 /* The numbers of a stream lie in memory or in a buffer, one behind the other. */
