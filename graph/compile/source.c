@@ -76,15 +76,6 @@ static bool makes(const struct list *l, uint32_t node) {
     return false;
 }
 
-static bool loads(const struct list *l, uint32_t node) {
-    for (uint32_t i = 0; i < l->nests; i++) {
-        const struct tg__nest *n = nest_at(l, i);
-        for (int k = 0; k < (int)n->terms; k++)
-            if (tg__term_of(l->s->f, n, k)->array == node) return true;
-    }
-    return false;
-}
-
 static void put_one(const struct list *l, uint32_t node, bool written) {
     struct tg__source *s = l->s;
     tg__put(s->sheet, ", ");
