@@ -78,7 +78,7 @@ static uint32_t append(struct tg__builder *b, struct tg__node n) {
 static bool is_nothing(const struct tg__builder *b, struct tg__node *n) {
     const struct tg__node *x = n->operands ? tg__node_of(b->g, n->in[0]) : NULL;
     if (!n->op->view || n->op->drawn) return false;
-    if (x->shape == n->shape) return true; /* before what is below: that may have another shape, which this one cannot */
+    if (x->shape == n->shape) return true; /* first: what is below may have another shape, which this one cannot have */
     if (x->op->view && n->operands == 1 && x->operands) n->in[0] = x->in[0];
     return tg__node_of(b->g, n->in[0])->shape == n->shape;
 }
