@@ -26,13 +26,13 @@ static inline void *room_for(tg_dtype dtype, size_t n) {
     return v;
 }
 
-static inline void *typed_numbers(tg_dtype dtype, uint64_t seed, size_t n) {
+static inline void *typed_numbers(tg_dtype dtype, uint64_t seed, size_t n, double shift) {
     void *v = room_for(dtype, n);
     for (size_t i = 0; v && i < n; i++)
         if (dtype == TG_F64)
-            ((double *)v)[i] = number_at(seed, i);
+            ((double *)v)[i] = number_at(seed, i) + shift;
         else
-            ((float *)v)[i] = (float)number_at(seed, i);
+            ((float *)v)[i] = (float)number_at(seed, i) + (float)shift;
     return v;
 }
 

@@ -111,7 +111,7 @@ static bool open_work(struct work *w, const struct job *job) {
     bool ok = true;
     for (int i = 0; i < ARRAYS; i++) {
         const size_t count = i == X || i == DOUT || i == OUT || i == DX || i >= COPY_X ? w->size : w->d;
-        w->v[i] = i <= BETA ? typed_numbers(job->dtype, (uint64_t)i + 1, count) : room_for(job->dtype, count);
+        w->v[i] = i <= BETA ? typed_numbers(job->dtype, (uint64_t)i + 1, count, 0) : room_for(job->dtype, count);
         ok = ok && w->v[i];
     }
     return ok && lay_tape(w) && prepare_tape(&w->tape, WHO, 0);

@@ -75,7 +75,7 @@ static bool open_work(struct work *w, const struct job *job) {
     for (int i = 0; i < ARRAYS; i++) {
         const bool column = i == GAMMA || i == BETA || (i >= MU && i <= IVAR) || i == DGAMMA || i == DBETA;
         const size_t count = column ? w->d : w->n * w->d;
-        w->v[i] = i <= TARGET ? typed_numbers(job->dtype, (uint64_t)i + 1, count) : room_for(job->dtype, count);
+        w->v[i] = i <= TARGET ? typed_numbers(job->dtype, (uint64_t)i + 1, count, 0) : room_for(job->dtype, count);
         ok = ok && w->v[i];
     }
     if (ok) lay_tape(w);

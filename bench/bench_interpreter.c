@@ -16,11 +16,12 @@ static void omp_set_num_threads(int threads) { (void)threads; }
 enum { TURNS = 5 };
 static const double seconds = 0.15; /* of a turn */
 
-static const struct job jobs[] = {
-    {BATCHNORM, 200, 3},     {BATCHNORM, 64, 256}, {BATCHNORM, 256, 1024}, {BATCHNORM, 4096, 1024},
-    {BATCHNORM, 65536, 256}, {STEP, 64, 100},      {STEP, 256, 100},       {STEP, 256, 512},
+static const struct task tasks[] = {
+    {BATCHNORM, 200, 3, TG_F32},     {BATCHNORM, 64, 256, TG_F32},    {BATCHNORM, 256, 1024, TG_F32},
+    {BATCHNORM, 4096, 1024, TG_F32}, {BATCHNORM, 65536, 256, TG_F32}, {STEP, 64, 100, TG_F32},
+    {STEP, 256, 100, TG_F32},        {STEP, 256, 512, TG_F32},
 };
-enum { JOBS = sizeof jobs / sizeof *jobs };
+enum { TASKS = sizeof tasks / sizeof *tasks };
 
 /* Nanoseconds a call: the median of runs of about half a millisecond, as long as `seconds` last; 0 on failure. */
 static double measure(struct work *w) {
@@ -50,14 +51,14 @@ struct row {
     bool differs;
 };
 
-static bool compare(const struct job *job, int threads, struct rival *torch, struct row *row) {
+static bool compare(const struct task *task, int threads, struct rival *torch, struct row *row) {
     struct work w;
     double turn[SIDES][TURNS] = {{0}}, theirs;
     char question[120], answer[200];
-    bool ok = open_work(&w, job);
+    bool ok = open_work(&w, task);
     const double ours = ok ? check(&w) : NAN;
-    snprintf(question, sizeof question, "%s %lld %lld %d %g\n", kind_name[job->kind], (long long)job->rows,
-             (long long)job->columns, threads, seconds);
+    snprintf(question, sizeof question, "%s %lld %lld %d %g\n", kind_name[task->kind], (long long)task->rows,
+             (long long)task->columns, threads, seconds);
     *row = (struct row){.differs = false};
     for (int i = 0; ok && i < TURNS; i++) {
         ok = (turn[OURS][i] = measure(&w)) > 0;
@@ -75,12 +76,12 @@ static bool compare(const struct job *job, int threads, struct rival *torch, str
     return ok;
 }
 
-static void print_row(const struct job *job, int threads, const struct row *row, bool json, bool first) {
+static void print_row(const struct task *task, int threads, const struct row *row, bool json, bool first) {
     if (json)
         printf("%s  {\"case\": \"%s\", \"rows\": %lld, \"columns\": %lld, \"threads\": %d", first ? "" : ",\n",
-               kind_name[job->kind], (long long)job->rows, (long long)job->columns, threads);
+               kind_name[task->kind], (long long)task->rows, (long long)task->columns, threads);
     else
-        printf("%-9s %6lld x %-5lld", kind_name[job->kind], (long long)job->rows, (long long)job->columns);
+        printf("%-9s %6lld x %-5lld", kind_name[task->kind], (long long)task->rows, (long long)task->columns);
     for (int s = 0; s < SIDES; s++) {
         const double us = row->median[s] / 1e3, low = row->low[s] / 1e3, high = row->high[s] / 1e3;
         if (row->median[s] == 0) continue;
@@ -101,8 +102,8 @@ static void print_mean(const struct row *row, enum kind kind) {
     for (int s = PRIMITIVES; s < SIDES && row[0].median[s] > 0; s++) {
         double medians = 0, quietest = 0;
         int n = 0;
-        for (int i = 0; i < JOBS; i++) {
-            if (jobs[i].kind != kind) continue;
+        for (int i = 0; i < TASKS; i++) {
+            if (tasks[i].kind != kind) continue;
             medians += log(row[i].median[s] / row[i].median[OURS]);
             quietest += log(row[i].low[s] / row[i].low[OURS]);
             n++;
@@ -115,7 +116,7 @@ static void print_mean(const struct row *row, enum kind kind) {
 static bool run(int threads, bool json, bool first) {
     static const char *const command[] = {"/usr/bin/python3", RIVAL, NULL};
     char number[16], said[200];
-    struct row row[JOBS];
+    struct row row[TASKS];
     bool ok = true;
     snprintf(number, sizeof number, "%d", threads);
     omp_set_num_threads(threads);
@@ -125,9 +126,9 @@ static bool run(int threads, bool json, bool first) {
         printf("\n%d thread%s; %s", threads, threads > 1 ? "s" : "", said);
     else if (!json)
         printf("\n%d thread%s; python3-torch is not installed\n", threads, threads > 1 ? "s" : "");
-    for (int i = 0; ok && i < JOBS; i++) {
-        ok = compare(&jobs[i], threads, &torch, &row[i]);
-        if (ok) print_row(&jobs[i], threads, &row[i], json, first && i == 0);
+    for (int i = 0; ok && i < TASKS; i++) {
+        ok = compare(&tasks[i], threads, &torch, &row[i]);
+        if (ok) print_row(&tasks[i], threads, &row[i], json, first && i == 0);
     }
     if (ok && !json) print_mean(row, BATCHNORM), print_mean(row, STEP);
     rival_close(&torch);
@@ -171,12 +172,12 @@ static bool step_through(struct work *w, struct share *share, size_t *count, siz
 }
 
 /* Node by node, by operator and shape. Each costs some 50 ns more than in a run. */
-static bool profile(const struct job *job) {
+static bool profile(const struct task *task) {
     static struct share share[200];
     struct work w;
     size_t count = 0, rounds = 0;
     double all = 0;
-    bool ok = open_work(&w, job);
+    bool ok = open_work(&w, task);
     for (const double end = now() + 1e9; ok && (now() < end || rounds < 5); rounds++) {
         ok = step_through(&w, share, &count, sizeof share / sizeof *share);
         for (size_t i = 0; i < count; i++) {
@@ -186,7 +187,7 @@ static bool profile(const struct job *job) {
     }
     qsort(share, count, sizeof *share, by_time);
     for (size_t i = 0; i < count; i++) all += share[i].least;
-    printf("\n%s %lld x %lld: %.1f us\n", kind_name[job->kind], (long long)job->rows, (long long)job->columns,
+    printf("\n%s %lld x %lld: %.1f us\n", kind_name[task->kind], (long long)task->rows, (long long)task->columns,
            all / 1e3);
     for (size_t i = 0; i < count && share[i].least > 0.005 * all; i++)
         printf("%5.1f%% %9.1f us  %s\n", 100 * share[i].least / all, share[i].least / 1e3, share[i].name);
@@ -199,7 +200,7 @@ int main(int argc, char **argv) {
     bool ok = true;
     if (argc > 1 && strcmp(argv[1], "--profile") == 0) {
         omp_set_num_threads(1);
-        for (int i = 0; ok && i < JOBS; i++) ok = profile(&jobs[i]);
+        for (int i = 0; ok && i < TASKS; i++) ok = profile(&tasks[i]);
         return !ok;
     }
     if (json)

@@ -84,7 +84,7 @@ static bool open_work(struct work *w, const struct job *job) {
         const size_t room = tg_fused_layernorm_room(w->n, w->d), size = w->n * w->d;
         const bool row = i == TOP || i == NORM, column = i == GAMMA || i == BETA || i == DGAMMA || i == DBETA;
         const size_t count = i == ROOM ? room : row ? w->n : column ? w->d : size;
-        w->v[i] = i <= BETA ? typed_numbers(job->dtype, (uint64_t)i + 1, count) : room_for(job->dtype, count);
+        w->v[i] = i <= BETA ? typed_numbers(job->dtype, (uint64_t)i + 1, count, 0) : room_for(job->dtype, count);
         ok = ok && w->v[i];
     }
     if (ok) lay_tape(w);

@@ -38,8 +38,8 @@ static inline bool is_asked(const struct options *o, const struct job *job) {
            is_wanted(o->threads, threads) && is_wanted(o->shape, shape_name(job->dim, job->rank, shape, sizeof shape));
 }
 
-static inline void enter(struct race *r, int who, const char *name, bool (*once)(void *), void *self, bool right) {
-    r->c[who] = (struct contestant){.name = name, .once = once, .self = self, .out = !right};
+static inline void enter(struct race *r, int who, const char *name, bool (*call)(void *), void *self, bool right) {
+    r->c[who] = (struct contestant){.name = name, .once = call, .self = self, .out = !right};
     r->wrong = r->wrong || !right;
 }
 

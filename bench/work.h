@@ -14,35 +14,31 @@ enum { PIXELS = 64, CLASSES = 10, BATCHES = 4, CHECKED = 8 };
 enum kind { BATCHNORM, STEP };
 static const char *const kind_name[] = {"batchnorm", "step"};
 
-struct job {
+struct task {
     enum kind kind;
     int64_t rows, columns; /* of a step: the batch, the hidden layer */
+    tg_dtype dtype;
 };
 enum { PLACES = 4 };
 
 struct work {
     enum kind kind;
+    tg_dtype dtype;
     tg_graph *g;
     tg_node leaf[PLACES], result; /* what is bound to data, and to labels */
-    float *data[PLACES];
+    void *data[PLACES];
     int32_t *labels;
     size_t rows, step;
 };
 
-static inline float *numbers(uint64_t seed, size_t n, double shift) {
-    float *v = typed_numbers(TG_F32, seed, n);
-    for (size_t i = 0; v && i < n; i++) v[i] += (float)shift;
-    return v;
-}
-
-static inline bool batchnorm(struct work *w, const struct job *job) {
-    const tg_shape shape = tg_shape2(job->rows, job->columns), row = tg_shape1(job->columns);
+static inline bool batchnorm(struct work *w, const struct task *task) {
+    const tg_shape shape = tg_shape2(task->rows, task->columns), row = tg_shape1(task->columns);
     const tg_shape shapes[PLACES] = {shape, row, row, shape};
     tg_node *in = w->leaf;
     bool ok = true;
     for (int i = 0; i < PLACES; i++) {
-        in[i] = tg_input(w->g, TG_F32, shapes[i]);
-        w->data[i] = numbers((uint64_t)i + 1, tg_size(in[i]), 0);
+        in[i] = tg_input(w->g, w->dtype, shapes[i]);
+        w->data[i] = typed_numbers(w->dtype, (uint64_t)i + 1, tg_size(in[i]), 0);
         ok = ok && w->data[i] && tg_bind(in[i], w->data[i]) == TG_OK; /* what is bound is new at every run */
     }
     const tg_grads d = tg_backward(tg_batchnorm(in[0], in[1], in[2], tg_axis(0), EPS, NULL), in[3]);
@@ -51,36 +47,42 @@ static inline bool batchnorm(struct work *w, const struct job *job) {
 }
 
 static inline bool fill_param(tg_node p, uint64_t seed, double shift) {
-    float *v = numbers(seed, tg_size(p), shift);
+    const tg_dtype dtype = tg_dtype_of(p);
+    void *v = typed_numbers(dtype, seed, tg_size(p), shift);
     const bool ok = v && tg_set(p, v) == TG_OK;
     free(v);
     return ok;
 }
 
-static inline bool step(struct work *w, const struct job *job) {
-    tg_graph *g = w->g;
-    const int64_t n = job->rows, h = job->columns;
-    const size_t all = (size_t)n * BATCHES;
-    const tg_shape shapes[] = {tg_shape2(PIXELS, h), tg_shape1(h),          tg_shape1(h),
-                               tg_shape1(h),         tg_shape2(h, CLASSES), tg_shape1(CLASSES)};
-    tg_node p[6], mean = tg_input(g, TG_F32, tg_shape1(h)), var = tg_input(g, TG_F32, tg_shape1(h));
-    bool ok = tg_fill(mean, 0) == TG_OK && tg_fill(var, 1) == TG_OK;
-    for (int i = 0; i < 6; i++) {
-        p[i] = tg_param(g, TG_F32, shapes[i]);
-        ok = ok && fill_param(p[i], (uint64_t)i + 2, i == 2);
-    }
-    w->leaf[0] = tg_input(g, TG_F32, tg_shape2(n, PIXELS));
-    w->leaf[1] = tg_input(g, TG_I32, tg_shape1(n));
-    w->data[0] = numbers(1, all * PIXELS, 0);
+/* Batches of pictures, and their labels. */
+static inline bool digits(struct work *w, tg_shape shape) {
+    const size_t all = w->rows * BATCHES;
+    w->leaf[0] = tg_input(w->g, w->dtype, shape);
+    w->leaf[1] = tg_input(w->g, TG_I32, tg_shape1((int64_t)w->rows));
+    w->data[0] = typed_numbers(w->dtype, 1, all * PIXELS, 0);
     w->labels = malloc(all * sizeof *w->labels);
     for (size_t i = 0; w->labels && i < all; i++) w->labels[i] = (int32_t)(i % CLASSES);
+    return w->data[0] && w->labels;
+}
 
+static inline bool step(struct work *w, const struct task *task) {
+    tg_graph *g = w->g;
+    const int64_t n = task->rows, h = task->columns;
+    const tg_shape shapes[] = {tg_shape2(PIXELS, h), tg_shape1(h),          tg_shape1(h),
+                               tg_shape1(h),         tg_shape2(h, CLASSES), tg_shape1(CLASSES)};
+    tg_node p[6], mean = tg_input(g, w->dtype, tg_shape1(h)), var = tg_input(g, w->dtype, tg_shape1(h));
+    bool ok = tg_fill(mean, 0) == TG_OK && tg_fill(var, 1) == TG_OK;
+    for (int i = 0; i < 6; i++) {
+        p[i] = tg_param(g, w->dtype, shapes[i]);
+        ok = ok && fill_param(p[i], (uint64_t)i + 2, i == 2);
+    }
+    ok = digits(w, tg_shape2(n, PIXELS)) && ok;
     tg_node xw = tg_linear(tg_detach(w->leaf[0]), p[0], p[1], "layer1");
     tg_node bn = tg_batchnorm_running(xw, p[2], p[3], mean, var, tg_axis(0), tg_batchnorm_defaults(), "bn");
     w->result = tg_softmax_loss(tg_linear(tg_relu(bn), p[4], p[5], "layer2"), w->leaf[1], "loss");
     const tg_grads d = tg_backward(w->result, tg_nil(g));
-    for (int i = 0; i < 6; i++) tg_assign(p[i], tg_sub(p[i], tg_mul(tg_scalar(g, TG_F32, RATE), tg_grad(d, p[i]))));
-    return ok && w->data[0] && w->labels;
+    for (int i = 0; i < 6; i++) tg_assign(p[i], tg_sub(p[i], tg_mul(tg_scalar(g, w->dtype, RATE), tg_grad(d, p[i]))));
+    return ok;
 }
 
 /* What is bound is new, so nothing of the run before is left to keep. */
@@ -89,7 +91,8 @@ static inline bool renew(struct work *w) {
     for (int i = 0; w->kind == BATCHNORM && i < PLACES; i++) ok = ok && tg_bind(w->leaf[i], w->data[i]) == TG_OK;
     if (w->kind == BATCHNORM) return ok;
     const size_t first = w->step++ % BATCHES * w->rows;
-    return tg_bind(w->leaf[0], w->data[0] + first * PIXELS) == TG_OK && tg_bind(w->leaf[1], w->labels + first) == TG_OK;
+    const char *x = (const char *)w->data[0] + first * PIXELS * item_of(w->dtype);
+    return tg_bind(w->leaf[0], x) == TG_OK && tg_bind(w->leaf[1], w->labels + first) == TG_OK;
 }
 
 static inline bool once(struct work *w) { return renew(w) && tg_run(w->g) == TG_OK && tg_commit(w->g) == TG_OK; }
@@ -106,9 +109,9 @@ static inline double check(struct work *w) {
     return sum;
 }
 
-static inline bool open_work(struct work *w, const struct job *job) {
-    *w = (struct work){.kind = job->kind, .g = tg_graph_new(), .rows = (size_t)job->rows};
-    return w->g && (job->kind == BATCHNORM ? batchnorm : step)(w, job) && once(w);
+static inline bool open_work(struct work *w, const struct task *task) {
+    *w = (struct work){.kind = task->kind, .dtype = task->dtype, .g = tg_graph_new(), .rows = (size_t)task->rows};
+    return w->g && (task->kind == BATCHNORM ? batchnorm : step)(w, task) && once(w);
 }
 
 static inline void close_work(struct work *w) {
