@@ -745,6 +745,15 @@ TG_API const void *tg_program_value(const tg_program *p, tg_node output);
  * a leaf that a step assigns to. */
 TG_API TG_CHECK tg_status tg_program_give(tg_program *p, tg_node node, const void *data);
 
+/* Ahead of time: writes directory/`function`.c and directory/`function`.h, C99 without dependencies but libm (and OpenMP,
+ * where it is compiled so), for programs that do not have this library. Both are written, or none. The header says what
+ * the function is given and gives (structs with a member for every leaf that is read, for every output, and, with
+ * TG_WITH_ASSIGNS, for the next value of every leaf that takes one), and how much workspace it wants. function: of what
+ * is no identifier what can be; NULL: "network". A program that is interpreted is written just so. TG_EXACT: tg_run's
+ * bits (exp, tanh and their like: within 4 units in the last place; products large enough for a BLAS: to rounding).
+ * Constants of more than 1000 elements become inputs. TG_ARGUMENT: an operator without C. */
+TG_API TG_CHECK tg_status tg_write_c(tg_program *p, const char *function, const char *directory);
+
 TG_API const char *tg_program_note(const tg_program *p);   /* why it is interpreted; "": it is compiled */
 TG_API const char *tg_program_source(const tg_program *p); /* the C, also where it could not be compiled */
 TG_API tg_graph *tg_program_graph(const tg_program *p);    /* the simplified tape, for every reader; the program's. It

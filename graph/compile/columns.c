@@ -111,18 +111,19 @@ static void put_stacks(struct tg__source *s, const struct columns *c, const char
 
 static void put_indices(struct tg__source *s, const struct columns *c, const char *before) {
     for (int i = 0; i + 1 < s->loops.count; i++)
-        if (i < c->across || i >= c->kept) tg__putf(s->sheet, ", %s%s", before, tg__variable(i));
+        if ((i < c->across || i >= c->kept) && tg__is_counted(s, i))
+            tg__putf(s->sheet, ", %s%s", before, tg__variable(i));
 }
 
 static void put_row_index(struct tg__source *s, const struct columns *c) {
     int64_t below = 1;
-    for (int i = c->kept - 1; i >= c->across; i--) {
+    for (int i = c->kept - 1; i >= c->across; below *= s->loops.extent[i--]) {
+        if (!tg__is_counted(s, i)) continue;
         if (c->kept - c->across == 1)
             tg__line(s, "const size_t %s = row_ + r_;\n", tg__variable(i));
         else
             tg__line(s, "const size_t %s = (row_ + r_) / %lld %% %lld;\n", tg__variable(i), (long long)below,
                      (long long)s->loops.extent[i]);
-        below *= s->loops.extent[i];
     }
 }
 
@@ -206,10 +207,10 @@ static void put_rows_in_strips(struct tg__source *s, const struct columns *c) {
 
 static void put_rows(struct tg__source *s, const struct columns *c) {
     if (tg__stages(s)) tg__line(s, "enum { %s_BLOCK_%d_ = %lld };\n", s->name, (int)s->number, (long long)c->block);
-    tg__line(s, "INLINE_ void %s_rows_%d_(", s->name, (int)s->number);
-    tg__put_arrays(s, true);
+    tg__line(s, "INLINE_ void %s_rows_%d_(size_t row_, size_t c_, size_t w_, size_t rows_, size_t pops_, size_t top_",
+             s->name, (int)s->number);
+    tg__put_row_arrays(s, true);
     put_indices(s, c, "size_t ");
-    tg__put(s->sheet, ", size_t row_, size_t c_, size_t w_, size_t rows_, size_t pops_, size_t top_");
     put_stacks(s, c, "parameter");
     tg__put(s->sheet, ") {\n");
     s->indent++;
@@ -226,10 +227,9 @@ static void put_rows(struct tg__source *s, const struct columns *c) {
 /* ----------------------------------------------------------------------------------------------------- the counter */
 
 static void put_take(struct tg__source *s, const struct columns *c, const char *row, int rows, int pops, int above) {
-    tg__line(s, "%s_rows_%d_(", s->name, (int)s->number);
-    tg__put_arrays(s, false);
+    tg__line(s, "%s_rows_%d_(%s, c_, w_, %d, %d, top_ + %d", s->name, (int)s->number, row, rows, pops, above);
+    tg__put_row_arrays(s, false);
     put_indices(s, c, "");
-    tg__putf(s->sheet, ", %s, c_, w_, %d, %d, top_ + %d", row, rows, pops, above);
     put_stacks(s, c, "argument");
     tg__put(s->sheet, ");\n");
 }

@@ -9,11 +9,10 @@ struct body {
     bool noted; /* the last thing written was a note */
 };
 
-/* "step 9: dgammax" for one of a node's names. */
-static void put_name(const struct tg__c *c, uint32_t row) {
-    const int step = tg__step_of(c->part->graph, row);
-    if (step >= 0) tg__putf(c->sheet, "step %d: ", step);
-    tg__put_comment(c->sheet, tg__name_text(c->part->graph, row), NAME);
+void tg__put_name(struct tg__sheet *s, const tg_graph *g, uint32_t row) {
+    const int step = tg__step_of(g, row);
+    if (step >= 0) tg__putf(s, "step %d: ", step);
+    tg__put_comment(s, tg__name_text(g, row), NAME);
 }
 
 static void open_note(struct body *b, bool note) {
@@ -27,7 +26,7 @@ static void put_aliases(struct body *b, uint32_t id) {
     const uint32_t first = tg__fact_of(g, id)->name;
     for (uint32_t row = first ? tg__name_next(g, first) : 0; row; row = tg__name_next(g, row)) {
         open_note(b, true);
-        put_name(b->c, row);
+        tg__put_name(b->c->sheet, g, row);
         tg__put(b->c->sheet, " is ");
         tg__put_comment(b->c->sheet, tg__name_text(g, first), NAME);
         tg__put(b->c->sheet, " */\n");
@@ -41,7 +40,7 @@ static void put_heading(struct body *b, uint32_t id) {
     const bool cut = tg_formula(tg__handle(c->part->graph, id), formula, sizeof formula) >= sizeof formula;
     open_note(b, !tg__is_member(c, id));
     if (name)
-        put_name(c, name);
+        tg__put_name(c->sheet, c->part->graph, name);
     else
         tg__put(c->sheet, tg__ident(c->part, id));
     tg__put(c->sheet, tg__is_member(c, id) ? " = " : " is ");

@@ -50,6 +50,8 @@ struct tg__c {
     const struct tg__part *part;
     const struct tg__places *places;
     const char *counter;    /* the type that loops count in */
+    uint32_t own;           /* 0: elements are t->x[i][j]; otherwise node own has a function to itself, where it is z and
+                               its operands are a b c d, pointers: a[i * 3 + j] */
     char letter[TG__LOOPS]; /* of the statement's loops */
 };
 
@@ -62,6 +64,7 @@ void tg__put_result(const struct tg__c *c, uint32_t id, const struct tg__emit *e
 void tg__put_whole(const struct tg__c *c, uint32_t id); /* t->x */
 void tg__put_pointer(const struct tg__c *c, uint32_t id); /* &t->x[0][0], its first element */
 void tg__put_statement(const struct tg__c *c, uint32_t id);
+bool tg__is_parameter(const struct tg__c *c, int slot); /* of own's function: an operand is read from memory there */
 
 static inline bool tg__is_member(const struct tg__c *c, uint32_t id) {
     return c->places->spot[id].place == TG__MEMBER;
@@ -69,6 +72,9 @@ static inline bool tg__is_member(const struct tg__c *c, uint32_t id) {
 static inline bool tg__has_role(const struct tg__c *c, uint32_t id, enum tg__role a, enum tg__role b) {
     return c->part->role[id] == a || c->part->role[id] == b;
 }
+
+void tg__put_name(struct tg__sheet *s, const tg_graph *g, uint32_t row); /* "step 9: dgammax" for one of a node's names;
+                                                                            in a comment */
 
 /* ------------------------------------------------------------------------------------------ members.c preamble.c */
 

@@ -59,7 +59,19 @@ static void look_through(const struct tg__c *c, struct place *x) {
     }
 }
 
+static char letter_of(const struct tg__c *c, uint32_t id) {
+    const struct tg__node *n = tg__node_of(c->part->graph, c->own);
+    if (id == c->own) return 'z';
+    for (int k = 0; k < n->operands; k++)
+        if (n->in[k] == id) return (char)('a' + k);
+    return 'z';
+}
+
 static void put_base(const struct tg__c *c, const struct place *x) {
+    if (c->own) {
+        tg__putf(c->sheet, "%c", letter_of(c, x->id));
+        return;
+    }
     const bool table = c->places->spot[x->id].place == TG__TABLE;
     if (table) tg__put(c->sheet, c->part->function);
     tg__put(c->sheet, table ? "_constant." : "t->");
@@ -89,21 +101,67 @@ static void put_index(const struct tg__c *c, struct index i) {
     tg__put(c->sheet, "]");
 }
 
-static void put_label(const struct tg__c *c, const struct place *statement) {
+static void put_element(const struct tg__c *c, const struct place *x, const struct place *statement);
+
+/* Where TG__LABEL is: operand 1 of the statement's kernel, or a number. */
+static bool find_label(const struct tg__c *c, const struct place *statement, struct place *x, double *v) {
     struct level l;
-    struct place x;
     enter(c, statement, NULL, &l);
-    operand(&l, 1, &x);
-    look_through(c, &x);
+    operand(&l, 1, x);
+    look_through(c, x);
+    return c->places->spot[x->id].place == TG__NUMBER && tg__is_scalar_const(c->part->graph, x->id, v);
+}
+
+static void put_label(const struct tg__c *c, const struct place *statement) {
+    struct place x;
     double v;
-    if (c->places->spot[x.id].place == TG__NUMBER && tg__is_scalar_const(c->part->graph, x.id, &v)) {
-        tg__putf(c->sheet, "[%.0f]", v);
-        return;
-    }
     tg__put(c->sheet, "[");
-    put_base(c, &x);
-    for (int axis = 0; axis < tg__node_of(c->part->graph, x.id)->shape->dims.rank; axis++) put_index(c, x.index[axis]);
+    if (find_label(c, statement, &x, &v))
+        tg__putf(c->sheet, "%.0f", v);
+    else
+        put_element(c, &x, statement);
     tg__put(c->sheet, "]");
+}
+
+/* In one array: (i + 1) * 6 + 2 * j as i * 6 + 2 * j + 6. */
+static void put_flat(const struct tg__c *c, const struct place *x, const struct place *statement) {
+    const tg_shape *dims = &tg__node_of(c->part->graph, x->id)->shape->dims;
+    int64_t at = 0, below = (int64_t)tg__node_of(c->part->graph, x->id)->shape->count;
+    bool first = true;
+    tg__put(c->sheet, "[");
+    for (int axis = 0; axis < dims->rank; axis++) {
+        const struct index i = x->index[axis];
+        const char letter = i.loop >= 0 ? c->letter[i.loop] : 0;
+        struct place label;
+        double v = 0;
+        if (dims->dim[axis]) below /= dims->dim[axis];
+        const int64_t by = i.by * below;
+        const bool known = i.loop == TG__LABEL && find_label(c, statement, &label, &v);
+        at += i.from * below + (int64_t)v * below;
+        if (known || (i.loop != TG__LABEL && !letter)) continue;
+        tg__put(c->sheet, first ? by < 0 ? "-" : "" : by < 0 ? " - " : " + ");
+        first = false;
+        if (letter)
+            tg__putf(c->sheet, "%c", letter);
+        else
+            put_element(c, &label, statement);
+        if (by != 1 && by != -1) tg__putf(c->sheet, " * %lld", (long long)(by < 0 ? -by : by));
+    }
+    if (first)
+        tg__putf(c->sheet, "%lld", (long long)at);
+    else if (at)
+        tg__putf(c->sheet, at < 0 ? " - %lld" : " + %lld", (long long)(at < 0 ? -at : at));
+    tg__put(c->sheet, "]");
+}
+
+static void put_element(const struct tg__c *c, const struct place *x, const struct place *statement) {
+    put_base(c, x);
+    if (c->own) put_flat(c, x, statement);
+    for (int axis = 0; !c->own && axis < tg__node_of(c->part->graph, x->id)->shape->dims.rank; axis++)
+        if (x->index[axis].loop == TG__LABEL)
+            put_label(c, statement);
+        else
+            put_index(c, x->index[axis]);
 }
 
 void tg__put_whole(const struct tg__c *c, uint32_t id) {
@@ -125,9 +183,9 @@ void tg__put_pointer(const struct tg__c *c, uint32_t id) {
         tg__literal((tg_dtype)n->dtype, v, text);
         tg__putf(c->sheet, "&(const %s){%s}", tg__c_type((tg_dtype)n->dtype), text);
     } else {
-        tg__put(c->sheet, "&");
+        tg__put(c->sheet, c->own ? "" : "&");
         put_base(c, &x);
-        for (int axis = 0; axis < n->shape->dims.rank; axis++) put_index(c, first);
+        for (int axis = 0; !c->own && axis < n->shape->dims.rank; axis++) put_index(c, first);
     }
 }
 
@@ -146,12 +204,7 @@ static void put_place(const struct tg__c *c, const struct place *x, const struct
         put_number(c, x->id, tight);
         return;
     }
-    put_base(c, x);
-    for (int axis = 0; axis < tg__node_of(c->part->graph, x->id)->shape->dims.rank; axis++)
-        if (x->index[axis].loop == TG__LABEL)
-            put_label(c, statement);
-        else
-            put_index(c, x->index[axis]);
+    put_element(c, x, statement);
 }
 
 static struct place place_of(uint32_t id, const int8_t *index) {
@@ -173,6 +226,31 @@ void tg__put_result(const struct tg__c *c, uint32_t id, const struct tg__emit *e
         x.index[axis].by = e->pace[axis];
     }
     put_place(c, &x, &statement, false);
+}
+
+/* ------------------------------------------------------------------------------------- operands as parameters */
+
+static bool reads(const struct tg__emit *e, int slot) {
+    bool labels = false;
+    for (int axis = 0; axis < TG_MAX_RANK; axis++) {
+        labels |= e->out[axis] == TG__LABEL;
+        for (int k = 0; k < e->node->operands; k++) labels |= e->at[k][axis] == TG__LABEL;
+    }
+    if (e->call || (e->copy && slot == 0) || (labels && slot == 1)) return true;
+    return tg__reads(e->code, slot) + tg__reads(e->begin, slot) + tg__reads(e->step, slot) + tg__reads(e->guard, slot) > 0;
+}
+
+/* Each once, and only if it is read. */
+bool tg__is_parameter(const struct tg__c *c, int slot) {
+    const struct tg__node *n = tg__node_of(c->part->graph, c->own);
+    struct tg__emit e;
+    for (int k = 0; k < slot; k++)
+        if (n->in[k] == n->in[slot]) return false;
+    if (c->places->spot[n->in[slot]].place != TG__MEMBER) return false;
+    tg__kernel(c->part->graph, c->own, &e);
+    bool read = false;
+    for (int k = slot; k < n->operands; k++) read |= n->in[k] == n->in[slot] && reads(&e, k);
+    return read;
 }
 
 /* ------------------------------------------------------------------------------------------------------- a piece */

@@ -8,8 +8,8 @@ void tg__fused_free(struct tg__fused *f) {
     f->item = NULL;
 }
 
-bool tg__fuse(struct tg__fused *f, tg_graph *g, const uint32_t *wanted, size_t count, tg_mode mode) {
-    *f = (struct tg__fused){.g = g, .mode = mode, .last = g->nodes.length - 1};
+bool tg__fuse(struct tg__fused *f, tg_graph *g, uint32_t length, const uint32_t *wanted, size_t count, tg_mode mode) {
+    *f = (struct tg__fused){.g = g, .mode = mode, .last = length - 1};
     f->anchors.size = sizeof(struct tg__anchor);
     f->reads.size = sizeof(struct tg__read);
     f->nests.size = sizeof(struct tg__nest);

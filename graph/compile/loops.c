@@ -67,3 +67,14 @@ const char *tg__variable(int loop) {
     static const char *const name[] = {"i_", "k_", "l_", "m_", "n_", "p_", "q_", "u_"};
     return name[loop];
 }
+
+bool tg__is_counted(const struct tg__source *s, int loop) {
+    const struct tg__fused *f = s->f;
+    for (int k = 0; k < (int)s->nest->terms; k++) {
+        const struct tg__term *t = tg__term_of(f, s->nest, k);
+        const bool lies = t->array || f->item[t->node].stored;
+        for (int i = s->loops.last[loop]; i >= 0 && s->loops.members[loop] >> i & 1; i--)
+            if (asks(f, t, i) || (lies && tg__stride(f, s->nest, t, i) != 0)) return true;
+    }
+    return false;
+}

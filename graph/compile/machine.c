@@ -46,7 +46,7 @@ static void measure(struct tg__machine *m);
 
 static bool make(struct tg__machine *m, const struct tg__small *s, tg_mode mode, bool compile) {
     tg_graph *g = s->graph;
-    if (!tg__fuse(&m->fused, g, s->result, s->count, mode)) return false;
+    if (!tg__fuse(&m->fused, g, g->nodes.length, s->result, s->count, mode)) return false;
     m->code.slot = tg__alloc(g, g->nodes.length * sizeof *m->code.slot);
     if (!m->code.slot) return false;
     struct tg__sheet sheet = {.put = put, .to = m};

@@ -90,7 +90,7 @@ struct tg__nest {
 struct tg__group {
     uint32_t nest, nests; /* in the order of nests: from, how many */
     int32_t first, last;  /* of them */
-    size_t scratch;       /* where its own memory is in the work space */
+    size_t scratch, own;  /* where its own memory is in the work space, and how much */
     int rows;
     int64_t extent[TG_MAX_RANK];
 };
@@ -146,7 +146,8 @@ bool tg__plan(struct tg__fused *f, const size_t *scratch); /* places in the work
 
 /* ------------------------------------------------------------------------------------------------------- fuse.c */
 
-bool tg__fuse(struct tg__fused *f, tg_graph *g, const uint32_t *wanted, size_t count, tg_mode mode);
+bool tg__fuse(struct tg__fused *f, tg_graph *g, uint32_t length, const uint32_t *wanted, size_t count,
+              tg_mode mode); /* length: of the tape; what is beyond is none of the program's */
 void tg__fused_free(struct tg__fused *f);
 
 #endif

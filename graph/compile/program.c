@@ -103,7 +103,7 @@ tg_program *tg_compile(tg_graph *g, const tg_node *outputs, size_t count, tg_com
     g->busy = true; /* what fails here can be tried again */
     tg_program *p = tg__alloc(g, sizeof *p);
     if (p) {
-        *p = (tg_program){.tenant.leave = leave, .graph = g, .epoch = g->epoch, .outputs = count};
+        *p = (tg_program){.tenant.leave = leave, .graph = g, .epoch = g->epoch, .outputs = count, .mode = options.mode};
         p->steps = (options.flags & TG_WITH_ASSIGNS) != 0;
         p->assigns = p->steps ? g->assigns.length : 1;
         p->assign_epoch = tg__assign_of(g, p->assigns - 1)->epoch;
@@ -137,14 +137,16 @@ void tg_program_free(tg_program *p) {
 
 /* ------------------------------------------------------------------------------------------------------ running */
 
-/* Whether the tape was not rewound below what is computed, or what is assigned. */
-static bool stands(tg_program *p) {
-    const tg_graph *g = p->graph;
+bool tg__stands(tg_program *p, const char *who) {
+    tg_graph *g = p->graph;
     if (g->epoch == p->epoch) return true;
-    if (!tg__get(p->newest) || p->assigns > g->assigns.length) return false;
-    if (tg__assign_of(g, p->assigns - 1)->epoch != p->assign_epoch) return false;
-    p->epoch = g->epoch;
-    return true;
+    const bool computed = tg__get(p->newest) && p->assigns <= g->assigns.length;
+    if (computed && tg__assign_of(g, p->assigns - 1)->epoch == p->assign_epoch) {
+        p->epoch = g->epoch;
+        return true;
+    }
+    tg__fail_run(g, TG_HANDLE, 0, "%s: the program is stale: the tape was rewound below what it computes", who);
+    return false;
 }
 
 void *tg__result(const tg_program *p, size_t i) {
@@ -171,9 +173,7 @@ static tg_status run(tg_program *p, const char *who) {
     p->ran = false;
     tg__clear_run(g);
     if (g->error.status) return g->error.status;
-    if (!stands(p))
-        return tg__fail_run(g, TG_HANDLE, 0, "%s: the program is stale: the tape was rewound below what it computes",
-                            who);
+    if (!tg__stands(p, who)) return g->error.status;
     if (!tg__values_ready(g) || !tg__feed(p)) return g->error.status;
     const bool done = p->compiled && tg__machine_run(p->machine, p->at) == 0;
     if (!done && tg__interpret(p)) return g->error.status;

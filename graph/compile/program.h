@@ -30,9 +30,11 @@ struct tg_program {
     void **at, **room; /* by node of the small tape: for the machine; memory of results, of compiled programs */
 
     tg_stats stats;
+    tg_mode mode;
     bool compiled, steps, ran; /* steps: TG_WITH_ASSIGNS */
 };
 
+bool tg__stands(tg_program *p, const char *who); /* whether all that it reads and assigns is still on the tape */
 void *tg__result(const tg_program *p, size_t i); /* memory of what is wanted; interpreted: NULL before the first run */
 
 /* ------------------------------------------------------------------------------------------------------- feed.c */

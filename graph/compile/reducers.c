@@ -1,9 +1,14 @@
 /* The functions that join sums, once for each kind of reduction and type. The order is that of reduce.h. */
 #include "source.h"
 
-static const char pairs[] =
-    "INLINE_ T @_(T a, T b) { return COMBINE; }\n"
-    "INLINE_ T @_4_(const T *t, size_t rows) { return rows == 4 ? @_(@_(t[0], t[1]), @_(t[2], t[3])) : t[0]; }\n"
+static const char pair[] = "INLINE_ T @_(T a, T b) { return COMBINE; }\n";
+
+static const char four[] =
+    "INLINE_ T @_4_(const T *t, size_t rows) {\n"
+    "    return rows == 4 ? @_(@_(t[0], t[1]), @_(t[2], t[3])) : t[0];\n"
+    "}\n";
+
+static const char rows[] =
     "INLINE_ void @_rows_(T *restrict older, const T *restrict newer, size_t n) {\n"
     "    SIMD_\n"
     "    for (size_t j = 0; j < n; j++) older[j] = @_(older[j], newer[j]);\n"
@@ -44,7 +49,9 @@ static const char streams[] =
     "    for (size_t half = 8; half > 0; half /= 2)\n"
     "        for (size_t j = 0; j < half; j++) s[j] = @_(s[j], s[j + half]);\n"
     "    return s[0];\n"
-    "}\n"
+    "}\n";
+
+static const char fold[] =
     "INLINE_ T @_fold_(const T *x, size_t n) {\n"
     "    T s[16 * 40], t[256];\n"
     "    size_t units = 0;\n"
@@ -77,8 +84,9 @@ static const char firsts[] =
     "INLINE_ T @_unit_(T s, size_t units, const T *t) { return units ? @_(s, @_over_(t, 256)) : @_over_(t, 256); }\n"
     "INLINE_ T @_total_(T s, size_t units, const T *t, size_t n) {\n"
     "    return n == 0 ? s : units ? @_(s, @_over_(t, n)) : @_over_(t, n);\n"
-    "}\n"
-    "INLINE_ T @_fold_(const T *x, size_t n) { return @_over_(x, n); }\n";
+    "}\n";
+
+static const char fold_first[] = "INLINE_ T @_fold_(const T *x, size_t n) { return @_over_(x, n); }\n";
 
 static void put_text(struct tg__source *s, const char *text, const struct tg__emit *e) {
     const struct tg__node *n = e->node;
@@ -100,21 +108,46 @@ static void put_text(struct tg__source *s, const char *text, const struct tg__em
     }
 }
 
+static bool is_like(const struct tg__fused *f, uint32_t x, uint32_t y) {
+    const struct tg__node *a = tg__node_of(f->g, x), *b = tg__node_of(f->g, y);
+    return f->item[x].kind == TG__REDUCTION && f->item[y].kind == TG__REDUCTION && a->op == b->op && a->dtype == b->dtype;
+}
+
 static bool is_new(const struct tg__fused *f, uint32_t id) {
-    for (uint32_t k = 1; k < id; k++) {
-        const struct tg__node *a = tg__node_of(f->g, k), *b = tg__node_of(f->g, id);
-        if (f->item[k].kind == TG__REDUCTION && a->op == b->op && a->dtype == b->dtype) return false;
-    }
-    return true;
+    for (uint32_t k = 1; k < id; k++)
+        if (is_like(f, k, id)) return false;
+    return f->item[id].kind == TG__REDUCTION;
+}
+
+enum { FOUR = 1, ROWS = 2, STREAM = 4, FOLD = 8 };
+
+/* A column is the sum of rows, four at once; one of all elements folds in the end. */
+static unsigned uses(const struct tg__fused *f, const struct tg__anchor *a) {
+    const struct tg__nest *n = tg__nest_of(f, a->nest);
+    const bool innermost = n->loops > 0 && a->reduced >> (n->loops - 1) & 1;
+    if (n->work == TG__BY_COLUMN) return FOUR | ROWS | (innermost ? STREAM | FOLD : 0);
+    return innermost ? STREAM : ROWS;
+}
+
+/* Compiled at once and thrown away, it may have more than it needs; to be read, it may not. */
+static unsigned needs(const struct tg__source *s, uint32_t id) {
+    unsigned all = s->blocks ? FOUR | ROWS | STREAM | FOLD : 0;
+    for (uint32_t i = 0; i < s->f->anchors.length && !s->blocks; i++)
+        if (is_like(s->f, id, tg__anchor_of(s->f, (int32_t)i)->node)) all |= uses(s->f, tg__anchor_of(s->f, (int32_t)i));
+    return all;
 }
 
 void tg__put_reducers(struct tg__source *s) {
     struct tg__emit e;
     for (uint32_t id = 1; id <= s->f->last; id++) {
-        if (s->f->item[id].kind != TG__REDUCTION || !is_new(s->f, id)) continue;
+        if (!is_new(s->f, id)) continue;
         tg__kernel(s->f->g, id, &e);
-        put_text(s, pairs, &e);
-        put_text(s, e.first ? firsts : streams, &e);
+        const unsigned need = needs(s, id);
+        put_text(s, pair, &e);
+        if (need & FOUR) put_text(s, four, &e);
+        if (need & ROWS) put_text(s, rows, &e);
+        if (need & STREAM) put_text(s, e.first ? firsts : streams, &e);
+        if (need & FOLD) put_text(s, e.first ? fold_first : fold, &e);
         tg__put(s->sheet, "\n");
     }
 }

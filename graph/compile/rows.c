@@ -195,9 +195,11 @@ static void put_row_index(struct tg__source *s) {
     int64_t below = 1;
     for (int i = s->loops.count - 1; i >= 0; i--) {
         if (is_inner(s, i)) continue;
-        tg__line(s, "const size_t %s = row_", tg__variable(i));
-        if (below > 1) tg__putf(s->sheet, " / %lld", (long long)below);
-        tg__putf(s->sheet, " %% %lld;\n", (long long)s->loops.extent[i]);
+        if (tg__is_counted(s, i)) {
+            tg__line(s, "const size_t %s = row_", tg__variable(i));
+            if (below > 1) tg__putf(s->sheet, " / %lld", (long long)below);
+            tg__putf(s->sheet, " %% %lld;\n", (long long)s->loops.extent[i]);
+        }
         below *= s->loops.extent[i];
     }
 }

@@ -1,14 +1,15 @@
 /* The whole file: what all nests need, a function for each group, and the one that calls them. */
 #include "source.h"
 
-static const char head[] =
-    "#ifndef INLINE_\n"
+const char tg__includes[] =
     "#include <stddef.h>\n"
     "#include <stdint.h>\n"
     "#include <string.h>\n"
     "#include <tgmath.h>\n"
     "#undef I\n"
-    "\n"
+    "\n";
+
+const char tg__macros[] =
     "#if defined(__clang__)\n"
     "#define INLINE_ static inline __attribute__((always_inline))\n"
     "#define SIMD_ _Pragma(\"clang loop vectorize(assume_safety)\")\n"
@@ -26,7 +27,9 @@ static const char head[] =
     "#define PARALLEL_ _Pragma(\"omp parallel for schedule(static)\")\n"
     "#else\n"
     "#define PARALLEL_\n"
-    "#endif\n"
+    "#endif\n";
+
+static const char around[] =
     "#if defined(__AVX__) && defined(__GNUC__)\n"
     "typedef float f32_vector_ __attribute__((vector_size(32), aligned(4), may_alias));\n"
     "typedef double f64_vector_ __attribute__((vector_size(32), aligned(8), may_alias));\n"
@@ -55,12 +58,20 @@ static const char head[] =
     "#endif\n"
     "\n";
 
+static void put_head(struct tg__source *s) {
+    tg__put(s->sheet, "#ifndef INLINE_\n");
+    tg__put(s->sheet, tg__includes);
+    tg__put(s->sheet, tg__macros);
+    tg__put(s->sheet, around);
+}
+
 /* ---------------------------------------------------------------------------------------------- arrays of a function */
 
 struct list {
     struct tg__source *s;
-    bool declare;
+    bool declare, row;    /* row: for the function of a few rows, which leaves sums to its caller */
     uint32_t nest, nests; /* whose arrays, in the order of nests */
+    int count;
 };
 
 static const struct tg__nest *nest_at(const struct list *l, uint32_t i) {
@@ -76,9 +87,9 @@ static bool makes(const struct list *l, uint32_t node) {
     return false;
 }
 
-static void put_one(const struct list *l, uint32_t node, bool written) {
+static void put_one(struct list *l, uint32_t node, bool written) {
     struct tg__source *s = l->s;
-    tg__put(s->sheet, ", ");
+    if (l->count++) tg__put(s->sheet, ", ");
     if (l->declare)
         tg__putf(s->sheet, written ? "%s *restrict " : "const %s *restrict ",
                  tg__c_type((tg_dtype)tg__node_of(s->f->g, node)->dtype));
@@ -86,10 +97,27 @@ static void put_one(const struct list *l, uint32_t node, bool written) {
 }
 
 /* What is read comes first, each once, in the order of the tape; then what is made. */
-static void put_list(const struct list *l) {
+static void put_word(struct list *l, const char *type, const char *name) {
+    if (l->count++) tg__put(l->s->sheet, ", ");
+    if (l->declare) tg__put(l->s->sheet, type);
+    tg__put(l->s->sheet, name);
+}
+
+static bool is_listed(const struct list *l, const struct tg__anchor *a) {
+    const struct tg__item *x = tg__item_of(l->s->f, a->node);
+    return !x->inside && x->local == TG__NONE && !(l->row && x->kind == TG__REDUCTION);
+}
+
+static void put_scratch(struct list *l, const struct tg__group *g) {
+    char text[40];
+    if (g->own == 0) return;
+    snprintf(text, sizeof text, "work_ + %zu", g->scratch);
+    put_word(l, "char *", l->declare ? "scratch_" : text);
+}
+
+static void put_list(struct list *l) {
     const struct tg__fused *f = l->s->f;
-    tg__put(l->s->sheet, l->declare ? "char *scratch_" : "scratch_");
-    if (l->s->blocks) tg__put(l->s->sheet, l->declare ? ", loop_t_ *const *loop_" : ", loop_");
+    if (l->s->blocks) put_word(l, "loop_t_ *const *", "loop_");
     for (uint32_t i = 0; i < l->nests; i++) {
         const struct tg__nest *n = nest_at(l, i);
         for (int k = 0; k < (int)n->terms; k++) {
@@ -103,13 +131,20 @@ static void put_list(const struct list *l) {
     }
     for (uint32_t i = 0; i < l->nests; i++)
         for (int32_t k = nest_at(l, i)->newest; k != TG__NONE; k = tg__anchor_of(f, k)->older)
-            if (!f->item[tg__anchor_of(f, k)->node].inside && f->item[tg__anchor_of(f, k)->node].local == TG__NONE)
-                put_one(l, tg__anchor_of(f, k)->node, true);
+            if (is_listed(l, tg__anchor_of(f, k))) put_one(l, tg__anchor_of(f, k)->node, true);
+    if (l->declare && l->count == 0) tg__put(l->s->sheet, "void");
 }
 
 void tg__put_arrays(struct tg__source *s, bool declare) {
     const struct tg__group *g = tg__row(&s->f->groups, (uint32_t)s->nest->group);
-    const struct list l = {s, declare, g->nest, g->nests};
+    struct list l = {.s = s, .declare = declare, .nest = g->nest, .nests = g->nests};
+    put_scratch(&l, g);
+    put_list(&l);
+}
+
+void tg__put_row_arrays(struct tg__source *s, bool declare) {
+    const struct tg__group *g = tg__row(&s->f->groups, (uint32_t)s->nest->group);
+    struct list l = {.s = s, .declare = declare, .row = true, .nest = g->nest, .nests = g->nests, .count = 1};
     put_list(&l);
 }
 
@@ -144,7 +179,12 @@ static bool is_alone(const struct tg__source *s, const struct tg__group *g) {
 
 static bool put_group(struct tg__source *s, uint32_t number) {
     const struct tg__group *g = tg__row(&s->f->groups, number);
-    if (first_of(s, g)->work == TG__BY_KERNEL) return true;
+    s->nest = first_of(s, g);
+    if (!s->blocks) tg__put_note(s, g);
+    if (first_of(s, g)->work == TG__BY_KERNEL) {
+        if (!s->blocks) tg__put_called(s, tg__anchor_of(s->f, first_of(s, g)->newest)->node);
+        return true;
+    }
     s->nest = first_of(s, g);
     if (is_alone(s, g) && s->nest->work == TG__BY_COLUMN) {
         if (!tg__open_nest(s, *(const int32_t *)tg__row(&s->f->order, g->nest))) return false;
@@ -165,14 +205,14 @@ static bool put_group(struct tg__source *s, uint32_t number) {
 /* Bytes of its own that each group needs. */
 static bool measure(struct tg__source *s, size_t *scratch) {
     for (uint32_t i = 0; i < s->f->groups.length; i++) {
-        const struct tg__group *g = tg__row(&s->f->groups, i);
-        scratch[i] = 0;
+        struct tg__group *g = tg__row(&s->f->groups, i);
+        scratch[i] = g->own = 0;
         if (first_of(s, g)->work == TG__BY_KERNEL) continue;
         if (!is_alone(s, g)) {
-            scratch[i] = tg__rows_scratch(s, g);
+            scratch[i] = g->own = tg__rows_scratch(s, g);
         } else if (first_of(s, g)->work == TG__BY_COLUMN) {
             if (!tg__open_nest(s, *(const int32_t *)tg__row(&s->f->order, g->nest))) return false;
-            scratch[i] = tg__columns_scratch(s);
+            scratch[i] = g->own = tg__columns_scratch(s);
             tg__body_close(s);
         }
     }
@@ -203,14 +243,20 @@ static void put_pointers(struct tg__source *s, const struct tg__code *code) {
     }
 }
 
+static void put_label(struct tg__source *s, const struct tg__code *code, uint32_t label) {
+    if (code) tg__putf(s->sheet, "((const int32_t *)at_[%u])", code->slot[label] - 1); /* perhaps nobody else reads it */
+    else tg__put(s->sheet, tg__ident(s->names, label));
+}
+
 /* Labels that are data, before anything is done. */
 static void put_checks(struct tg__source *s, const struct tg__code *code) {
     for (uint32_t id = 1; id <= s->f->last; id++) {
         struct tg__emit e;
         if (s->f->item[id].kind != TG__MAP || !tg__kernel(s->f->g, id, &e) || !e.guard) continue;
-        const uint32_t label = code->slot[e.node->in[1]] - 1; /* perhaps nobody else reads it */
         tg__line(s, "for (size_t i_ = 0; i_ < %zu; i_++) {\n", e.in[1]->shape->count);
-        tg__line(s, "    const int32_t b_ = ((const int32_t *)at_[%u])[i_];\n", label);
+        tg__line(s, "    const int32_t b_ = ");
+        put_label(s, code, e.node->in[1]);
+        tg__put(s->sheet, "[i_];\n");
         tg__line(s, "    if (");
         for (const char *at = e.guard; *at;) {
             const size_t length = tg__word(at);
@@ -227,37 +273,55 @@ static void put_checks(struct tg__source *s, const struct tg__code *code) {
     }
 }
 
+void tg__put_steps(struct tg__source *s, const struct tg__code *code) {
+    put_checks(s, code);
+    for (uint32_t i = 0; i < s->f->groups.length; i++) {
+        const struct tg__group *g = tg__row(&s->f->groups, i);
+        s->nest = first_of(s, g);
+        const uint32_t node = tg__anchor_of(s->f, s->nest->newest)->node;
+        if (s->nest->work != TG__BY_KERNEL) {
+            tg__line(s, "%s_%u_(", s->name, i);
+            tg__put_arrays(s, false);
+            tg__put(s->sheet, ");\n");
+        } else if (s->blocks) {
+            tg__line(s, "if (call_(self_, %u)) return 1;\n", node);
+        } else {
+            tg__put_called_call(s, node);
+        }
+    }
+}
+
 static void put_entry(struct tg__source *s, const char *name, const struct tg__code *code) {
     tg__putf(s->sheet, "int %s(void *const *at_, char *work_, loop_t_ *const *loop_, int (*call_)(void *self, unsigned node), "
                        "void *self_) {\n", name);
     s->indent = 1;
     put_pointers(s, code);
-    put_checks(s, code);
-    for (uint32_t i = 0; i < s->f->groups.length; i++) {
-        const struct tg__group *g = tg__row(&s->f->groups, i);
-        if (first_of(s, g)->work == TG__BY_KERNEL) {
-            tg__line(s, "if (call_(self_, %u)) return 1;\n", tg__anchor_of(s->f, first_of(s, g)->newest)->node);
-            continue;
-        }
-        s->nest = first_of(s, g);
-        tg__line(s, "{ char *const scratch_ = work_ + %zu; %s_%u_(", g->scratch, s->name, i);
-        tg__put_arrays(s, false);
-        tg__put(s->sheet, "); }\n");
-    }
-    tg__line(s, "return 0;\n}\n");
+    tg__put_steps(s, code);
+    tg__line(s, "return 0;\n");
+    tg__put(s->sheet, "}\n");
 }
 
-static bool put_file(struct tg__source *s, const char *name, struct tg__code *code) {
+bool tg__lay_out(struct tg__source *s) {
     struct tg__fused *f = (struct tg__fused *)(uintptr_t)s->f;
     const size_t bytes = (f->groups.length + (size_t)1) * sizeof(size_t);
     size_t *scratch = tg__alloc(f->g, bytes);
-    bool ok = scratch && measure(s, scratch) && tg__plan(f, scratch);
+    const bool ok = scratch && measure(s, scratch) && tg__plan(f, scratch);
     if (scratch) tg__release(f->g, scratch, bytes);
-    if (!ok) return false;
-    number_slots(f, code);
-    tg__put(s->sheet, head);
+    return ok;
+}
+
+bool tg__put_groups(struct tg__source *s) {
+    bool ok = true;
     tg__put_reducers(s);
-    for (uint32_t i = 0; ok && i < f->groups.length; i++) ok = put_group(s, i);
+    for (uint32_t i = 0; ok && i < s->f->groups.length; i++) ok = put_group(s, i);
+    return ok && !s->failed;
+}
+
+static bool put_file(struct tg__source *s, const char *name, struct tg__code *code) {
+    if (!tg__lay_out(s)) return false;
+    number_slots(s->f, code);
+    put_head(s);
+    const bool ok = tg__put_groups(s);
     put_entry(s, name, code);
     return ok && !s->failed;
 }

@@ -34,6 +34,7 @@ struct tg__source {
     const char *place; /* of an element in the buffers of a strip; NULL: j_ */
     bool lies;      /* streams are taken from where they lie */
     int64_t block;  /* rows of a group that are taken together; 1 outside of groups */
+    const struct tg__c *c; /* ahead of time: how kernels that are called are written */
     void *user; /* of whoever goes through the nests of a group */
 };
 
@@ -54,6 +55,7 @@ int64_t tg__axis_stride(const struct tg__fused *f, const struct tg__nest *n, con
 int64_t tg__stride(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t, int loop);
 int64_t tg__start(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t);
 const char *tg__variable(int loop); /* of loop i of the collapsed ones */
+bool tg__is_counted(const struct tg__source *s, int loop); /* somebody reads its variable */
 
 /* ------------------------------------------------------------------------------------------------------- body.c */
 
@@ -68,6 +70,7 @@ void tg__put_term(struct tg__source *s, int term);  /* its variable, or its numb
 void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term *t); /* x[i * 3 + j] */
 int tg__stages(const struct tg__source *s);
 void tg__put_arrays(struct tg__source *s, bool declare); /* of the nest, as parameters or arguments */
+void tg__put_row_arrays(struct tg__source *s, bool declare); /* behind others; without what columns are summed to */
 
 /* ----------------------------------------------------------------------------------------------------- strips.c
  * The innermost loop, from one number to another, cut where functions of the library take whole blocks. */
@@ -110,13 +113,25 @@ bool tg__put_group(struct tg__source *s, const struct tg__group *g);
 size_t tg__rows_scratch(struct tg__source *s, const struct tg__group *g);
 void tg__put_reducers(struct tg__source *s); /* reducers.c: the functions that join sums */
 
+/* ------------------------------------------------------------------------------------- ahead of time: note.c called.c */
+
+void tg__put_note(struct tg__source *s, const struct tg__group *g); /* a comment: what it makes, out of what */
+void tg__put_called(struct tg__source *s, uint32_t node);           /* a function of its own for a kernel */
+void tg__put_called_call(struct tg__source *s, uint32_t node);
+
 /* ----------------------------------------------------------------------------------------------------- source.c */
+
+extern const char tg__includes[], tg__macros[];
+bool tg__lay_out(struct tg__source *s); /* plans the work space: before all that follows */
+bool tg__put_groups(struct tg__source *s);
 
 struct tg__code { /* what a program is given, and gives */
     uint32_t *slot; /* by node: its number among the arrays from outside, from 1; 0: it is none */
     uint32_t slots;
     struct tg__functions functions;
 };
+void tg__put_steps(struct tg__source *s, const struct tg__code *code); /* checks, and calls one after the other; code:
+                                                                          NULL: labels have pointers of their own */
 bool tg__source(struct tg__sheet *sheet, struct tg__fused *f, const char *name, struct tg__code *code);
 
 #endif

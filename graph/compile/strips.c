@@ -222,7 +222,8 @@ static void put_loop(struct tg__source *s, int stage, const char *count, void (*
     tg__line(s, "SIMD_\n");
     tg__line(s, "for (size_t j_ = 0; j_ < %s; j_++) {\n", count);
     s->indent++;
-    tg__line(s, "const size_t %s = j0_ + j_;\n", tg__variable(s->loops.count - 1));
+    if (tg__is_counted(s, s->loops.count - 1))
+        tg__line(s, "const size_t %s = j0_ + j_;\n", tg__variable(s->loops.count - 1));
     put_from_buffers(s, stage);
     tg__put_stage_terms(s);
     put_into_buffers(s, stage);

@@ -20,6 +20,8 @@ enum tg__role {
     TG__BACKWARD   /* computed, or a constant, in backward */
 };
 
+enum { TG__WRITTEN_OUT = 1000 }; /* a constant of more elements is given, not written out */
+
 struct tg__part {
     tg_graph *graph;
     tg_grads sweep;

@@ -116,7 +116,7 @@ static uint32_t first_name(const struct tg__part *p, uint32_t id) {
 }
 
 static size_t count(const struct tg__part *p) {
-    size_t n = 4;
+    size_t n = 5;
     for (uint32_t id = 1; id <= p->last; id++) {
         n += p->role[id] != TG__ABSENT;
         for (uint32_t row = first_name(p, id); row; row = tg__name_next(p->graph, row)) n++;
@@ -137,6 +137,8 @@ static bool name_functions(struct set *t, const char *function) {
     snprintf(whole, sizeof whole, "%s_forward", word);
     if (!put(t, whole, 0)) return false;
     snprintf(whole, sizeof whole, "%s_backward", word);
+    if (!put(t, whole, 0)) return false;
+    snprintf(whole, sizeof whole, "%s_constant", word);
     return put(t, whole, 0) != 0;
 }
 

@@ -3,13 +3,12 @@
  * from a consumer outside, along a way that does not pass through out, comes from outside: it is given. */
 #include "export.h"
 
-enum { LITERAL = 1000 };                                  /* a constant of more elements is given, not written out */
 enum { ROLE = 0x0f, NEEDED = 0x40, FROM_OUTSIDE = 0x80 }; /* marks beside a role, while roles are dealt out */
 
 static bool is_given(const tg_graph *g, uint32_t id) {
     const struct tg__node *n = tg__node_of(g, id);
     if (!tg__is_leaf(n)) return false;
-    return n->op != &tg__op_const || n->shape->count > LITERAL || id >= g->values.length || !tg__value_of(g, id)->valid;
+    return n->op != &tg__op_const || n->shape->count > TG__WRITTEN_OUT || id >= g->values.length || !tg__value_of(g, id)->valid;
 }
 
 static bool in_forward(const struct tg__part *p, uint32_t id) {

@@ -140,15 +140,20 @@ void tg__write(struct tg__writer *w, const void *data, size_t bytes) {
     w->used += bytes;
 }
 
-bool tg__write_commit(struct tg__writer *w) {
+bool tg__write_finish(struct tg__writer *w) {
     if (w->temp == NULL || !drain(w, w->buffer, w->used)) return false;
+    w->used = 0;
     int status;
     do status = fsync(w->fd);
     while (status != 0 && errno == EINTR);
     if (status != 0) return fail(w, errno);
     status = close(w->fd);
     w->fd = -1;
-    if (status != 0 && errno != EINTR) return fail(w, errno);
+    return status == 0 || errno == EINTR || fail(w, errno);
+}
+
+bool tg__write_commit(struct tg__writer *w) {
+    if (w->temp == NULL || (w->fd >= 0 && !tg__write_finish(w))) return false;
     if (rename(w->temp, w->path) != 0) return fail(w, errno);
     tg__release(w->graph, w->temp, w->temp_bytes);
     w->temp = NULL;

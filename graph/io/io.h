@@ -34,6 +34,7 @@ struct tg__writer {
 
 bool tg__write_open(struct tg__writer *w, tg_graph *g, const char *path);
 void tg__write(struct tg__writer *w, const void *data, size_t bytes);
+bool tg__write_finish(struct tg__writer *w); /* all is on the disk: what the commit can still fail at is the name */
 bool tg__write_commit(struct tg__writer *w);
 void tg__write_abandon(struct tg__writer *w);
 

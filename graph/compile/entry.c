@@ -1,0 +1,113 @@
+/* NAME.c: what the nests need, a function for each, and the one that calls them. */
+#include "ahead.h"
+
+/* At -O2 with SSE and more, gcc 12 leaves out the rounding of (double)(float)x where it vectorizes straight-line code. */
+static const char exact[] =
+    "/* A product is rounded before anything is added to it; and gcc 12 vectorizes some lines into wrong ones. */\n"
+    "#if defined(__GNUC__) && !defined(__clang__)\n"
+    "#pragma GCC optimize(\"fp-contract=off\", \"no-tree-slp-vectorize\")\n"
+    "#else\n"
+    "#pragma STDC FP_CONTRACT OFF\n"
+    "#endif\n";
+
+static const char fast[] =
+    "/* A product may be rounded together with what is added to it; and gcc 12 vectorizes some lines into wrong ones. */\n"
+    "#if defined(__GNUC__) && !defined(__clang__)\n"
+    "#pragma GCC optimize(\"fp-contract=fast\", \"no-tree-slp-vectorize\")\n"
+    "#else\n"
+    "#pragma STDC FP_CONTRACT ON\n"
+    "#endif\n";
+
+static const char remarks[] =
+    "#if defined(__clang__) /* a loop that is not worth it is not to be vectorized */\n"
+    "#pragma clang diagnostic ignored \"-Wpass-failed\"\n"
+    "#endif\n\n";
+
+static void put_includes(struct tg__ahead *a, struct tg__sheet *s) {
+    tg__putf(s, "/* %s: what it computes stands in %s.h. Written by tapegrad %s. */\n", a->names.function,
+             a->names.function, TG_VERSION);
+    tg__putf(s, "#include \"%s.h\"\n\n", a->names.function);
+    tg__put(s, a->p->mode == TG_EXACT ? exact : fast);
+    tg__put(s, remarks);
+    tg__put(s, tg__includes);
+    tg__put(s, "#ifndef INLINE_\n");
+    tg__put(s, tg__macros);
+    tg__put(s, "#endif\n\n");
+}
+
+/* ------------------------------------------------------------------------------------------------------- the pointers */
+
+static bool is_place(const struct tg__ahead *a, uint32_t id) {
+    const struct tg__item *x = tg__item_of(&a->fused, id);
+    return x->stored && !x->inside && x->local == TG__NONE;
+}
+
+static void put_pointer(struct tg__ahead *a, struct tg__sheet *s, uint32_t id) {
+    const struct tg__item *x = tg__item_of(&a->fused, id);
+    const char *type = tg__c_type((tg_dtype)tg__node_of(a->small, id)->dtype), *name = tg__ident(&a->names, id);
+    if (x->kind == TG__DATA && x->loaded) {
+        tg__putf(s, "    const %s *const %s = ", type, name);
+        if (tg__is_static(a, id))
+            tg__put_pointer(&a->c, id);
+        else
+            tg__putf(s, "in_->%s", tg__ident(&a->ports.part, a->p->small.origin[id]));
+    } else if (is_place(a, id)) {
+        tg__putf(s, "    %s *const %s = ", type, name);
+        if (x->wanted)
+            tg__put_result_member(a, s, a->ports.holder[id] - 1);
+        else
+            tg__putf(s, "(%s *)(work_ + %zu)", type, x->offset);
+    } else {
+        return;
+    }
+    tg__put(s, ";\n");
+}
+
+/* Results that are leaves, constants, or other results too. */
+static void put_copy(struct tg__ahead *a, struct tg__sheet *s, size_t i) {
+    const uint32_t id = a->p->small.result[i];
+    const struct tg__item *x = tg__item_of(&a->fused, id);
+    const struct tg__node *n = tg__node_of(a->small, id);
+    static const int8_t first[TG_MAX_RANK] = {0};
+    if (a->ports.again[i] || n->shape->count == 0 || (is_place(a, id) && a->ports.holder[id] == i + 1)) return;
+    if (x->kind == TG__NUMERAL) {
+        tg__put(s, "    *");
+        tg__put_result_member(a, s, i);
+        tg__put(s, " = ");
+        tg__put_element(&a->c, id, first);
+        tg__put(s, ";\n");
+        return;
+    }
+    tg__put(s, "    memcpy(");
+    tg__put_result_member(a, s, i);
+    tg__put(s, ", ");
+    if (is_place(a, id))
+        tg__put(s, tg__ident(&a->names, id));
+    else if (tg__is_static(a, id))
+        tg__put_pointer(&a->c, id);
+    else
+        tg__putf(s, "in_->%s", tg__ident(&a->ports.part, a->p->small.origin[id]));
+    tg__putf(s, ", %zu * sizeof(%s));\n", n->shape->count, tg__c_type((tg_dtype)n->dtype));
+}
+
+static void put_entry(struct tg__ahead *a, struct tg__sheet *s) {
+    tg__put_prototype(a, s, "_");
+    tg__put(s, a->fused.work ? " {\n    char *const work_ = workspace_;\n" : " {\n    (void)workspace_;\n");
+    for (uint32_t id = 1; id <= a->fused.last; id++) put_pointer(a, s, id);
+    tg__put(s, "\n");
+    a->source.indent = 1;
+    tg__put_steps(&a->source, NULL);
+    for (size_t i = 0; i < a->p->count; i++) put_copy(a, s, i);
+    tg__put(s, "    return 0;\n}\n");
+}
+
+bool tg__put_program(struct tg__ahead *a, struct tg__sheet *s) {
+    a->c.sheet = a->source.sheet = s;
+    put_includes(a, s);
+    tg__put_tables(&a->c);
+    tg__put_helpers(&a->c);
+    if (a->places.helpers) tg__put(s, "\n");
+    if (!tg__put_groups(&a->source)) return false;
+    put_entry(a, s);
+    return true;
+}
