@@ -113,6 +113,11 @@ Test(algebra, numbers_are_one, .init = begin, .fini = end) {
     cr_expect_eq(ops("neg"), 0);
 }
 
+Test(algebra, zero_has_a_sign, .init = begin, .fini = end) {
+    const tg_node x = matrix("x");
+    of(tg_atan2(tg_neg(tg_scalar(g, TG_F64, 0)), tg_neg(x)), 0); /* -π, not π */
+}
+
 Test(algebra, a_count_times_its_share_is_one, .init = begin, .fini = end) {
     const tg_node x = matrix("x");
     of(times(49, times(1.0 / 49, x)), 0); /* 49 * round(1/49) is not 1 */
