@@ -40,6 +40,7 @@ static struct tg__number fraction(int64_t up, int64_t down) {
 
 struct tg__number tg__number_times(struct tg__number a, struct tg__number b) {
     int64_t up, down;
+    if (a.value * b.value == 0 && a.down && b.down) return (struct tg__number){a.value * b.value, 0, 1}; /* or -0 */
     const bool fits =
         a.down && b.down && !__builtin_mul_overflow(a.up, b.up, &up) && !__builtin_mul_overflow(a.down, b.down, &down);
     return fits ? fraction(up, down) : (struct tg__number){a.value * b.value, 0, 0};
