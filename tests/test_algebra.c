@@ -113,6 +113,17 @@ Test(algebra, numbers_are_one, .init = begin, .fini = end) {
     cr_expect_eq(ops("neg"), 0);
 }
 
+Test(algebra, a_number_over_itself_is_one, .init = begin, .fini = end) {
+    uint64_t state = 5;
+    tg_node all = matrix("x");
+    for (int i = 0; i < 50; i++) { /* v * (1/v) is not always 1 */
+        const tg_node v = tg_scalar(g, TG_F64, random_between(&state, 1, 2));
+        all = tg_mul(all, tg_floor(tg_div(v, v)));
+    }
+    of(all, 0);
+    cr_expect_eq(tg_count(z.s.graph), 1);
+}
+
 Test(algebra, zero_has_a_sign, .init = begin, .fini = end) {
     const tg_node x = matrix("x");
     of(tg_atan2(tg_neg(tg_scalar(g, TG_F64, 0)), tg_neg(x)), 0); /* -π, not π */

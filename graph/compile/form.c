@@ -75,18 +75,27 @@ static bool include(struct tg__form *z, struct tg__factor f, unsigned flags) {
 }
 
 /* A number that is lost in its dtype would be 0 or infinite where the numbers it is made of were not. */
+static bool is_kept(struct tg__number z, tg_dtype dtype) {
+    const double size = fabs(z.value);
+    return dtype == TG_F32 ? size >= (double)FLT_MIN && size <= (double)FLT_MAX : size >= DBL_MIN && size <= DBL_MAX;
+}
+
 bool tg__form_by(struct tg__form *z, struct tg__number by, tg_dtype dtype) {
     const bool nothing = z->by.value == 0 || by.value == 0;
     z->by = tg__number_times(z->by, by);
-    const double size = fabs(z->by.value);
-    return nothing ||
-           (dtype == TG_F32 ? size >= (double)FLT_MIN && size <= (double)FLT_MAX : size >= DBL_MIN && size <= DBL_MAX);
+    return nothing || is_kept(z->by, dtype);
 }
 
 bool tg__form_times(struct tg__form *z, const struct tg__form *x, int power, const struct tg__axes *axes,
                     tg_dtype dtype, unsigned flags) {
     if (power < 0 && x->by.value == 0) return false;
-    if (!tg__form_by(z, tg__number_power(x->by, power), dtype)) return false;
+    const bool nothing = z->by.value == 0;
+    if (power < 0) {
+        z->by = tg__number_over(z->by, tg__number_power(x->by, -power));
+        if (!nothing && !is_kept(z->by, dtype)) return false;
+    } else if (!tg__form_by(z, tg__number_power(x->by, power), dtype)) {
+        return false;
+    }
     for (int i = 0; i < x->factors; i++) {
         const int p = x->factor[i].power * power;
         if (p > TG__HIGHEST || p < -TG__HIGHEST) return false;

@@ -62,7 +62,8 @@ struct tg__algebraist {
 struct tg__number tg__number_of(double v, tg_dtype dtype);
 struct tg__number tg__number_times(struct tg__number a, struct tg__number b);
 struct tg__number tg__number_plus(struct tg__number a, struct tg__number b);
-struct tg__number tg__number_power(struct tg__number a, int power);
+struct tg__number tg__number_over(struct tg__number a, struct tg__number b); /* a/b, b not 0 */
+struct tg__number tg__number_power(struct tg__number a, int power);          /* power at least 0 */
 
 /* -------------------------------------------------------------------------------------------------------- form.c */
 

@@ -54,13 +54,14 @@ struct tg__number tg__number_plus(struct tg__number a, struct tg__number b) {
     return fits ? fraction(up, down) : (struct tg__number){a.value + b.value, 0, 0};
 }
 
+struct tg__number tg__number_over(struct tg__number a, struct tg__number b) {
+    const struct tg__number inverse = {1 / b.value, b.up < 0 ? -b.down : b.down, b.up < 0 ? -b.up : b.up};
+    if (a.down && b.down && b.up) return tg__number_times(a, inverse);
+    return (struct tg__number){a.value / b.value, 0, 0}; /* one rounding: x/x is 1 */
+}
+
 struct tg__number tg__number_power(struct tg__number a, int power) {
     struct tg__number z = {1, 1, 1};
-    if (power < 0) {
-        const bool inverts = a.down && a.up;
-        a = (struct tg__number){1 / a.value, inverts ? (a.up < 0 ? -a.down : a.down) : 0,
-                                inverts ? (a.up < 0 ? -a.up : a.up) : 0};
-    }
-    for (int i = 0; i < (power < 0 ? -power : power); i++) z = tg__number_times(z, a);
+    for (int i = 0; i < power; i++) z = tg__number_times(z, a);
     return z;
 }
