@@ -77,11 +77,12 @@ static bool has_array(const struct tg__source *s, int i) {
  * node that would meet one has the element i_e_. */
 static bool is_ours(const struct tg__source *s, const char *ident) {
     static const char *const own[] = {
-        "AROUND", "INLINE",     "PARALLEL",   "SIMD", "STREAM",     "STREAMED",   "UNROLL", "at",      "bits",
-        "c",      "call",       "count",      "end",  "f32_vector", "f64_vector", "fill",   "first",   "g",
-        "group",  "i",          "j",          "j0",   "k",          "l",          "last",   "loop",    "m",
-        "n",      "p",          "pops",       "q",    "r",          "row",        "rows",   "scratch", "self",
-        "step",   "stream_f32", "stream_f64", "task", "top",        "u",          "units",  "w",       "work"};
+        "AROUND", "INLINE", "PARALLEL", "SIMD",    "STREAM", "STREAMED", "UNROLL",     "at",
+        "bits",   "block",  "c",        "call",    "count",  "end",      "f32_vector", "f64_vector",
+        "fill",   "first",  "g",        "group",   "i",      "j",        "j0",         "k",
+        "l",      "last",   "loop",     "m",       "n",      "p",        "pops",       "q",
+        "r",      "row",    "rows",     "scratch", "self",   "step",     "stream_f32", "stream_f64",
+        "task",   "top",    "u",        "units",   "w",      "work"};
     const char *const part = strrchr(ident, '_');
     if (part && (!part[2] || strspn(part + 1, "0123456789") == strlen(part + 1))) return true;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -235,7 +236,8 @@ void tg__put_terms(struct tg__source *s, uint16_t bound, int stage, uint8_t scop
     for (uint32_t k = 0; k < s->nest->terms; k++) {
         const int i = s->order[k];
         const struct tg__term *t = term(s, i);
-        if (s->done[i] || t->numeral || (t->loops & ~bound) || (stage != TG__NONE && tg__stage_of(s, t) != stage)) continue;
+        if (s->done[i] || t->numeral || (t->loops & ~bound) || (stage != TG__NONE && tg__stage_of(s, t) != stage))
+            continue;
         put_variable(s, i);
         s->done[i] = scope;
     }

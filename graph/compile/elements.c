@@ -15,7 +15,7 @@ void tg__put_stores(struct tg__source *s, int stage) {
         const struct tg__item *x = tg__item_of(s->f, a->node);
         const struct tg__term *t = tg__term_of(s->f, s->nest, a->root);
         if (x->kind == TG__REDUCTION || x->inside || (stage != TG__NONE && tg__stage_of(s, t) != stage)) continue;
-        if (tg__stages(s) && tg__is_in_place(s, a)) continue;
+        if (stage != TG__NONE && tg__is_in_place(s, a)) continue; /* a strip's call has written it */
         tg__put_store(s, a);
     }
 }
@@ -35,9 +35,9 @@ static void close_loop(struct tg__source *s) {
 static void put_strips(struct tg__source *s, uint16_t bound) {
     const int last = s->loops.count - 1;
     const long long extent = (long long)s->loops.extent[last];
-    tg__line(s, "for (size_t j0_ = 0, w_; j0_ < %lld; j0_ += w_) {\n", extent);
+    tg__line(s, "for (size_t j0_ = 0; j0_ < %lld; j0_ += %d) {\n", extent, TG__STRIP);
     s->indent++;
-    tg__line(s, "w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
+    tg__line(s, "const size_t w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
     tg__put_around_buffers(s);
     tg__put_strip(s, bound, tg__put_stores);
     tg__put_around(s);
@@ -92,11 +92,13 @@ static void put_pairs(struct tg__source *s) {
 
 void tg__put_elements(struct tg__source *s) {
     const int loops = s->loops.count;
-    const bool strips = loops > 0 && (tg__stages(s) > 0 || tg__goes_around(s)), pairs = !strips && pairs_rows(s);
+    const bool parallel = loops > 0 && points(s->nest) >= PARALLEL; /* by strips, if there is but one loop */
+    const bool strips = loops > 0 && (tg__stages(s) > 0 || tg__goes_around(s) || (parallel && loops == 1));
+    const bool pairs = !strips && pairs_rows(s);
     const int around = pairs ? loops - 2 : loops - 1;
     uint16_t bound = 0;
     tg__put_terms(s, bound, TG__NONE, 1);
-    if (loops > 0 && points(s->nest) >= PARALLEL) tg__line(s, "PARALLEL_\n");
+    if (parallel) tg__line(s, "PARALLEL_\n");
     for (int i = 0; i < around; i++) {
         open_loop(s, i);
         bound |= s->loops.members[i];

@@ -66,7 +66,7 @@ static bool is_elsewhere(const struct tg__source *s, const struct tg__anchor *a)
 
 /* Opens a scope in which the variables of loops say where the strip begins. */
 static void put_start(struct tg__source *s) {
-    const int row = s->block > 1 ? tg__row_loop(s) : TG__NONE;
+    const int row = s->place ? tg__row_loop(s) : TG__NONE;
     tg__putf(s->sheet, "; { const size_t %s = j0_; ", tg__variable(s->loops.count - 1));
     if (row != TG__NONE) tg__putf(s->sheet, "const size_t %s = block_; ", tg__variable(row));
 }
@@ -275,8 +275,8 @@ void tg__put_block_strip(struct tg__source *s, void (*open)(struct tg__source *s
     snprintf(count, sizeof count, "%lld", extent);
     put_buffers(s, extent * s->block);
     tg__line(s, "const size_t j0_ = 0, w_ = (end_ - block_) * %lld;\n", extent);
-    put_pointers(s);
     s->place = place;
+    put_pointers(s);
     for (int stage = 0; stage <= stages; stage++) {
         put_calls(s, stage);
         open(s);
