@@ -15,8 +15,8 @@ struct options {
 
 static inline int usage(const char *who) {
     fprintf(stderr,
-            "usage: %s [--json] [--quick] [--no-torch] [--program NAME] [--shape 64x256] [--dtype f32|f64] [--threads "
-            "1|2]\n"
+            "usage: %s [--json] [--quick] [--no-torch]\n"
+            "       [--program NAME] [--shape 64x256] [--dtype f32|f64] [--threads 1|2]\n"
             "    --json      rows for a machine, the summary on stderr\n"
             "    --quick     fewer turns\n"
             "    --no-torch  without PyTorch, whose turns take the longest\n"
