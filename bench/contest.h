@@ -37,6 +37,13 @@ static inline double take_turn(struct contestant *c) {
     return (now() - start) / c->calls;
 }
 
+static inline void settle(struct contestant *c) {
+    const int n = c->turns;
+    if (n == 0) return;
+    qsort(c->turn, (size_t)n, sizeof(double), by_size);
+    c->low = c->turn[n / 4], c->median = c->turn[n / 2], c->high = c->turn[n - 1 - n / 4];
+}
+
 /* As many turns as fit into `seconds`, between FEWEST and TURNS, after one that warms up. False: one of them failed. */
 static inline bool compete(struct contestant *c, size_t count, double seconds) {
     bool ok = true;
@@ -48,12 +55,8 @@ static inline bool compete(struct contestant *c, size_t count, double seconds) {
             if (!(ns > 0)) c[i].out = true, ok = ok && c[i].timed;
             if (t >= 0) c[i].turn[c[i].turns++] = ns;
         }
-    for (size_t i = 0; i < count; i++) {
-        const size_t n = (size_t)c[i].turns;
-        if (c[i].out || n == 0) continue;
-        qsort(c[i].turn, n, sizeof(double), by_size);
-        c[i].low = c[i].turn[n / 4], c[i].median = c[i].turn[n / 2], c[i].high = c[i].turn[n - 1 - n / 4];
-    }
+    for (size_t i = 0; i < count; i++)
+        if (!c[i].out) settle(&c[i]);
     return ok;
 }
 

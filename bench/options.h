@@ -9,14 +9,17 @@
 #include <string.h>
 
 struct options {
-    bool json, quick;
+    bool json, quick, no_torch;
     const char *program, *shape, *dtype, *threads; /* NULL: all of them */
 };
 
 static inline int usage(const char *who) {
     fprintf(stderr,
-            "usage: %s [--json] [--quick] [--program NAME] [--shape 64x256] [--dtype f32|f64] [--threads 1|2]\n"
-            "    --json   rows for a machine, the summary on stderr    --quick  fewer repeats\n"
+            "usage: %s [--json] [--quick] [--no-torch]\n"
+            "       [--program NAME] [--shape 64x256] [--dtype f32|f64] [--threads 1|2]\n"
+            "    --json      rows for a machine, the summary on stderr\n"
+            "    --quick     fewer turns\n"
+            "    --no-torch  without PyTorch, whose turns take the longest\n"
             "    the others choose: only rows of this program, shape, dtype and number of threads\n",
             who);
     return 2;
@@ -32,6 +35,7 @@ static inline bool read_options(int argc, char **argv, struct options *o) {
         bool known = false;
         if (strcmp(argv[i], "--json") == 0) known = o->json = true;
         if (strcmp(argv[i], "--quick") == 0) known = o->quick = true;
+        if (strcmp(argv[i], "--no-torch") == 0) known = o->no_torch = true;
         for (size_t k = 0; k < sizeof words / sizeof *words && i + 1 < argc && !known; k++)
             if (strcmp(argv[i], words[k].name) == 0) *words[k].value = argv[++i], known = true;
         if (!known) return false;

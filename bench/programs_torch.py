@@ -1,6 +1,6 @@
 """What the benchmarks of programs ask of PyTorch. A request is a line, "WAY PROGRAM SHAPE DTYPE THREADS", as in
-"script joint 64x256 f32 1"; the answer one line of JSON: nanoseconds a call, and a number by which to see that both sides
-computed the same. WAY: primitives (those that tapegrad has too), fused (as PyTorch's users write it), script (the
+"script joint 64x256 f32 1"; the answer one line of JSON: nanoseconds a call, and a number by which to see that both
+sides computed the same. WAY: primitives (those that tapegrad has too), fused (as PyTorch's users write it), script (the
 primitives, compiled by torch.jit.script)."""
 import json
 import sys
@@ -159,8 +159,8 @@ def seconds_of(call, calls):
 
 
 class Case:
-    """Checked after so many calls that a script is compiled, and as many steps as on the other side. A turn is about two
-    milliseconds, after a call that warms up unless that takes long itself."""
+    """Checked after so many calls that a script is compiled, and as many steps as on the other side. A turn is about
+    two milliseconds, after a call that warms up unless that takes long itself."""
 
     def __init__(self, way, program, shape, dtype):
         self.call = MAKERS[program](way, program, [int(n) for n in shape.split("x")], DTYPES[dtype])

@@ -148,7 +148,8 @@ static inline bool run_jobs(const struct job *jobs, size_t count, size_t each, c
                             bool (*row)(const struct job *, const struct options *, struct report *, struct rival *,
                                         struct summary *)) {
     struct report out;
-    struct rival torch = open_torch("2");
+    struct rival torch = {0};
+    if (!o->no_torch) torch = open_torch("2");
     struct summary *sum = calloc(count / each, sizeof *sum);
     bool ok = sum != NULL;
     open_report(&out, o->json);
