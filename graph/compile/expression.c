@@ -135,7 +135,7 @@ static void put_flat(const struct tg__c *c, const struct place *x, const struct 
         struct place label;
         double v = 0;
         if (dims->dim[axis]) below /= dims->dim[axis];
-        const int64_t by = i.by * below;
+        const int64_t by = i.loop == TG__LABEL ? below : i.by * below;
         const bool known = i.loop == TG__LABEL && find_label(c, statement, &label, &v);
         at += i.from * below + (int64_t)v * below;
         if (known || (i.loop != TG__LABEL && !letter)) continue;
