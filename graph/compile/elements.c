@@ -35,9 +35,9 @@ static void close_loop(struct tg__source *s) {
 static void put_strips(struct tg__source *s, uint16_t bound) {
     const int last = s->loops.count - 1;
     const long long extent = (long long)s->loops.extent[last];
-    tg__line(s, "for (size_t j0_ = 0, w_; j0_ < %lld; j0_ += w_) {\n", extent);
+    tg__line(s, "for (size_t j0_ = 0; j0_ < %lld; j0_ += %d) {\n", extent, TG__STRIP); /* as OpenMP will have it */
     s->indent++;
-    tg__line(s, "w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
+    tg__line(s, "const size_t w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
     tg__put_around_buffers(s);
     tg__put_strip(s, bound, tg__put_stores);
     tg__put_around(s);
@@ -57,9 +57,11 @@ static bool pairs_rows(const struct tg__source *s) {
     return false;
 }
 
+static bool is_parallel(const struct tg__source *s) { return s->loops.count > 0 && points(s->nest) >= PARALLEL; }
+
 static void put_inner(struct tg__source *s, bool pairs) {
     const int last = s->loops.count - 1;
-    tg__line(s, "SIMD_\n");
+    tg__line(s, last == 0 && is_parallel(s) ? "PARALLEL_SIMD_\n" : "SIMD_\n");
     open_loop(s, last);
     if (pairs) {
         tg__put_terms(s, (uint16_t)~s->loops.members[last - 1], TG__NONE, TG__SCOPE_STRIP);
@@ -96,7 +98,7 @@ void tg__put_elements(struct tg__source *s) {
     const int around = pairs ? loops - 2 : loops - 1;
     uint16_t bound = 0;
     tg__put_terms(s, bound, TG__NONE, 1);
-    if (loops > 0 && points(s->nest) >= PARALLEL) tg__line(s, "PARALLEL_\n");
+    if (is_parallel(s) && (loops > 1 || strips)) tg__line(s, "PARALLEL_\n");
     for (int i = 0; i < around; i++) {
         open_loop(s, i);
         bound |= s->loops.members[i];

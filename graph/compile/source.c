@@ -25,8 +25,10 @@ const char tg__macros[] =
     "#endif\n"
     "#ifdef _OPENMP\n"
     "#define PARALLEL_ _Pragma(\"omp parallel for schedule(static)\")\n"
+    "#define PARALLEL_SIMD_ _Pragma(\"omp parallel for simd schedule(static)\")\n"
     "#else\n"
     "#define PARALLEL_\n"
+    "#define PARALLEL_SIMD_ SIMD_\n"
     "#endif\n";
 
 static const char around[] =
