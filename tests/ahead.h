@@ -64,11 +64,12 @@ static inline void add_ahead(tg_graph *g, const tg_node *outputs, size_t count, 
     aheads[ahead_count++] = (struct ahead){g, mode, status != TG_OK};
 }
 
-static inline void *build_aheads(const char *compiler) {
+/* Those from `first` on, in steps. */
+static inline void *build_aheads(const char *compiler, int first, int step) {
     char command[600];
     FILE *file = fopen(in_folder("all.c", -1, ""), "w");
     cr_assert_not_null(file);
-    for (int k = 0; k < ahead_count; k++) fprintf(file, "#include \"f%d.c\"\n", k);
+    for (int k = first; k < ahead_count; k += step) fprintf(file, "#include \"f%d.c\"\n", k);
     fclose(file);
     snprintf(command, sizeof command, "%s -std=c99 -pedantic -Wall -Wextra -Werror -fno-math-errno -shared -fPIC %s -o %s -lm",
              compiler, in_folder("all.c", -1, ""), in_folder("all.so", -1, ""));
@@ -227,11 +228,13 @@ static inline void check_ahead(void *library, int k) {
     free(work);
 }
 
-static inline void check_aheads(const char *compiler) {
-    void *library = build_aheads(compiler);
-    for (int k = 0; k < ahead_count; k++) check_ahead(library, k);
+static inline void check_some(const char *compiler, int first, int step) {
+    void *library = build_aheads(compiler, first, step);
+    for (int k = first; k < ahead_count; k += step) check_ahead(library, k);
     dlclose(library);
 }
+
+static inline void check_aheads(const char *compiler) { check_some(compiler, 0, 1); }
 
 static inline bool has_clang(void) { return system("command -v clang >/dev/null") == 0; }
 
