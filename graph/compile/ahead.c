@@ -76,7 +76,7 @@ static bool put_both(struct tg__ahead *a, struct tg__writer writer[FILES]) {
         tg__wrap_open(&wrap, &file);
         if (i == 0) tg__put_header(a, &wrap.sheet);
         else ok = tg__put_program(a, &wrap.sheet);
-        ok = ok && tg__write_finish(&writer[i]);
+        ok = ok && !a->small->error.status && !a->g->error.status && tg__write_finish(&writer[i]); /* also a comment's */
     }
     return ok && tg__write_commit(&writer[0]) && tg__write_commit(&writer[1]);
 }

@@ -236,8 +236,8 @@ void tg__put_terms(struct tg__source *s, uint16_t bound, int stage, uint8_t scop
     for (uint32_t k = 0; k < s->nest->terms; k++) {
         const int i = s->order[k];
         const struct tg__term *t = term(s, i);
-        if (s->done[i] || t->numeral || (t->loops & ~bound) || (stage != TG__NONE && tg__stage_of(s, t) != stage))
-            continue;
+        if (s->done[i] || !t->used || t->numeral || (t->loops & ~bound)) continue;
+        if (stage != TG__NONE && tg__stage_of(s, t) != stage) continue;
         put_variable(s, i);
         s->done[i] = scope;
     }

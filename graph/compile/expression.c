@@ -127,7 +127,7 @@ static void put_label(const struct tg__c *c, const struct place *statement) {
 static void put_flat(const struct tg__c *c, const struct place *x, const struct place *statement) {
     const tg_shape *dims = &tg__node_of(c->part->graph, x->id)->shape->dims;
     int64_t at = 0, below = (int64_t)tg__node_of(c->part->graph, x->id)->shape->count;
-    bool first = true;
+    bool empty = true;
     tg__put(c->sheet, "[");
     for (int axis = 0; axis < dims->rank; axis++) {
         const struct index i = x->index[axis];
@@ -135,19 +135,19 @@ static void put_flat(const struct tg__c *c, const struct place *x, const struct 
         struct place label;
         double v = 0;
         if (dims->dim[axis]) below /= dims->dim[axis];
-        const int64_t by = i.by * below;
+        const int64_t by = i.loop == TG__LABEL ? below : i.by * below;
         const bool known = i.loop == TG__LABEL && find_label(c, statement, &label, &v);
         at += i.from * below + (int64_t)v * below;
         if (known || (i.loop != TG__LABEL && !letter)) continue;
-        tg__put(c->sheet, first ? by < 0 ? "-" : "" : by < 0 ? " - " : " + ");
-        first = false;
+        tg__put(c->sheet, empty ? by < 0 ? "-" : "" : by < 0 ? " - " : " + ");
+        empty = false;
         if (letter)
             tg__putf(c->sheet, "%c", letter);
         else
             put_element(c, &label, statement);
         if (by != 1 && by != -1) tg__putf(c->sheet, " * %lld", (long long)(by < 0 ? -by : by));
     }
-    if (first)
+    if (empty)
         tg__putf(c->sheet, "%lld", (long long)at);
     else if (at)
         tg__putf(c->sheet, at < 0 ? " - %lld" : " + %lld", (long long)(at < 0 ? -at : at));

@@ -55,6 +55,7 @@ struct tg__term {
     uint16_t loops;                 /* a bit for each that it depends on */
     uint8_t stage, uses;
     bool numeral;
+    bool used;                      /* by more than the check of a label, which comes before */
 };
 
 struct tg__anchor {

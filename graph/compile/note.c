@@ -57,7 +57,7 @@ static void put_read(struct reads *r, uint32_t id, char letter) {
 static void put_reads(struct reads *r, const struct tg__nest *n) {
     const struct tg__fused *f = r->s->f;
     for (int k = 0; k < (int)n->terms && n->work != TG__BY_KERNEL; k++)
-        if (tg__term_of(f, n, k)->array) put_read(r, tg__term_of(f, n, k)->array, 0);
+        if (tg__term_of(f, n, k)->array && tg__term_of(f, n, k)->used) put_read(r, tg__term_of(f, n, k)->array, 0);
     if (n->work != TG__BY_KERNEL) return;
     const struct tg__node *node = tg__node_of(f->g, tg__anchor_of(f, n->newest)->node);
     for (int k = 0; k < node->operands; k++) put_read(r, tg__base_of(f, node->in[k]), "abcd"[k]);

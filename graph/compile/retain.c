@@ -65,7 +65,7 @@ static void note_readers(struct tg__fused *f, const struct tg__nest *n) {
     }
     for (int i = 0; i < (int)n->terms; i++) {
         const struct tg__term *t = tg__term_of(f, n, i);
-        if (t->array) note_reader(f, t->array, n->group);
+        if (t->array && t->used) note_reader(f, t->array, n->group);
         if (t->array && t->array != t->node) f->item[t->array].shared = true;
     }
 }

@@ -66,7 +66,7 @@ static void put_sums_begin(struct tg__source *s) {
         if (!is_stream(s, a)) continue;
         tg__line(s, "%s %s_t_[%d], ", type(s, a), name(s, a), TG__STRIP);
         if (takes_first(s, a))
-            tg__putf(s->sheet, "%s_s_;\n", name(s, a));
+            tg__putf(s->sheet, "%s_s_ = 0;\n", name(s, a));
         else
             tg__putf(s->sheet, "%s_s_[%d];\n", name(s, a), 16 * levels);
     }

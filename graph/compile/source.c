@@ -25,8 +25,10 @@ const char tg__macros[] =
     "#endif\n"
     "#ifdef _OPENMP\n"
     "#define PARALLEL_ _Pragma(\"omp parallel for schedule(static)\")\n"
+    "#define PARALLEL_SIMD_ _Pragma(\"omp parallel for simd schedule(static)\")\n"
     "#else\n"
     "#define PARALLEL_\n"
+    "#define PARALLEL_SIMD_ SIMD_\n"
     "#endif\n";
 
 static const char around[] =
@@ -122,7 +124,7 @@ static void put_list(struct list *l) {
         const struct tg__nest *n = nest_at(l, i);
         for (int k = 0; k < (int)n->terms; k++) {
             const uint32_t node = tg__term_of(f, n, k)->array;
-            bool seen = node == 0 || makes(l, node) || f->item[node].local != TG__NONE;
+            bool seen = node == 0 || !tg__term_of(f, n, k)->used || makes(l, node) || f->item[node].local != TG__NONE;
             for (uint32_t j = 0; j <= i && !seen; j++)
                 for (int m = 0; m < (j < i ? (int)nest_at(l, j)->terms : k) && !seen; m++)
                     seen = tg__term_of(f, nest_at(l, j), m)->array == node;

@@ -126,11 +126,49 @@ static void settle(struct tg__fused *f, struct tg__nest *n) {
     }
 }
 
+static bool use(struct tg__term *t) {
+    const bool before = t->used;
+    t->used = true;
+    return !before;
+}
+
+/* A label is read where an array is, or a kernel asks for the turn; not where there is no axis along it. */
+static bool use_labels(struct tg__fused *f, struct tg__nest *n, const struct tg__term *t) {
+    bool more = false;
+    for (int axis = 0; axis < tg__node_of(f->g, t->node)->shape->dims.rank; axis++)
+        if (t->at[axis].label != TG__NONE && t->at[axis].by != 0 && (t->array || tg__asks(f, t, axis)))
+            more |= use(tg__term_of(f, n, t->at[axis].label));
+    return more;
+}
+
+static bool use_operands(struct tg__fused *f, struct tg__nest *n, const struct tg__term *t) {
+    struct tg__emit e;
+    bool more = false;
+    if (t->array || t->numeral) return false;
+    tg__kernel(f->g, t->node, &e);
+    for (int k = 0; k < e.node->operands; k++)
+        if (t->in[k] != TG__NONE && tg__reads(e.code, k)) more |= use(tg__term_of(f, n, t->in[k]));
+    return more;
+}
+
+static void mark_used(struct tg__fused *f, struct tg__nest *n) {
+    for (int32_t i = n->newest; i != TG__NONE; i = tg__anchor_of(f, i)->older)
+        tg__term_of(f, n, tg__anchor_of(f, i)->root)->used = true;
+    for (bool more = true; more;) {
+        more = false;
+        for (int i = 0; i < (int)n->terms; i++) {
+            const struct tg__term *t = tg__term_of(f, n, i);
+            if (t->used) more |= use_labels(f, n, t) | use_operands(f, n, t);
+        }
+    }
+}
+
 bool tg__terms(struct tg__fused *f, struct tg__nest *n, int32_t nest) {
     n->term = f->terms.length;
     n->terms = 0;
     for (int32_t i = n->newest; i != TG__NONE; i = tg__anchor_of(f, i)->older)
         if (!plant(f, n, nest, tg__anchor_of(f, i))) return false;
     settle(f, n);
+    mark_used(f, n);
     return true;
 }
