@@ -113,10 +113,15 @@ static bool is_like(const struct tg__fused *f, uint32_t x, uint32_t y) {
     return f->item[x].kind == TG__REDUCTION && f->item[y].kind == TG__REDUCTION && a->op == b->op && a->dtype == b->dtype;
 }
 
-static bool is_new(const struct tg__fused *f, uint32_t id) {
-    for (uint32_t k = 1; k < id; k++)
-        if (is_like(f, k, id)) return false;
-    return f->item[id].kind == TG__REDUCTION;
+enum { KINDS = 16 };
+
+/* seen: one node of each kind of reduction and type so far. */
+static bool is_new(const struct tg__fused *f, uint32_t id, uint32_t seen[KINDS], int *count) {
+    if (f->item[id].kind != TG__REDUCTION || *count == KINDS) return false;
+    for (int i = 0; i < *count; i++)
+        if (is_like(f, seen[i], id)) return false;
+    seen[(*count)++] = id;
+    return true;
 }
 
 enum { FOUR = 1, ROWS = 2, STREAM = 4, FOLD = 8 };
@@ -139,8 +144,10 @@ static unsigned needs(const struct tg__source *s, uint32_t id) {
 
 void tg__put_reducers(struct tg__source *s) {
     struct tg__emit e;
+    uint32_t seen[KINDS];
+    int count = 0;
     for (uint32_t id = 1; id <= s->f->last; id++) {
-        if (!is_new(s->f, id)) continue;
+        if (!is_new(s->f, id, seen, &count)) continue;
         tg__kernel(s->f->g, id, &e);
         const unsigned need = needs(s, id);
         put_text(s, pair, &e);
