@@ -95,7 +95,7 @@ static bool by_stages(tg_graph *g, tg_node out, bool compiled, struct sample *sa
     double *ns = sample->ns, start = now();
     if (!tg__simplify(&goal, &small)) return false;
     ns[SIMPLIFY] = since(&start);
-    bool ok = tg__fuse(&fused, small.graph, small.result, small.count, TG_FAST);
+    bool ok = tg__fuse(&fused, small.graph, small.graph->nodes.length, small.result, small.count, TG_FAST);
     ns[FUSE] = since(&start);
     if (ok) sample->nests = fused.nests.length, tg__fused_free(&fused);
     start = now();
