@@ -13,7 +13,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
-enum { MOST = 7, CHAIN = 1000, WIDE = 100, TOO_LONG = 10 };
+enum { MOST = 7, CHAIN = 1000, WIDE = 100, TOO_LONG = 4 };
 enum stage { SIMPLIFY, FUSE, EMIT, COMPILE, LOAD, COLD, WARM, STAGES };
 static const char *const stage_name[STAGES] = {"simplify", "fuse", "emit", "compile", "load", "cold", "warm"};
 
