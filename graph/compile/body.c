@@ -76,13 +76,14 @@ static bool has_array(const struct tg__source *s, int i) {
 /* Variables of the writer's own end in an underscore as elements do: i_, row_, and x_t_, x_2_, xb_ beside an array x. A
  * node that would meet one has the element i_e_. */
 static bool is_ours(const struct tg__source *s, const char *ident) {
-    static const char *const own[] = {
-        "AROUND", "INLINE", "PARALLEL", "SIMD",    "STREAM", "STREAMED", "UNROLL",     "at",
-        "bits",   "block",  "c",        "call",    "count",  "end",      "f32_vector", "f64_vector",
-        "fill",   "first",  "g",        "group",   "i",      "j",        "j0",         "k",
-        "l",      "last",   "loop",     "m",       "n",      "p",        "pops",       "q",
-        "r",      "row",    "rows",     "scratch", "self",   "step",     "stream_f32", "stream_f64",
-        "task",   "top",    "u",        "units",   "w",      "work"};
+    static const char *const own[] = {"at",         "bits", "block", "c",    "call",    "count", "end",  "f32_vector",
+                                      "f64_vector", "fill", "first", "g",    "group",   "i",     "j",    "j0",
+                                      "k",          "l",    "last",  "loop", "m",       "n",     "p",    "pops",
+                                      "q",          "r",    "row",   "rows", "scratch", "self",  "step", "stream_f32",
+                                      "stream_f64", "task", "top",   "u",    "units",   "w",     "work"};
+    bool small = strlen(ident) < 4; /* macros are large */
+    for (const char *c = ident; *c; c++) small |= *c >= 'a' && *c <= 'z';
+    if (!small) return true;
     const char *const part = strrchr(ident, '_');
     if (part && (!part[2] || strspn(part + 1, "0123456789") == strlen(part + 1))) return true;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)

@@ -126,8 +126,10 @@ static void put_list(struct list *l) {
             const uint32_t node = tg__term_of(f, n, k)->array;
             bool seen = node == 0 || !tg__term_of(f, n, k)->used || makes(l, node) || f->item[node].local != TG__NONE;
             for (uint32_t j = 0; j <= i && !seen; j++)
-                for (int m = 0; m < (j < i ? (int)nest_at(l, j)->terms : k) && !seen; m++)
-                    seen = tg__term_of(f, nest_at(l, j), m)->array == node;
+                for (int m = 0; m < (j < i ? (int)nest_at(l, j)->terms : k) && !seen; m++) {
+                    const struct tg__term *t = tg__term_of(f, nest_at(l, j), m);
+                    seen = t->array == node && t->used;
+                }
             if (!seen) put_one(l, node, false);
         }
     }

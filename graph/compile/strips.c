@@ -178,6 +178,7 @@ static void mark_needed(struct tg__source *s, int stage) {
         const int i = s->order[k];
         const struct tg__term *t = term(s, i);
         if (!tg__is_call(s, t) && tg__stage_of(s, t) == stage && is_buffered(s, i)) s->need[i] = true;
+        s->need[i] = s->need[i] && t->used;
         if (!s->need[i] || s->done[i] || is_in_buffer(s, i, stage)) continue;
         for (int slot = 0; slot < TG__OPERANDS; slot++)
             if (t->in[slot] != TG__NONE) s->need[t->in[slot]] = true;
