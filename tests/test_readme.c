@@ -75,6 +75,6 @@ Test(readme, output_of_the_flagship) {
 
 Test(readme, output_in_the_lesson) {
     char *all = outputs();
-    cr_assert_eq(compare_blocks(SOURCE "/examples/README.md", all), 19);
+    cr_assert_eq(compare_blocks(SOURCE "/examples/README.md", all), 20);
     free(all);
 }
