@@ -1,6 +1,6 @@
-/* Programs as C ahead of time: what tg_write_c writes is compiled, as strictly as can be, called on the tape's own leaves
- * through what its header says, and everything it gives compared with the tape. Many functions go into one library, for
- * a compiler costs more to start than to run. */
+/* Programs as C ahead of time: what tg_write_c writes is compiled, as strictly as can be, called on the tape's own
+ * leaves through what its header says, and everything it gives compared with the tape. Many functions go into one
+ * library, for a compiler costs more to start than to run. */
 #ifndef TESTS_AHEAD_H
 #define TESTS_AHEAD_H
 
@@ -71,8 +71,9 @@ static inline void *build_aheads(const char *compiler, int first, int step) {
     cr_assert_not_null(file);
     for (int k = first; k < ahead_count; k += step) fprintf(file, "#include \"f%d.c\"\n", k);
     fclose(file);
-    snprintf(command, sizeof command, "%s -std=c99 -pedantic -Wall -Wextra -Werror -fno-math-errno -shared -fPIC %s -o %s -lm",
-             compiler, in_folder("all.c", -1, ""), in_folder("all.so", -1, ""));
+    snprintf(command, sizeof command,
+             "%s -std=c99 -pedantic -Wall -Wextra -Werror -fno-math-errno -shared -fPIC %s -o %s -lm", compiler,
+             in_folder("all.c", -1, ""), in_folder("all.so", -1, ""));
     cr_assert_eq(system(command), 0, "%s", command);
     void *library = dlopen(in_folder("all.so", -1, ""), RTLD_NOW | RTLD_LOCAL);
     cr_assert_not_null(library, "%s", dlerror());

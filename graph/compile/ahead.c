@@ -3,7 +3,7 @@
 
 enum { FILES = 2 };
 
-/* ------------------------------------------------------------------------------------------------------ making ready */
+/* ---------------------------------------------------------------------------------------------------- making ready */
 
 static void *zeros(tg_graph *g, size_t bytes) {
     void *block = tg__alloc(g, bytes);
@@ -53,8 +53,8 @@ static bool open(struct tg__ahead *a, tg_program *p, const char *function) {
     place(a);
     if (!tg__idents_new(&a->names, a->ports.part.function)) return false;
     a->c = (struct tg__c){.part = &a->names, .places = &a->places, .counter = "ptrdiff_t"};
-    a->source = (struct tg__source){
-        .f = &a->fused, .names = &a->names, .name = a->names.function, .block = 1, .c = &a->c};
+    a->source =
+        (struct tg__source){.f = &a->fused, .names = &a->names, .name = a->names.function, .block = 1, .c = &a->c};
     return tg__lay_out(&a->source);
 }
 
@@ -66,7 +66,7 @@ static void close(struct tg__ahead *a) {
     if (a->fused.g) tg__fused_free(&a->fused);
 }
 
-/* --------------------------------------------------------------------------------------------------------- the files */
+/* ------------------------------------------------------------------------------------------------------- the files */
 
 static bool put_both(struct tg__ahead *a, struct tg__writer writer[FILES]) {
     bool ok = true;
@@ -74,9 +74,12 @@ static bool put_both(struct tg__ahead *a, struct tg__writer writer[FILES]) {
         struct tg__sheet file = tg__sheet_writer(&writer[i]);
         struct tg__wrap wrap;
         tg__wrap_open(&wrap, &file);
-        if (i == 0) tg__put_header(a, &wrap.sheet);
-        else ok = tg__put_program(a, &wrap.sheet);
-        ok = ok && !a->small->error.status && !a->g->error.status && tg__write_finish(&writer[i]); /* also a comment's */
+        if (i == 0)
+            tg__put_header(a, &wrap.sheet);
+        else
+            ok = tg__put_program(a, &wrap.sheet);
+        ok =
+            ok && !a->small->error.status && !a->g->error.status && tg__write_finish(&writer[i]); /* also a comment's */
     }
     return ok && tg__write_commit(&writer[0]) && tg__write_commit(&writer[1]);
 }

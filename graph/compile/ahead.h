@@ -37,12 +37,12 @@ void tg__ports_free(struct tg__ahead *a);
 bool tg__has_elements(const struct tg__ahead *a, uint32_t node);  /* node of the graph */
 uint32_t tg__result_node(const struct tg__ahead *a, size_t i);    /* of the graph: where a result is a member */
 void tg__put_result_member(struct tg__ahead *a, struct tg__sheet *s, size_t i); /* out_->x, next_->x */
-bool tg__is_static(const struct tg__ahead *a, uint32_t leaf);     /* a constant that stands in the file; of the small tape */
+bool tg__is_static(const struct tg__ahead *a, uint32_t leaf); /* of the small tape: a constant that is in the file */
 
-/* ---------------------------------------------------------------------------------------------- header.c entry.c */
+/* -------------------------------------------------------------------------------------------- header.c entry.c */
 
 void tg__put_header(struct tg__ahead *a, struct tg__sheet *s);
-void tg__put_prototype(struct tg__ahead *a, struct tg__sheet *s, const char *end); /* end: behind each parameter's name */
+void tg__put_prototype(struct tg__ahead *a, struct tg__sheet *s, const char *end); /* end: behind parameters' names */
 bool tg__put_program(struct tg__ahead *a, struct tg__sheet *s);
 
 /* ------------------------------------------------------------------------------------------------------- wrap.c */

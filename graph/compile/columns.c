@@ -227,7 +227,8 @@ static void put_rows(struct tg__source *s, const struct columns *c) {
 /* ----------------------------------------------------------------------------------------------------- the counter */
 
 static void put_take(struct tg__source *s, const struct columns *c, const char *row, int rows, int pops, int above) {
-    tg__line(s, "%s_rows_%d_(%s, c_, w_, %d, %d, top_ + %d", s->name, (int)s->number, row, rows, pops, above);
+    tg__line(s, "%s_rows_%d_(%s, c_, w_, %d, %d, top_", s->name, (int)s->number, row, rows, pops);
+    if (above) tg__putf(s->sheet, " + %d", above);
     tg__put_row_arrays(s, false);
     put_indices(s, c, "");
     put_stacks(s, c, "argument");
@@ -293,13 +294,19 @@ static void put_place(struct tg__source *s, const struct columns *c) {
     }
 }
 
-/* Where a group's columns begin. */
-static void put_group_place(struct tg__source *s, const struct columns *c, const struct tg__anchor *a, const char *group) {
+/* Where a group's columns begin; the first one's in the result. later: it is not the first. */
+static void put_group_place(struct tg__source *s, const struct columns *c, const struct tg__anchor *a,
+                            const char *group, bool later) {
     const long long w = (long long)(c->outer * c->width);
-    if (is_total(s, a))
-        tg__putf(s->sheet, "%s_p_ + (%s) * %lld", name(s, a), group, w);
+    const char *open = strchr(group, ' ') ? "(" : "", *close = *open ? ")" : "";
+    if (is_total(s, a) && c->groups == 1)
+        tg__putf(s->sheet, "%s_p_", name(s, a));
+    else if (is_total(s, a))
+        tg__putf(s->sheet, "%s_p_ + %s%s%s * %lld", name(s, a), open, group, close, w);
+    else if (later)
+        tg__putf(s->sheet, "%s_p_ + (%s - 1) * %lld", name(s, a), group, w);
     else if (c->groups > 1)
-        tg__putf(s->sheet, "((%s) ? %s_p_ + ((%s) - 1) * %lld : %s)", group, name(s, a), group, w, name(s, a));
+        tg__putf(s->sheet, "(%s ? %s_p_ + (%s - 1) * %lld : %s)", group, name(s, a), group, w, name(s, a));
     else
         tg__put(s->sheet, name(s, a));
 }
@@ -308,7 +315,7 @@ static void put_results(struct tg__source *s, const struct columns *c) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         tg__line(s, "memcpy(");
-        put_group_place(s, c, a, c->groups > 1 ? "group_" : "0");
+        put_group_place(s, c, a, c->groups > 1 ? "group_" : "0", false);
         tg__put(s->sheet, " + ");
         put_place(s, c);
         tg__putf(s->sheet, ", %s_s_, w_ * sizeof *%s_s_);\n", name(s, a), name(s, a));
@@ -317,7 +324,10 @@ static void put_results(struct tg__source *s, const struct columns *c) {
 
 static void put_task(struct tg__source *s, const struct columns *c) {
     int64_t above = c->blocks;
-    tg__line(s, "const size_t c_ = task_ %% %lld * %lld, w_ = ", (long long)c->blocks, (long long)c->block);
+    if (c->blocks == 1)
+        tg__line(s, "const size_t c_ = 0, w_ = ");
+    else
+        tg__line(s, "const size_t c_ = task_ %% %lld * %lld, w_ = ", (long long)c->blocks, (long long)c->block);
     if (c->width % c->block)
         tg__putf(s->sheet, "%lld - c_ < %lld ? %lld - c_ : %lld;\n", (long long)c->width, (long long)c->block,
                  (long long)c->width, (long long)c->block);
@@ -330,7 +340,11 @@ static void put_task(struct tg__source *s, const struct columns *c) {
         tg__line(s, "const size_t first_ = 0, last_ = %lld;\n", (long long)c->rows);
         return;
     }
-    tg__line(s, "const size_t group_ = task_ / %lld, first_ = group_ * %lld;\n", (long long)above, (long long)c->group);
+    if (above == 1)
+        tg__line(s, "const size_t group_ = task_, first_ = group_ * %lld;\n", (long long)c->group);
+    else
+        tg__line(s, "const size_t group_ = task_ / %lld, first_ = group_ * %lld;\n", (long long)above,
+                 (long long)c->group);
     tg__line(s, "const size_t last_ = %lld - first_ < %lld ? %lld : first_ + %lld;\n", (long long)c->rows,
              (long long)c->group, (long long)c->rows, (long long)c->group);
 }
@@ -346,9 +360,9 @@ static void put_groups(struct tg__source *s, const struct columns *c) {
         tg__line(s, "%s", "");
         put_combine(s, a);
         tg__put(s->sheet, "rows_(");
-        put_group_place(s, c, a, "g_");
+        put_group_place(s, c, a, "g_", false);
         tg__put(s->sheet, ", ");
-        put_group_place(s, c, a, "g_ + step_");
+        put_group_place(s, c, a, "g_ + step_", true);
         tg__putf(s->sheet, ", %lld);\n", w);
     }
     s->indent--;
@@ -391,14 +405,14 @@ void tg__put_columns(struct tg__source *s) {
     }
     put_scratch(s, &c);
     if (tasks > 1 && c.rows * c.outer * c.width >= PARALLEL) tg__line(s, "PARALLEL_\n");
-    tg__line(s, "for (size_t task_ = 0; task_ < %lld; task_++) {\n", (long long)tasks);
-    s->indent++;
+    if (tasks > 1) tg__line(s, "for (size_t task_ = 0; task_ < %lld; task_++) {\n", (long long)tasks);
+    s->indent += tasks > 1;
     put_task(s, &c);
     put_stacks(s, &c, "declare");
     put_counting(s, &c);
     put_results(s, &c);
-    s->indent--;
-    tg__line(s, "}\n");
+    s->indent -= tasks > 1;
+    if (tasks > 1) tg__line(s, "}\n");
     if (c.groups > 1) put_groups(s, &c);
     put_totals(s, &c);
     for (int i = 0; i < c.across; i++) {

@@ -1,7 +1,7 @@
 /* NAME.c: what the nests need, a function for each, and the one that calls them. */
 #include "ahead.h"
 
-/* At -O2 with SSE and more, gcc 12 leaves out the rounding of (double)(float)x where it vectorizes straight-line code. */
+/* At -O2 gcc 12 leaves out the rounding of (double)(float)x where it vectorizes straight-line code. */
 static const char exact[] =
     "/* A product is rounded before anything is added to it; and gcc 12 vectorizes some lines into wrong ones. */\n"
     "#if defined(__GNUC__) && !defined(__clang__)\n"
@@ -11,31 +11,42 @@ static const char exact[] =
     "#endif\n";
 
 static const char fast[] =
-    "/* A product may be rounded together with what is added to it; and gcc 12 vectorizes some lines into wrong ones. */\n"
+    "/* A product may be rounded together with a sum; and gcc 12 vectorizes some lines into wrong ones. */\n"
     "#if defined(__GNUC__) && !defined(__clang__)\n"
     "#pragma GCC optimize(\"fp-contract=fast\", \"no-tree-slp-vectorize\")\n"
     "#else\n"
     "#pragma STDC FP_CONTRACT ON\n"
     "#endif\n";
 
-static const char remarks[] =
-    "#if defined(__clang__) /* a loop that is not worth it is not to be vectorized */\n"
-    "#pragma clang diagnostic ignored \"-Wpass-failed\"\n"
-    "#endif\n\n";
+static const char quiet[] = "#if defined(__clang__) /* a loop that is not worth it is not vectorized */\n"
+                            "#pragma clang diagnostic ignored \"-Wpass-failed\"\n"
+                            "#endif\n\n";
+
+static const char names[] =
+    "/* x_ is the element at hand of an array x; a name without an array is only computed. Columns are summed in\n"
+    " * trees: x_r_ are up to four rows, x_s_ the sums that wait for their like, as the digits of a binary counter\n"
+    " * for a carry. Rows are summed in 16 lanes, 256 numbers x_t_ at a time, each lane in such a tree. So the order\n"
+    " * does not depend on the number of threads. */\n";
+
+static bool sums(const struct tg__ahead *a) {
+    for (uint32_t id = 1; id <= a->fused.last; id++)
+        if (a->fused.item[id].kind == TG__REDUCTION) return true;
+    return false;
+}
 
 static void put_includes(struct tg__ahead *a, struct tg__sheet *s) {
     tg__putf(s, "/* %s: what it computes stands in %s.h. Written by tapegrad %s. */\n", a->names.function,
              a->names.function, TG_VERSION);
     tg__putf(s, "#include \"%s.h\"\n\n", a->names.function);
     tg__put(s, a->p->mode == TG_EXACT ? exact : fast);
-    tg__put(s, remarks);
+    tg__put(s, quiet);
     tg__put(s, tg__includes);
     tg__put(s, "#ifndef INLINE_\n");
     tg__put(s, tg__macros);
     tg__put(s, "#endif\n\n");
 }
 
-/* ------------------------------------------------------------------------------------------------------- the pointers */
+/* ---------------------------------------------------------------------------------------------------- the pointers */
 
 static bool is_place(const struct tg__ahead *a, uint32_t id) {
     const struct tg__item *x = tg__item_of(&a->fused, id);
@@ -107,6 +118,7 @@ bool tg__put_program(struct tg__ahead *a, struct tg__sheet *s) {
     tg__put_tables(&a->c);
     tg__put_helpers(&a->c);
     if (a->places.helpers) tg__put(s, "\n");
+    if (sums(a)) tg__put(s, names);
     if (!tg__put_groups(&a->source)) return false;
     put_entry(a, s);
     return true;

@@ -237,7 +237,10 @@ static bool reads(const struct tg__emit *e, int slot) {
         for (int k = 0; k < e->node->operands; k++) labels |= e->at[k][axis] == TG__LABEL;
     }
     if (e->call || (e->copy && slot == 0) || (labels && slot == 1)) return true;
-    return tg__reads(e->code, slot) + tg__reads(e->begin, slot) + tg__reads(e->step, slot) + tg__reads(e->guard, slot) > 0;
+    const char *const piece[] = {e->code, e->begin, e->step, e->guard};
+    int times = 0;
+    for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) times += tg__reads(piece[i], slot);
+    return times > 0;
 }
 
 /* Each once, and only if it is read. */

@@ -126,22 +126,25 @@ static void put_list(struct tg__ahead *a, struct tg__sheet *s, enum tg__port por
 
 static const char usage[] =
     " *\n"
-    " * Arrays are row-major and the caller's. What is written overlaps nothing that is read, and nothing else that is\n"
-    " * written. Nothing is allocated, and nothing is kept from one call to the next: threads may call it at the same\n"
-    " * time, each with a workspace of its own. It needs some 200 kB of stack.\n"
+    " * Arrays are row-major and the caller's. What is written overlaps nothing that is read, and nothing else that\n"
+    " * is written. Nothing is allocated, and nothing is kept from one call to the next: threads may call it at the\n"
+    " * same time, each with a workspace of its own. It needs some 200 kB of stack.\n"
     " *\n";
 
 static const char building[] =
-    " *     cc -std=c99 -O3 -march=native -fno-math-errno%s -c %s.c      and -lm; with -fopenmp it runs in threads\n"
+    " *     cc -std=c99 -O3 -march=native -fno-math-errno%s -c %s.c\n"
+    " *\n"
+    " * and -lm where it is linked; with -fopenmp it runs in threads.\n"
     " *\n";
 
 static const char exact[] =
-    " * It gives the bits of the tape, whatever the compiler (one that keeps to IEEE 754: no -ffast-math), the processor\n"
-    " * and the number of threads; exp, tanh and their like are libm's, and within 4 units in the last place.";
+    " * It gives the bits of the tape, whatever the compiler (one that keeps to IEEE 754: no -ffast-math), the\n"
+    " * processor and the number of threads; exp, tanh and their like are libm's, and within 4 units in the last\n"
+    " * place.";
 
 static const char fast[] =
-    " * Its sums are rearranged, and products may be contracted: the last digits are not the tape's. They do not depend\n"
-    " * on the number of threads.";
+    " * Its sums are rearranged, and products may be contracted: the last digits are not the tape's. They do not\n"
+    " * depend on the number of threads.";
 
 static const char rounds[] =
     " Large products\n * of matrices may have gone through a BLAS on the tape: they are the same to rounding.";
@@ -201,8 +204,9 @@ void tg__put_header(struct tg__ahead *a, struct tg__sheet *s) {
     put_struct(a, s, TG__IN);
     put_struct(a, s, TG__OUT);
     put_struct(a, s, TG__NEXT);
-    tg__put(s, a->checks ? "\n/* 0; or 1 where a label or a number is outside its range, and the work stopped there. */\n"
-                         : "\n/* 0: nothing can go wrong. */\n");
+    tg__put(s, a->checks
+                   ? "\n/* 0; or 1 where a label or a number is outside its range, and the work stopped there. */\n"
+                   : "\n/* 0: nothing can go wrong. */\n");
     tg__put_prototype(a, s, "");
     tg__put(s, ";\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }

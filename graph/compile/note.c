@@ -42,8 +42,7 @@ static void put_read(struct reads *r, uint32_t id, char letter) {
     struct tg__source *s = r->s;
     const struct tg__fused *f = s->f;
     if (f->item[id].kind == TG__NUMERAL || f->item[id].kind == TG__VOID) return;
-    if (f->item[id].anchor != TG__NONE && is_made_by(f, tg__anchor_of(f, f->item[id].anchor), r->group))
-        return;
+    if (f->item[id].anchor != TG__NONE && is_made_by(f, tg__anchor_of(f, f->item[id].anchor), r->group)) return;
     for (int i = 0; i < r->count && i < ROOM; i++)
         if (r->seen[i] == id) return;
     tg__put(s->sheet, r->count ? ", " : " * from ");

@@ -28,7 +28,7 @@ bool tg__is_static(const struct tg__ahead *a, uint32_t leaf) {
     return n->shape->count <= TG__WRITTEN_OUT || a->p->small.origin[leaf] == 0;
 }
 
-/* ------------------------------------------------------------------------------------------------------ who is in it */
+/* ---------------------------------------------------------------------------------------------------- who is in it */
 
 static void add_input(struct tg__ahead *a, uint32_t leaf) {
     const struct tg__item *x = tg__item_of(&a->fused, leaf);

@@ -107,6 +107,70 @@ static void put_reduction(struct statement *s) {
     s->indent -= s->deeps > 1 ? s->deeps - 1 : 0;
 }
 
+/* ---------------------------------------------------------------------------------------------------------- threads */
+
+enum { PARALLEL = 1 << 17 }; /* turns that are worth waking threads */
+
+/* In a function of its own. Nobody may return from there, nor two threads add to one element. */
+static void put_parallel(const struct statement *s) {
+    double turns = 1;
+    for (int i = 0; i < s->reduction.loops; i++) turns *= (double)s->reduction.extent[i];
+    if (s->c.own && s->guard < 0 && !s->kernel.onto && s->outers > 0 && turns >= PARALLEL)
+        tg__put(s->c.sheet, "    PARALLEL_\n");
+}
+
+/* ------------------------------------------------------------------------------------------------- sums in the result
+ * Products of matrices: a row of sums grows at once, each in its own order, where they are to be. So the innermost loop
+ * goes along the row. */
+
+/* What is added, if the sum is all that there is; NULL: it is not. */
+static const char *summand(const struct tg__emit *e) {
+    const size_t word = e->begin && strncmp(e->begin, "T ", 2) == 0 ? tg__word(e->begin + 2) : 0;
+    if (!word || strcmp(e->begin + 2 + word, " = 0;") != 0 || !e->code || !e->step) return NULL;
+    if (strlen(e->code) != word || strncmp(e->code, e->begin + 2, word) != 0) return NULL;
+    if (strncmp(e->step, e->code, word) != 0 || strncmp(e->step + word, " += ", 4) != 0) return NULL;
+    return e->step + word + 4;
+}
+
+static bool goes_along(const struct tg__emit *e, int loop) {
+    for (int k = 0; k < e->node->operands; k++)
+        if (e->in[k]->shape->dims.rank > 0 && e->at[k][e->in[k]->shape->dims.rank - 1] == loop) return true;
+    return false;
+}
+
+static bool is_in_place(const struct statement *s) {
+    const int last = s->outers ? s->outer[s->outers - 1] : 0;
+    return s->c.own && s->inner == s->id && s->guard < 0 && s->outers > 0 && s->deeps > 0 && summand(&s->kernel) &&
+           goes_along(&s->kernel, last);
+}
+
+static void put_zero(const struct statement *s, const struct tg__c *c) {
+    tg__put_result(c, s->id, &s->kernel, s->index);
+    tg__put(c->sheet, " = 0;");
+}
+
+static void put_sum(const struct statement *s, const struct tg__c *c) {
+    tg__put_result(c, s->id, &s->kernel, s->index);
+    tg__put(c->sheet, " += ");
+    tg__put_piece(c, s->id, summand(&s->kernel), s->index, s->id);
+}
+
+static void put_in_place(struct statement *s) {
+    const int last = s->outer[s->outers - 1];
+    if (s->outers > 1) put_parallel(s);
+    for (int d = 0; d + 1 < s->outers; d++, s->indent++) put_loop(s, s->outer[d], d + 2 == s->outers ? " {\n" : "\n");
+    put_loop(s, last, "");
+    put_body(s, put_zero, true);
+    const int around = s->indent;
+    for (int i = 0; i < s->deeps; i++, s->indent++) put_loop(s, s->deep[i], "\n");
+    put_loop(s, last, "");
+    put_body(s, put_sum, true);
+    if (s->outers == 1) return;
+    s->indent = around - 1;
+    put_indent(s);
+    tg__put(s->c.sheet, "}\n");
+}
+
 /* ----------------------------------------------------------------------------------------------------- all of it */
 
 static void put_nest(struct statement *s) {
@@ -117,6 +181,7 @@ static void put_nest(struct statement *s) {
         tg__put(s->c.sheet, "{\n");
         s->indent++;
     }
+    put_parallel(s);
     for (int d = 0; d <= s->outers; d++) {
         if (s->guard == d) put_guard(s);
         if (d == s->outers) break;
@@ -187,5 +252,6 @@ void tg__put_statement(const struct tg__c *c, uint32_t id) {
     tg__letters(c->places, id, &s.reduction, s.c.letter);
     sort_loops(&s);
     s.guard = guard_depth(&s);
-    put_nest(&s);
+    if (is_in_place(&s)) put_in_place(&s);
+    else put_nest(&s);
 }

@@ -1,5 +1,5 @@
-/* Lines that are not too long. A sheet hands its text on to another, and breaks what would be longer than WIDTH behind a
- * comma, or else at a blank. A comment goes on as a comment, code behind the parenthesis that is open. */
+/* Lines that are not too long. A sheet hands its text on to another, and breaks what would be longer than WIDTH behind
+ * a comma, or else at a blank. A comment goes on as a comment, code behind the parenthesis that is open. */
 #include "ahead.h"
 
 enum { WIDTH = 120, DEEPEST = 60 };
