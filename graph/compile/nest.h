@@ -105,6 +105,7 @@ struct tg__fused {
     struct tg__table groups;
     int32_t levels;
     double largest;  /* elements of the largest space */
+    bool vector_math; /* functions of the library stand in loops as they are, and the compiler vectorizes them */
     size_t work; /* bytes */
 };
 
@@ -129,6 +130,7 @@ uint16_t tg__reduced_loops(const struct tg__emit *e);
 
 /* ------------------------------------------------------------------------------------------------------- term.c */
 
+bool tg__takes_blocks(const struct tg__fused *f, const struct tg__nest *n, uint32_t node); /* computed by a function that wants whole blocks */
 bool tg__asks(const struct tg__fused *f, const struct tg__term *t, int axis);
 bool tg__terms(struct tg__fused *f, struct tg__nest *n, int32_t nest); /* nest: its number, or TG__ALONE */
 

@@ -111,6 +111,7 @@ void tg__put_columns(struct tg__source *s);
 size_t tg__columns_scratch(struct tg__source *s); /* bytes beside the results */
 bool tg__put_group(struct tg__source *s, const struct tg__group *g);
 size_t tg__rows_scratch(struct tg__source *s, const struct tg__group *g);
+void tg__put_jit_head(struct tg__source *s); /* head.c */
 void tg__put_reducers(struct tg__source *s); /* reducers.c: the functions that join sums */
 
 /* ------------------------------------------------------------------------------------- ahead of time: note.c called.c */

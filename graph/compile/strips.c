@@ -5,7 +5,7 @@
 static const struct tg__term *term(const struct tg__source *s, int i) { return tg__term_of(s->f, s->nest, i); }
 
 bool tg__is_call(const struct tg__source *s, const struct tg__term *t) {
-    return s->blocks && !t->array && !t->numeral && tg__node_of(s->f->g, t->node)->op->transcendent;
+    return s->blocks && !t->array && !t->numeral && tg__takes_blocks(s->f, s->nest, t->node);
 }
 
 static bool is_inner(const struct tg__source *s, const struct tg__term *t) {
@@ -52,11 +52,22 @@ bool tg__is_in_place(const struct tg__source *s, const struct tg__anchor *a) {
     return is_dense(s, t) && !tg__is_around(s, a);
 }
 
+/* An anchor of the nest that stores a term where it can be read again. */
+static const struct tg__anchor *stored_as(const struct tg__source *s, int root) {
+    for (int32_t i = s->nest->newest; i != TG__NONE && s->block == 1; i = tg__anchor_of(s->f, i)->older) {
+        const struct tg__anchor *a = tg__anchor_of(s->f, i);
+        const struct tg__item *x = tg__item_of(s->f, a->node);
+        if (a->root != root || x->kind != TG__MAP || x->inside || tg__is_around(s, a)) continue;
+        if (is_dense(s, term(s, root))) return a;
+    }
+    return NULL;
+}
+
 /* The numbers of a stream lie in memory or in a buffer, one behind the other. */
 bool tg__lies(const struct tg__source *s, const struct tg__anchor *a) {
     const struct tg__term *t = term(s, a->root);
     if (!is_inner(s, t)) return false;
-    return t->array ? is_dense(s, t) : tg__is_call(s, t);
+    return t->array ? is_dense(s, t) : tg__is_call(s, t) || stored_as(s, a->root) != NULL;
 }
 
 static bool is_elsewhere(const struct tg__source *s, const struct tg__anchor *a) {
@@ -73,7 +84,7 @@ static void put_start(struct tg__source *s) {
 
 void tg__put_source(struct tg__source *s, const struct tg__anchor *a) {
     const struct tg__term *t = term(s, a->root);
-    if (!t->array) {
+    if (tg__is_call(s, t)) {
         put_buffer(s, a->root);
         return;
     }
@@ -86,14 +97,15 @@ static void put_pointers(struct tg__source *s) {
         const struct tg__term *t = term(s, a->root);
         const char *type = tg__c_type((tg_dtype)tg__node_of(s->f->g, t->node)->dtype);
         const bool sum = tg__item_of(s->f, a->node)->kind == TG__REDUCTION;
-        if (!is_elsewhere(s, a) || (sum && !t->array)) continue;
+        if (!is_elsewhere(s, a) || (sum && tg__is_call(s, t))) continue;
+        const struct tg__anchor *stored = sum && !t->array ? stored_as(s, a->root) : NULL;
         tg__line(s, sum ? "const %s *%s_x_" : "%s *", type, tg__ident(s->names, a->node));
         if (!sum) put_buffer(s, a->root);
         put_start(s);
         if (sum) tg__putf(s->sheet, "%s_x_", tg__ident(s->names, a->node));
         else put_buffer(s, a->root);
         tg__put(s->sheet, " = &");
-        tg__put_array_at(s, sum ? t->array : a->node, t);
+        tg__put_array_at(s, stored ? stored->node : sum ? t->array : a->node, t);
         tg__put(s->sheet, "; }\n");
     }
 }

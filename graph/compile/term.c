@@ -83,6 +83,15 @@ static bool plant(struct tg__fused *f, struct tg__nest *n, int32_t nest, struct 
     return true;
 }
 
+enum { LONG = 64 }; /* a loop whose last elements, which fill no vector, cost little */
+
+/* What is computed on a condition only cannot be vectorized as it stands. */
+bool tg__takes_blocks(const struct tg__fused *f, const struct tg__nest *n, uint32_t node) {
+    const struct tg_op *op = tg__node_of(f->g, node)->op;
+    if (!op->transcendent) return false;
+    return !f->vector_math || n->loops == 0 || n->extent[n->loops - 1] < LONG || !op->code || strchr(op->code, '?');
+}
+
 /* Whether the kernel asks which turn of the loop along an axis it is in. */
 bool tg__asks(const struct tg__fused *f, const struct tg__term *t, int axis) {
     struct tg__emit e;
@@ -112,7 +121,7 @@ static bool is_settled(struct tg__fused *f, struct tg__nest *n, struct tg__term 
     if (t->numeral) loops = 0;
     const bool inner = n->loops > 0 && loops >> (n->loops - 1) & 1;
     if (!inner) stage = 0;
-    if (inner && !t->array && node->op->transcendent) stage++;
+    if (inner && !t->array && tg__takes_blocks(f, n, t->node)) stage++;
     const bool same = loops == t->loops && stage == t->stage;
     t->loops = loops;
     t->stage = stage;

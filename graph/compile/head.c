@@ -1,0 +1,83 @@
+/* What the files of the jit begin with; several programs may stand in one. */
+#include "source.h"
+
+const char tg__includes[] =
+    "#include <stddef.h>\n"
+    "#include <stdint.h>\n"
+    "#include <string.h>\n"
+    "#include <tgmath.h>\n"
+    "#undef I\n"
+    "\n";
+
+const char tg__macros[] =
+    "#if defined(__clang__)\n"
+    "#define INLINE_ static inline __attribute__((always_inline))\n"
+    "#define SIMD_ _Pragma(\"clang loop vectorize(assume_safety)\")\n"
+    "#define UNROLL_ _Pragma(\"clang loop unroll(full)\")\n"
+    "#elif defined(__GNUC__)\n"
+    "#define INLINE_ static inline __attribute__((always_inline))\n"
+    "#define SIMD_ _Pragma(\"GCC ivdep\")\n"
+    "#define UNROLL_ _Pragma(\"GCC unroll 4\")\n"
+    "#else\n"
+    "#define INLINE_ static inline\n"
+    "#define SIMD_\n"
+    "#define UNROLL_\n"
+    "#endif\n"
+    "#ifdef _OPENMP\n"
+    "#define PARALLEL_ _Pragma(\"omp parallel for schedule(static)\")\n"
+    "#define PARALLEL_SIMD_ _Pragma(\"omp parallel for simd schedule(static)\")\n"
+    "#else\n"
+    "#define PARALLEL_\n"
+    "#define PARALLEL_SIMD_ SIMD_\n"
+    "#endif\n";
+
+static const char around[] =
+    "#if defined(__AVX__) && defined(__GNUC__)\n"
+    "typedef float f32_vector_ __attribute__((vector_size(32), aligned(4), may_alias));\n"
+    "typedef double f64_vector_ __attribute__((vector_size(32), aligned(8), may_alias));\n"
+    "#if defined(__clang__)\n"
+    "#define AROUND_(to, from, pd) __builtin_nontemporal_store(from, (__typeof__(from) *)(to))\n"
+    "#else\n"
+    "#define AROUND_(to, from, pd) __builtin_ia32_movnt##pd##256(to, from)\n"
+    "#endif\n"
+    "#define STREAMED_ __builtin_ia32_sfence();\n"
+    "#define STREAM_(T, dtype, pd) \\\n"
+    "    INLINE_ void stream_##dtype##_(T *to, const T *from, size_t n) { \\\n"
+    "        size_t i = 0; \\\n"
+    "        for (; i < n && (uintptr_t)(to + i) % 32; i++) to[i] = from[i]; \\\n"
+    "        for (; i + 32 / sizeof(T) <= n; i += 32 / sizeof(T)) \\\n"
+    "            AROUND_(to + i, *(const dtype##_vector_ *)(from + i), pd); \\\n"
+    "        for (; i < n; i++) to[i] = from[i]; \\\n"
+    "    }\n"
+    "#else\n"
+    "#define STREAMED_\n"
+    "#define STREAM_(T, dtype, pd) \\\n"
+    "    INLINE_ void stream_##dtype##_(T *to, const T *from, size_t n) { memcpy(to, from, n * sizeof *to); }\n"
+    "#endif\n"
+    "STREAM_(float, f32, ps)\n"
+    "STREAM_(double, f64, pd)\n";
+
+/* What the C library has for whole vectors, which math.h tells the compiler only under -ffast-math. */
+static const char vectors[] =
+    "#if defined(__GNUC__) && !defined(__clang__)\n"
+    "#define VECTOR_ __attribute__((simd(\"notinbranch\")))\n"
+    "#define VECTOR_1_(name) VECTOR_ double(name)(double); VECTOR_ float(name##f)(float);\n"
+    "#define VECTOR_2_(name) VECTOR_ double(name)(double, double); VECTOR_ float(name##f)(float, float);\n"
+    "VECTOR_1_(exp) VECTOR_1_(log) VECTOR_1_(sin) VECTOR_1_(cos) VECTOR_1_(tan) VECTOR_1_(expm1) VECTOR_1_(log1p)\n"
+    "VECTOR_1_(log2) VECTOR_1_(asin) VECTOR_1_(acos) VECTOR_1_(atan) VECTOR_1_(sinh) VECTOR_1_(cosh) VECTOR_1_(tanh)\n"
+    "VECTOR_1_(erf) VECTOR_1_(erfc) VECTOR_2_(pow) VECTOR_2_(atan2)\n"
+    "#endif\n";
+
+static const char loop[] =
+    "typedef void loop_t_(void *out, const void *const *in, const size_t *step, size_t count);\n"
+    "#endif\n"
+    "\n";
+
+void tg__put_jit_head(struct tg__source *s) {
+    tg__put(s->sheet, "#ifndef INLINE_\n");
+    tg__put(s->sheet, tg__includes);
+    tg__put(s->sheet, tg__macros);
+    tg__put(s->sheet, around);
+    if (s->f->vector_math) tg__put(s->sheet, vectors);
+    tg__put(s->sheet, loop);
+}
