@@ -39,7 +39,7 @@ static inline void want_assigned(struct whole *w) {
         want(w, tg__handle(w->g, tg__assign_of(w->g, row)->value));
 }
 
-static inline tg_node near_one(tg_node sum, double count) { return tg_mul(sum, tg_scalar_like(sum, 1 / (count + 1))); }
+static inline tg_node near_one(tg_node sum, double n) { return tg_mul(sum, tg_scalar_like(sum, 1 / (n + 1))); }
 
 static inline double extent_of(tg_shape s, tg_axes axes) {
     double n = 1;
@@ -152,16 +152,16 @@ static inline void train(struct whole *w, tg_node loss, int which) {
     tg_graph *g = w->g;
     const tg_dtype t = tg_dtype_of(loss);
     tg_node p[16], dp[16];
-    const size_t count = tg_params(g, p, 16);
-    tg_gradients(tg_backward(loss, tg_nil(g)), p, count, dp);
-    if (which == 2) tg_clip_global_norm(dp, count, 0.5, "clip");
+    const size_t params = tg_params(g, p, 16);
+    tg_gradients(tg_backward(loss, tg_nil(g)), p, params, dp);
+    if (which == 2) tg_clip_global_norm(dp, params, 0.5, "clip");
     const tg_node rate = which && t == TG_F64 ? tg_rate_cosine(tg_counter(g), 0.1, 0.01, 10) : tg_scalar(g, t, 0.1);
     if (which < 2)
-        tg_sgd(p, dp, count, rate, which ? (tg_sgd_options){0.9, 0.01, true} : (tg_sgd_options){0}, "sgd");
+        tg_sgd(p, dp, params, rate, which ? (tg_sgd_options){0.9, 0.01, true} : (tg_sgd_options){0}, "sgd");
     else if (which == 2)
-        tg_adam(p, dp, count, rate, tg_adam_defaults(), "adam");
+        tg_adam(p, dp, params, rate, tg_adam_defaults(), "adam");
     else
-        tg_adamw(p, dp, count, rate, tg_adam_defaults(), "adam");
+        tg_adamw(p, dp, params, rate, tg_adam_defaults(), "adam");
     want(w, loss);
     want_assigned(w);
 }
