@@ -148,6 +148,7 @@ static inline void *build_all(const char *compiler) {
  */
 
 static inline void *place_of(const struct compiled *c, uint32_t id) {
+    if (tg__node_of(c->small.graph, id)->shape->count == 0) return (void *)(uintptr_t)c;
     id = tg__base_of(&c->fused, id);
     const struct tg__item *x = &c->fused.item[id];
     return c->code.slot[id] ? c->at[c->code.slot[id] - 1] : x->stored ? c->work + x->offset : NULL;
