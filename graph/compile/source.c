@@ -316,7 +316,6 @@ bool tg__lay_out(struct tg__source *s) {
 
 bool tg__put_groups(struct tg__source *s) {
     bool ok = true;
-    tg__put_reducers(s);
     for (uint32_t i = 0; ok && i < s->f->groups.length; i++) ok = put_group(s, i);
     return ok && !s->failed;
 }
@@ -325,6 +324,7 @@ static bool put_file(struct tg__source *s, const char *name, struct tg__code *co
     if (!tg__lay_out(s)) return false;
     number_slots(s->f, code);
     put_head(s);
+    tg__put_reducers(s, NULL);
     const bool ok = tg__put_groups(s);
     put_entry(s, name, code);
     return ok && !s->failed;
