@@ -198,7 +198,8 @@ static void put_row_index(struct tg__source *s) {
         if (tg__is_counted(s, i)) {
             tg__line(s, "const size_t %s = row_", tg__variable(i));
             if (below > 1) tg__putf(s->sheet, " / %lld", (long long)below);
-            tg__putf(s->sheet, " %% %lld;\n", (long long)s->loops.extent[i]);
+            if (i > 0) tg__putf(s->sheet, " %% %lld", (long long)s->loops.extent[i]);
+            tg__put(s->sheet, ";\n");
         }
         below *= s->loops.extent[i];
     }
