@@ -81,6 +81,14 @@ static inline void *build_aheads(const char *compiler, int first, int step) {
     return library;
 }
 
+/* Each file by itself: only there a compiler minds functions that nobody calls. */
+static inline void look_through_alone(const char *compiler) {
+    char command[300];
+    snprintf(command, sizeof command, "%s -std=c99 -pedantic -Wall -Wextra -Werror -fsyntax-only %s", compiler,
+             in_folder("f*.c", -1, ""));
+    cr_assert_eq(system(command), 0, "%s", command);
+}
+
 /* ----------------------------------------------------------------------------------------------------- what it says */
 
 struct port { /* a struct of the header: pointers, in this order */

@@ -146,6 +146,7 @@ static void check_mode(tg_dtype dtype, tg_mode mode, int share) {
     open_folder();
     add_all(dtype, mode);
     if (getenv("TAPEGRAD_LONG")) share = 1;
+    if (has_clang()) look_through_alone("clang");
     check_aheads(compilers[0]);
     for (int i = 1; i < 3 && share; i++)
         if (i == 1 || has_clang()) check_some(compilers[i], (share * 2 - i) % share, share);

@@ -112,14 +112,24 @@ static void put_entry(struct tg__ahead *a, struct tg__sheet *s) {
     tg__put(s, "    return 0;\n}\n");
 }
 
+/* What sums need is known when those are written who need it. */
 bool tg__put_program(struct tg__ahead *a, struct tg__sheet *s) {
-    a->c.sheet = a->source.sheet = s;
-    put_includes(a, s);
-    tg__put_tables(&a->c);
-    tg__put_helpers(&a->c);
-    if (a->places.helpers) tg__put(s, "\n");
-    if (sums(a)) tg__put(s, names);
-    if (!tg__put_groups(&a->source)) return false;
-    put_entry(a, s);
-    return true;
+    struct tg__written groups = {.graph = a->small};
+    struct tg__sheet kept = tg__sheet_written(&groups);
+    a->c.sheet = s;
+    a->source.sheet = &kept;
+    const bool ok = tg__put_groups(&a->source) && !groups.failed;
+    a->source.sheet = s;
+    if (ok) {
+        put_includes(a, s);
+        tg__put_tables(&a->c);
+        tg__put_helpers(&a->c);
+        if (a->places.helpers) tg__put(s, "\n");
+        if (sums(a)) tg__put(s, names);
+        tg__put_reducers(&a->source, groups.text ? groups.text : "");
+        if (groups.text) tg__put(s, groups.text);
+        put_entry(a, s);
+    }
+    tg__written_free(&groups);
+    return ok;
 }

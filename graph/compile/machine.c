@@ -14,31 +14,13 @@ struct tg__machine {
     struct tg__code code;
     struct tg__object *object;
     program *run;
-    char *text, *work;
-    size_t length, room;
+    struct tg__written source;
+    char *work;
     void **slot; /* what is outside, by number */
     tg_traffic traffic;
     char why[WHY];
     bool failed;
 };
-
-static void put(struct tg__sheet *s, const char *text, size_t length) {
-    struct tg__machine *m = s->to;
-    if (m->failed) return;
-    if (m->length + length + 1 > m->room) {
-        const size_t room = 2 * m->room + length + 4096;
-        char *more = tg__alloc(m->tape, room);
-        m->failed = !more;
-        if (!more) return;
-        if (m->text) memcpy(more, m->text, m->length);
-        if (m->text) tg__release(m->tape, m->text, m->room);
-        m->text = more;
-        m->room = room;
-    }
-    memcpy(m->text + m->length, text, length);
-    m->length += length;
-    m->text[m->length] = 0;
-}
 
 /* ---------------------------------------------------------------------------------------------------------- making */
 
@@ -49,18 +31,18 @@ static bool make(struct tg__machine *m, const struct tg__small *s, tg_mode mode,
     if (!tg__fuse(&m->fused, g, g->nodes.length, s->result, s->count, mode)) return false;
     m->code.slot = tg__alloc(g, g->nodes.length * sizeof *m->code.slot);
     if (!m->code.slot) return false;
-    struct tg__sheet sheet = {.put = put, .to = m};
+    struct tg__sheet sheet = tg__sheet_written(&m->source);
     const struct tg__point point = tg__point_open();
     const bool written = tg__source(&sheet, &m->fused, entry, &m->code);
     tg__point_close(point);
     if (written) measure(m);
-    if (!written || m->failed) return false;
+    if (!written || m->failed || m->source.failed) return false;
     if (!compile) {
         snprintf(m->why, sizeof m->why, "TG_INTERPRET was asked for");
         return true;
     }
     void *function = NULL;
-    m->object = tg__jit(g, m->text, m->length, entry, mode == TG_FAST, &function, m->why, sizeof m->why);
+    m->object = tg__jit(g, m->source.text, m->source.length, entry, mode == TG_FAST, &function, m->why, sizeof m->why);
     if (!m->object) return !g->error.status;
     memcpy(&m->run, &function, sizeof m->run);
     if (m->fused.work) m->work = tg__data_new(g, m->fused.work);
@@ -71,7 +53,7 @@ static bool make(struct tg__machine *m, const struct tg__small *s, tg_mode mode,
 struct tg__machine *tg__machine_new(tg_graph *g, const struct tg__small *s, tg_mode mode, bool compile) {
     struct tg__machine *m = tg__alloc(g, sizeof *m);
     if (!m) return NULL;
-    *m = (struct tg__machine){.tape = s->graph};
+    *m = (struct tg__machine){.tape = s->graph, .source.graph = s->graph};
     s->graph->busy = true;
     const bool made = make(m, s, mode, compile);
     s->graph->busy = false;
@@ -88,12 +70,12 @@ void tg__machine_free(tg_graph *g, struct tg__machine *m) {
     if (m->work) tg__data_free(tape, m->work, m->fused.work);
     if (m->slot) tg__release(tape, m->slot, (m->code.slots + (size_t)1) * sizeof *m->slot);
     if (m->code.slot) tg__release(tape, m->code.slot, tape->nodes.length * sizeof *m->code.slot);
-    if (m->text) tg__release(tape, m->text, m->room);
+    tg__written_free(&m->source);
     if (m->fused.g) tg__fused_free(&m->fused);
     tg__release(g, m, sizeof *m);
 }
 
-const char *tg__machine_source(const struct tg__machine *m) { return m->text ? m->text : ""; }
+const char *tg__machine_source(const struct tg__machine *m) { return m->source.text ? m->source.text : ""; }
 const char *tg__machine_note(const struct tg__machine *m) { return m->why; }
 
 /* --------------------------------------------------------------------------------------------------------- running */

@@ -14,7 +14,29 @@ static const char rows[] =
     "    for (size_t j = 0; j < n; j++) older[j] = @_(older[j], newer[j]);\n"
     "}\n";
 
-static const char streams[] =
+static const char few[] =
+    "/* One row of lanes, which fold: all in registers. */\n"
+    "INLINE_ T @_few_(const T *t, size_t n) {\n"
+    "    T lane[16];\n"
+    "    UNROLL_16_\n"
+    "    for (size_t j = 0; j < 16; j++) lane[j] = j < n ? t[j] : NEUTRAL;\n"
+    "    UNROLL_16_\n"
+    "    for (size_t j = 0; j < 8; j++) lane[j] = @_(lane[j], lane[j + 8]);\n"
+    "    UNROLL_16_\n"
+    "    for (size_t j = 0; j < 4; j++) lane[j] = @_(lane[j], lane[j + 4]);\n"
+    "    return @_(@_(lane[0], lane[2]), @_(lane[1], lane[3]));\n"
+    "}\n";
+
+static const char few_first[] =
+    "/* All in registers; where 0 and -0 are equal, the first of them. */\n"
+    "INLINE_ T @_few_(const T *t, size_t n) {\n"
+    "    T m = t[0];\n"
+    "    UNROLL_16_\n"
+    "    for (size_t j = 1; j < n; j++) m = @_(m, t[j]);\n"
+    "    return m;\n"
+    "}\n";
+
+static const char unit[] =
     "/* 256 numbers are 16 rows of 16 lanes, one tree; trees meet like the digits of a binary counter. */\n"
     "INLINE_ void @_unit_(T *s, size_t units, const T *t) {\n"
     "    T *top = s;\n"
@@ -30,7 +52,9 @@ static const char streams[] =
     "    }\n"
     "    for (; units & 1; units >>= 1, top -= 16)\n"
     "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
-    "}\n"
+    "}\n";
+
+static const char total[] =
     "/* With the last n of them, filled up; at the end the lanes fold. */\n"
     "INLINE_ T @_total_(T *s, size_t units, T *t, size_t n) {\n"
     "    const size_t rows = (n + 15) / 16 < FULL ? (n + 15) / 16 : 16;\n"
@@ -60,7 +84,7 @@ static const char fold[] =
     "    return @_total_(s, units, t, n);\n"
     "}\n";
 
-static const char firsts[] =
+static const char over[] =
     "/* Of all n; where 0 and -0 are equal, the first of them. */\n"
     "INLINE_ T @_over_(const T *t, size_t n) {\n"
     "    T lane[64], m = t[0];\n"
@@ -80,8 +104,12 @@ static const char firsts[] =
     "    for (i = 0; m == 0 && i < n; i++)\n"
     "        if (t[i] == 0) return t[i];\n"
     "    return m;\n"
-    "}\n"
-    "INLINE_ T @_unit_(T s, size_t units, const T *t) { return units ? @_(s, @_over_(t, 256)) : @_over_(t, 256); }\n"
+    "}\n";
+
+static const char unit_first[] =
+    "INLINE_ T @_unit_(T s, size_t units, const T *t) { return units ? @_(s, @_over_(t, 256)) : @_over_(t, 256); }\n";
+
+static const char total_first[] =
     "INLINE_ T @_total_(T s, size_t units, const T *t, size_t n) {\n"
     "    return n == 0 ? s : units ? @_(s, @_over_(t, n)) : @_over_(t, n);\n"
     "}\n";
@@ -124,37 +152,46 @@ static bool is_new(const struct tg__fused *f, uint32_t id, uint32_t seen[KINDS],
     return true;
 }
 
-enum { FOUR = 1, ROWS = 2, STREAM = 4, FOLD = 8 };
+/* Each calls what is above it. */
+static const struct piece {
+    const char *call, *text, *first; /* first: the text where of equals the first is taken */
+} pieces[] = {{"@_(", pair, pair},
+              {"@_4_(", four, four},
+              {"@_rows_(", rows, rows},
+              {"@_few_(", few, few_first},
+              {"@_over_(", "", over},
+              {"@_unit_(", unit, unit_first},
+              {"@_total_(", total, total_first},
+              {"@_fold_(", fold, fold_first}};
+enum { PIECES = sizeof pieces / sizeof *pieces };
 
-/* A column is the sum of rows, four at once; one of all elements folds in the end. */
-static unsigned uses(const struct tg__fused *f, const struct tg__anchor *a) {
-    const struct tg__nest *n = tg__nest_of(f, a->nest);
-    const bool innermost = n->loops > 0 && a->reduced >> (n->loops - 1) & 1;
-    if (n->work == TG__BY_COLUMN) return FOUR | ROWS | (innermost ? STREAM | FOLD : 0);
-    return innermost ? STREAM : ROWS;
+static const char *text_of(const struct piece *p, const struct tg__emit *e) { return e->first ? p->first : p->text; }
+
+static bool calls(const struct tg__source *s, const char *text, const struct piece *p, const struct tg__emit *e) {
+    char name[200];
+    const struct tg__node *n = e->node;
+    snprintf(name, sizeof name, "%s_%s_%s%s", s->name, n->op->name, tg__dtype_name((tg_dtype)n->dtype), p->call + 1);
+    return strstr(text, name) != NULL;
 }
 
-/* Compiled at once and thrown away, it may have more than it needs; to be read, it may not. */
-static unsigned needs(const struct tg__source *s, uint32_t id) {
-    unsigned all = s->blocks ? FOUR | ROWS | STREAM | FOLD : 0;
-    for (uint32_t i = 0; i < s->f->anchors.length && !s->blocks; i++)
-        if (is_like(s->f, id, tg__anchor_of(s->f, (int32_t)i)->node)) all |= uses(s->f, tg__anchor_of(s->f, (int32_t)i));
-    return all;
+static void put_pieces(struct tg__source *s, const struct tg__emit *e, const char *text) {
+    bool needed[PIECES];
+    for (int i = PIECES - 1; i >= 0; i--) {
+        needed[i] = !text || calls(s, text, &pieces[i], e);
+        for (int k = i + 1; k < PIECES; k++) needed[i] |= needed[k] && strstr(text_of(&pieces[k], e), pieces[i].call);
+    }
+    for (int i = 0; i < PIECES; i++)
+        if (needed[i]) put_text(s, text_of(&pieces[i], e), e);
+    tg__put(s->sheet, "\n");
 }
 
-void tg__put_reducers(struct tg__source *s) {
+void tg__put_reducers(struct tg__source *s, const char *text) {
     struct tg__emit e;
     uint32_t seen[KINDS];
     int count = 0;
     for (uint32_t id = 1; id <= s->f->last; id++) {
         if (!is_new(s->f, id, seen, &count)) continue;
         tg__kernel(s->f->g, id, &e);
-        const unsigned need = needs(s, id);
-        put_text(s, pair, &e);
-        if (need & FOUR) put_text(s, four, &e);
-        if (need & ROWS) put_text(s, rows, &e);
-        if (need & STREAM) put_text(s, e.first ? firsts : streams, &e);
-        if (need & FOLD) put_text(s, e.first ? fold_first : fold, &e);
-        tg__put(s->sheet, "\n");
+        put_pieces(s, &e, text);
     }
 }

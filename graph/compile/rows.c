@@ -98,9 +98,15 @@ static void put_rest(struct tg__source *s) {
     }
 }
 
+enum { FEW = 16 }; /* numbers of a row of lanes */
+
 static void put_sum_end(struct tg__source *s, const struct tg__anchor *a) {
     tg__line(s, "%s[row_] = ", name(s, a));
     put_function(s, a);
+    if (inner_points(s) <= FEW) {
+        tg__putf(s->sheet, "few_(%s_t_, %lld);\n", name(s, a), (long long)inner_points(s));
+        return;
+    }
     tg__putf(s->sheet, "total_(%s_s_, units_, %s_t_, %lld);\n", name(s, a), name(s, a),
              (long long)(inner_points(s) % TG__STRIP));
 }
@@ -198,7 +204,8 @@ static void put_row_index(struct tg__source *s) {
         if (tg__is_counted(s, i)) {
             tg__line(s, "const size_t %s = row_", tg__variable(i));
             if (below > 1) tg__putf(s->sheet, " / %lld", (long long)below);
-            tg__putf(s->sheet, " %% %lld;\n", (long long)s->loops.extent[i]);
+            if (i > 0) tg__putf(s->sheet, " %% %lld", (long long)s->loops.extent[i]);
+            tg__put(s->sheet, ";\n");
         }
         below *= s->loops.extent[i];
     }
@@ -270,7 +277,7 @@ static void put_picks(struct tg__source *s) {
         const struct tg__term *t = tg__term_of(s->f, s->nest, a->root);
         tg__line(s, "%s[row_] = ", name(s, a));
         put_function(s, a);
-        tg__put(s->sheet, "over_(&");
+        tg__put(s->sheet, inner_points(s) <= FEW ? "few_(&" : "over_(&");
         tg__put_array_at(s, t->array, t);
         tg__putf(s->sheet, ", %lld);\n", (long long)inner_points(s));
     }

@@ -186,11 +186,24 @@ static void put_label(struct tg__source *s, const struct tg__code *code, uint32_
     else tg__put(s->sheet, tg__ident(s->names, label));
 }
 
+static bool is_checked(const struct tg__fused *f, uint32_t id, struct tg__emit *e) {
+    return f->item[id].kind == TG__MAP && tg__kernel(f->g, id, e) && e->guard;
+}
+
+static bool is_checked_before(const struct tg__fused *f, uint32_t id, const struct tg__emit *e) {
+    struct tg__emit older;
+    for (uint32_t k = 1; k < id; k++)
+        if (is_checked(f, k, &older) && older.node->in[1] == e->node->in[1] && older.number == e->number &&
+            strcmp(older.guard, e->guard) == 0)
+            return true;
+    return false;
+}
+
 /* Labels that are data, before anything is done. */
 static void put_checks(struct tg__source *s, const struct tg__code *code) {
     for (uint32_t id = 1; id <= s->f->last; id++) {
         struct tg__emit e;
-        if (s->f->item[id].kind != TG__MAP || !tg__kernel(s->f->g, id, &e) || !e.guard) continue;
+        if (!is_checked(s->f, id, &e) || (!s->blocks && is_checked_before(s->f, id, &e))) continue;
         tg__line(s, "for (size_t i_ = 0; i_ < %zu; i_++) {\n", e.in[1]->shape->count);
         tg__line(s, "    const int32_t b_ = ");
         put_label(s, code, e.node->in[1]);
@@ -250,7 +263,6 @@ bool tg__lay_out(struct tg__source *s) {
 
 bool tg__put_groups(struct tg__source *s) {
     bool ok = true;
-    tg__put_reducers(s);
     for (uint32_t i = 0; ok && i < s->f->groups.length; i++) ok = put_group(s, i);
     return ok && !s->failed;
 }
@@ -259,6 +271,7 @@ static bool put_file(struct tg__source *s, const char *name, struct tg__code *co
     if (!tg__lay_out(s)) return false;
     number_slots(s->f, code);
     tg__put_jit_head(s);
+    tg__put_reducers(s, NULL);
     const bool ok = tg__put_groups(s);
     put_entry(s, name, code);
     return ok && !s->failed;

@@ -112,13 +112,25 @@ size_t tg__columns_scratch(struct tg__source *s); /* bytes beside the results */
 bool tg__put_group(struct tg__source *s, const struct tg__group *g);
 size_t tg__rows_scratch(struct tg__source *s, const struct tg__group *g);
 void tg__put_jit_head(struct tg__source *s); /* head.c */
-void tg__put_reducers(struct tg__source *s); /* reducers.c: the functions that join sums */
+/* reducers.c: the functions that join sums, of those that `text` calls; NULL: all. */
+void tg__put_reducers(struct tg__source *s, const char *text);
 
 /* ------------------------------------------------------------------------------------- ahead of time: note.c called.c */
 
 void tg__put_note(struct tg__source *s, const struct tg__group *g); /* a comment: what it makes, out of what */
 void tg__put_called(struct tg__source *s, uint32_t node);           /* a function of its own for a kernel */
 void tg__put_called_call(struct tg__source *s, uint32_t node);
+
+/* ---------------------------------------------------------------------------------------------------- written.c */
+
+struct tg__written {
+    tg_graph *graph;
+    char *text; /* NULL: nothing was written yet */
+    size_t length, room;
+    bool failed; /* memory is out */
+};
+struct tg__sheet tg__sheet_written(struct tg__written *w);
+void tg__written_free(struct tg__written *w);
 
 /* ----------------------------------------------------------------------------------------------------- source.c */
 
