@@ -1,5 +1,5 @@
-/* A large result that nobody reads again goes past the caches: it would push out what is needed, and be read before it is
- * written. Strips of it wait in a buffer. */
+/* A large result that nobody reads again goes past the caches: it would push out what is needed, and be read before it
+ * is written. Strips of it wait in a buffer. */
 #include "source.h"
 
 /* Only in strips, which put it away in the end. */

@@ -1,13 +1,13 @@
-/* A nest whose reductions keep the innermost loop: columns are summed over rows. Four rows are taken at once, and sixteen
- * are a tree that needs no more than two sums in waiting; above that sums meet like the digits of a binary counter, which
- * is the order of reduce.h. */
+/* A nest whose reductions keep the innermost loop: columns are summed over rows. Four rows are taken at once, and
+ * sixteen are a tree that needs no more than two sums in waiting; above that sums meet like the digits of a binary
+ * counter, which is the order of reduce.h. */
 #include "source.h"
 
 enum { CHUNK = 16, WIDE = 4096, STACK = 96 * 1024, PARALLEL = 1 << 18, MOST_GROUPS = 64 };
 
 struct columns {
     int batch, across, kept; /* where these loops begin among the collapsed ones; kept: all but the last are tasks */
-    int64_t rows, group, groups;    /* in all, of a task, and how many tasks share them */
+    int64_t rows, group, groups;         /* in all, of a task, and how many tasks share them */
     int64_t outer, width, block, blocks; /* columns: of the outer kept loops, of the innermost, of a task */
     int levels;
 };

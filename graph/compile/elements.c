@@ -52,7 +52,8 @@ static bool pairs_rows(const struct tg__source *s) {
     if (loops < 2 || s->loops.extent[loops - 2] < 2 || s->loops.extent[loops - 1] < 8) return false;
     for (int i = 0; i < (int)s->nest->terms; i++) {
         const struct tg__term *t = tg__term_of(s->f, s->nest, i);
-        if (t->array && (t->loops & s->loops.members[loops - 1]) && !(t->loops & s->loops.members[loops - 2])) return true;
+        if (t->array && (t->loops & s->loops.members[loops - 1]) && !(t->loops & s->loops.members[loops - 2]))
+            return true;
     }
     return false;
 }
@@ -104,10 +105,14 @@ void tg__put_elements(struct tg__source *s) {
         bound |= s->loops.members[i];
         tg__put_terms(s, bound, TG__NONE, (uint8_t)(i + 2));
     }
-    if (strips) put_strips(s, bound);
-    else if (pairs) put_pairs(s);
-    else if (loops > 0) put_inner(s, false);
-    else tg__put_stores(s, TG__NONE);
+    if (strips)
+        put_strips(s, bound);
+    else if (pairs)
+        put_pairs(s);
+    else if (loops > 0)
+        put_inner(s, false);
+    else
+        tg__put_stores(s, TG__NONE);
     for (int i = 0; i < around; i++) close_loop(s);
     if (tg__goes_around(s)) tg__line(s, "STREAMED_\n");
 }

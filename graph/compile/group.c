@@ -1,15 +1,19 @@
-/* Which nests share their rows, and the order of all. A nest joins a group if of what the group makes it needs, in every
- * row, only that row; then the rows are gone through once, and what they need stays near. */
+/* Which nests share their rows, and the order of all. A nest joins a group if of what the group makes it needs, in
+ * every row, only that row; then the rows are gone through once, and what they need stays near. */
 #include "nest.h"
 
-enum { NEAR = 256 * 1024, MEMBERS = 32, BACK = 64 }; /* bytes of a row that are read more than once; nests of a group;
-                                                         groups that are looked at */
+enum {
+    NEAR = 256 * 1024,
+    MEMBERS = 32,
+    BACK = 64
+}; /* bytes of a row that are read more than once; nests of a group;
+       groups that are looked at */
 
 struct grouping {
     struct tg__fused *f;
-    int32_t *list;    /* groups as they are carried out */
+    int32_t *list; /* groups as they are carried out */
     uint32_t length;
-    int32_t *next;    /* by nest: the next one of its group */
+    int32_t *next;                /* by nest: the next one of its group */
     int16_t (*loop)[TG_MAX_RANK]; /* by nest: which of its loops is row i */
 };
 

@@ -46,8 +46,10 @@ uint16_t tg__space(const tg_shape *dims, struct tg__index at[TG_MAX_RANK]) {
     int16_t loops = 0;
     for (int axis = 0; axis < dims->rank; axis++) {
         at[axis] = (struct tg__index){0, 1, loops, TG__NONE};
-        if (dims->dim[axis] == 1) at[axis] = (struct tg__index){0, 0, TG__NONE, TG__NONE};
-        else loops++;
+        if (dims->dim[axis] == 1)
+            at[axis] = (struct tg__index){0, 0, TG__NONE, TG__NONE};
+        else
+            loops++;
     }
     return (uint16_t)loops;
 }
@@ -142,8 +144,10 @@ static void store_for(struct tg__fused *f, uint32_t id, bool *broad) {
         const bool wide = points(&e) > (double)e.in[k]->shape->count || (broad[id] && !own->stored);
         if (!wide || f->item[n->in[k]].kind != TG__MAP || f->item[n->in[k]].uniform) continue;
         tg__kernel(f->g, n->in[k], &x);
-        if (is_move(&x)) broad[n->in[k]] = true;
-        else store(f, n->in[k]);
+        if (is_move(&x))
+            broad[n->in[k]] = true;
+        else
+            store(f, n->in[k]);
     }
 }
 
@@ -170,7 +174,8 @@ static void store_dear(struct tg__fused *f, const uint32_t *readers, uint16_t *s
         }
         x->cost = (uint16_t)(cost < UINT16_MAX ? cost : UINT16_MAX);
         size[id] = (uint16_t)(terms < UINT16_MAX ? terms : UINT16_MAX);
-        if (terms > TG__MOST_TERMS || (readers[id] > 1 && cost * (readers[id] - 1) > DEAR * readers[id])) x->stored = true;
+        if (terms > TG__MOST_TERMS || (readers[id] > 1 && cost * (readers[id] - 1) > DEAR * readers[id]))
+            x->stored = true;
     }
 }
 

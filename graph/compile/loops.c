@@ -1,5 +1,5 @@
-/* Loops that are one: where every array goes on from the end of an inner loop as it goes on within, the two need but one
- * counter. */
+/* Loops that are one: where every array goes on from the end of an inner loop as it goes on within, the two need but
+ * one counter. */
 #include "source.h"
 
 /* What only one row of a group needs has no axes along the rows. */

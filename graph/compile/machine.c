@@ -6,7 +6,8 @@
 enum { WHY = 512 };
 static const char entry[] = "tapegrad_program";
 
-typedef int program(void *const *at, char *work, tg_loop *const *loop, int (*call)(void *self, unsigned node), void *self);
+typedef int program(void *const *at, char *work, tg_loop *const *loop, int (*call)(void *self, unsigned node),
+                    void *self);
 
 struct tg__machine {
     tg_graph *tape; /* the small one; its own memory is not ours */
@@ -81,7 +82,8 @@ const char *tg__machine_note(const struct tg__machine *m) { return m->why; }
 /* --------------------------------------------------------------------------------------------------------- running */
 
 static void *place_of(const struct tg__machine *m, uint32_t id) {
-    if (tg__node_of(m->tape, id)->shape->count == 0) return (void *)(uintptr_t)m; /* nobody reads it, but NULL is no array */
+    if (tg__node_of(m->tape, id)->shape->count == 0)
+        return (void *)(uintptr_t)m; /* nobody reads it, but NULL is no array */
     id = tg__base_of(&m->fused, id);
     const struct tg__item *x = &m->fused.item[id];
     if (m->code.slot[id]) return m->slot[m->code.slot[id] - 1];
@@ -109,7 +111,8 @@ int tg__machine_run(const struct tg__machine *m, void *const *at) {
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------------- what it costs */
+/* ------------------------------------------------------------------------------------------------------- what it costs
+ */
 
 static double bytes_of(const struct tg__machine *m, uint32_t id) {
     const struct tg__node *n = tg__node_of(m->tape, id);
@@ -122,7 +125,8 @@ static double points_of(const struct tg__machine *m, const struct tg__nest *n) {
     if (n->work != TG__BY_KERNEL) return points;
     const struct tg__node *node = tg__node_of(m->tape, tg__anchor_of(&m->fused, n->newest)->node);
     points = (double)node->shape->count;
-    for (int k = 0; k < node->operands; k++) points = fmax(points, (double)tg__node_of(m->tape, node->in[k])->shape->count);
+    for (int k = 0; k < node->operands; k++)
+        points = fmax(points, (double)tg__node_of(m->tape, node->in[k])->shape->count);
     return points;
 }
 
@@ -131,7 +135,8 @@ static double points_of(const struct tg__machine *m, const struct tg__nest *n) {
 static void count_read(const struct tg__machine *m, uint32_t node, int32_t group, int32_t *seen, tg_traffic *t) {
     const struct tg__fused *f = &m->fused;
     const int32_t maker = f->item[node].anchor;
-    if (seen[node] == group + 1 || (maker != TG__NONE && tg__nest_of(f, tg__anchor_of(f, maker)->nest)->group == group)) return;
+    if (seen[node] == group + 1 || (maker != TG__NONE && tg__nest_of(f, tg__anchor_of(f, maker)->nest)->group == group))
+        return;
     seen[node] = group + 1;
     t->read += bytes_of(m, node);
 }

@@ -1,5 +1,5 @@
-/* Where values lie that are neither data nor results: in one work space, from the group that makes them to the last that
- * reads them. */
+/* Where values lie that are neither data nor results: in one work space, from the group that makes them to the last
+ * that reads them. */
 #include "nest.h"
 
 enum { ALIGNED = 64 };
@@ -11,7 +11,7 @@ struct span {
 
 struct plan {
     struct tg__fused *f;
-    int32_t *last; /* by node: the last group that reads it */
+    int32_t *last;     /* by node: the last group that reads it */
     struct span *live; /* by place */
     size_t spans, room;
 };

@@ -80,8 +80,10 @@ static void put_unit(struct tg__source *s) {
         if (takes_first(s, a)) tg__putf(s->sheet, "%s_s_ = ", name(s, a));
         put_function(s, a);
         tg__putf(s->sheet, "unit_(%s_s_, units_, ", name(s, a));
-        if (s->lies && tg__lies(s, a)) tg__put_source(s, a);
-        else tg__putf(s->sheet, "%s_t_", name(s, a));
+        if (s->lies && tg__lies(s, a))
+            tg__put_source(s, a);
+        else
+            tg__putf(s->sheet, "%s_t_", name(s, a));
         tg__put(s->sheet, ");\n");
     }
     tg__line(s, "units_++;\n");
@@ -130,7 +132,8 @@ static void put_column_place(struct tg__source *s) {
     if (first) tg__put(s->sheet, "0");
 }
 
-/* Where the order is free, eight rows are added up in place before they meet others: so the sum needs no second loop. */
+/* Where the order is free, eight rows are added up in place before they meet others: so the sum needs no second loop.
+ */
 static bool in_place(const struct tg__source *s) { return s->f->mode == TG_FAST; }
 
 static void put_roots(struct tg__source *s, int stage) {
@@ -234,15 +237,17 @@ static void put_columns_join(struct tg__source *s, const char *counter) {
     const bool inside = counter && in_place(s);
     s->indent += inside;
     if (counter) tg__line(s, "top_%d_++;\n", k);
-    if (counter) tg__line(s, "for (size_t bits_ = %s; bits_ & 1; bits_ >>= 1, top_%d_--) {\n", counter, k);
-    else tg__line(s, "for (; top_%d_ > 1; top_%d_--) {\n", k, k);
+    if (counter)
+        tg__line(s, "for (size_t bits_ = %s; bits_ & 1; bits_ >>= 1, top_%d_--) {\n", counter, k);
+    else
+        tg__line(s, "for (; top_%d_ > 1; top_%d_--) {\n", k, k);
     at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (is_stream(s, a)) continue;
         tg__line(s, "    ");
         put_function(s, a);
-        tg__putf(s->sheet, "rows_(%s_s_ + (top_%d_ - 2) * %lld, %s_s_ + (top_%d_ - 1) * %lld, %lld);\n", name(s, a), k, w,
-                 name(s, a), k, w, w);
+        tg__putf(s->sheet, "rows_(%s_s_ + (top_%d_ - 2) * %lld, %s_s_ + (top_%d_ - 1) * %lld, %lld);\n", name(s, a), k,
+                 w, name(s, a), k, w, w);
     }
     tg__line(s, "}\n");
     s->indent -= inside;
@@ -253,8 +258,8 @@ static void put_columns_clear(struct tg__source *s) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; in_place(s) && (a = tg__next_sum(s, &at));) {
         if (is_stream(s, a)) continue;
-        tg__line(s, "if ((row_ - first_) %% 8 == 0) memset(%s_s_ + top_%d_ * %lld, 0, %lld * sizeof *%s_s_);\n", name(s, a),
-                 (int)s->number, (long long)inner_points(s), (long long)inner_points(s), name(s, a));
+        tg__line(s, "if ((row_ - first_) %% 8 == 0) memset(%s_s_ + top_%d_ * %lld, 0, %lld * sizeof *%s_s_);\n",
+                 name(s, a), (int)s->number, (long long)inner_points(s), (long long)inner_points(s), name(s, a));
     }
 }
 
@@ -304,8 +309,10 @@ static void put_row(struct tg__source *s) {
     } else {
         const int indent = s->indent;
         put_loops_between(s, last, &bound);
-        if (streams || tg__stages(s) || tg__goes_around(s)) put_strips(s, last);
-        else put_plain(s, last);
+        if (streams || tg__stages(s) || tg__goes_around(s))
+            put_strips(s, last);
+        else
+            put_plain(s, last);
         while (s->indent > indent) {
             s->indent--;
             tg__line(s, "}\n");
@@ -419,8 +426,10 @@ static void find_block(struct tg__source *s) {
     if (calls_with_row(s)) r->block = 0;
     if (r->block == 0 || last == TG__NONE || tg__stages(s) == 0) return;
     const int64_t rows = TG__STRIP / s->loops.extent[last];
-    if (rows < 2) r->block = 0;
-    else if (r->block == 1 || rows < r->block) r->block = rows;
+    if (rows < 2)
+        r->block = 0;
+    else if (r->block == 1 || rows < r->block)
+        r->block = rows;
 }
 
 /* Calls `put` with each nest of the group opened. */
@@ -555,7 +564,8 @@ bool tg__put_group(struct tg__source *s, const struct tg__group *g) {
         tg__line(s, "for (size_t row_ = first_; row_ < last_; row_++) {\n");
     } else {
         tg__line(s, "for (size_t block_ = first_, end_; block_ < last_; block_ = end_) {\n");
-        tg__line(s, "    end_ = last_ - block_ < %lld ? last_ : block_ + %lld;\n", (long long)r->block, (long long)r->block);
+        tg__line(s, "    end_ = last_ - block_ < %lld ? last_ : block_ + %lld;\n", (long long)r->block,
+                 (long long)r->block);
     }
     s->indent++;
     ok = ok && each_nest(s, g, put_nest);

@@ -1,5 +1,5 @@
-/* Which anchors are made together. Level by level: what cannot wait makes nests, and what could wait joins one that reads
- * its arrays already. So a reduction stands in the nest that goes through its operands anyway. */
+/* Which anchors are made together. Level by level: what cannot wait makes nests, and what could wait joins one that
+ * reads its arrays already. So a reduction stands in the nest that goes through its operands anyway. */
 #include "nest.h"
 
 static const struct tg__read *read_of(const struct tg__fused *f, const struct tg__anchor *a, uint32_t k) {

@@ -1,7 +1,8 @@
 /* The whole file: what all nests need, a function for each group, and the one that calls them. */
 #include "source.h"
 
-/* ---------------------------------------------------------------------------------------------- arrays of a function */
+/* ---------------------------------------------------------------------------------------------- arrays of a function
+ */
 
 struct list {
     struct tg__source *s;
@@ -182,8 +183,10 @@ static void put_pointers(struct tg__source *s, const struct tg__code *code) {
 }
 
 static void put_label(struct tg__source *s, const struct tg__code *code, uint32_t label) {
-    if (code) tg__putf(s->sheet, "((const int32_t *)at_[%u])", code->slot[label] - 1); /* perhaps nobody else reads it */
-    else tg__put(s->sheet, tg__ident(s->names, label));
+    if (code)
+        tg__putf(s->sheet, "((const int32_t *)at_[%u])", code->slot[label] - 1); /* perhaps nobody else reads it */
+    else
+        tg__put(s->sheet, tg__ident(s->names, label));
 }
 
 static bool is_checked(const struct tg__fused *f, uint32_t id, struct tg__emit *e) {
@@ -243,8 +246,10 @@ void tg__put_steps(struct tg__source *s, const struct tg__code *code) {
 }
 
 static void put_entry(struct tg__source *s, const char *name, const struct tg__code *code) {
-    tg__putf(s->sheet, "int %s(void *const *at_, char *work_, loop_t_ *const *loop_, int (*call_)(void *self, unsigned node), "
-                       "void *self_) {\n", name);
+    tg__putf(s->sheet,
+             "int %s(void *const *at_, char *work_, loop_t_ *const *loop_, int (*call_)(void *self, unsigned node), "
+             "void *self_) {\n",
+             name);
     s->indent = 1;
     put_pointers(s, code);
     tg__put_steps(s, code);
@@ -280,7 +285,13 @@ static bool put_file(struct tg__source *s, const char *name, struct tg__code *co
 bool tg__source(struct tg__sheet *sheet, struct tg__fused *f, const char *name, struct tg__code *code) {
     const size_t nodes = f->last + (size_t)1;
     struct tg__part names = {.graph = f->g, .last = f->last, .bytes = nodes, .role = tg__alloc(f->g, nodes)};
-    struct tg__source s = {.sheet = sheet, .f = f, .names = &names, .name = name, .blocks = true, .block = 1, .functions = &code->functions};
+    struct tg__source s = {.sheet = sheet,
+                           .f = f,
+                           .names = &names,
+                           .name = name,
+                           .blocks = true,
+                           .block = 1,
+                           .functions = &code->functions};
     bool ok = names.role != NULL;
     if (ok) memset(names.role, TG__FORWARD, nodes);
     if (ok) names.role[0] = TG__ABSENT;

@@ -1,5 +1,5 @@
-/* The innermost loop where functions of the library stand in its way: those take whole blocks, so the loop is cut into one
- * for each stage, and what goes from one to the next waits in a buffer. */
+/* The innermost loop where functions of the library stand in its way: those take whole blocks, so the loop is cut into
+ * one for each stage, and what goes from one to the next waits in a buffer. */
 #include "source.h"
 
 static const struct tg__term *term(const struct tg__source *s, int i) { return tg__term_of(s->f, s->nest, i); }
@@ -71,7 +71,8 @@ bool tg__lies(const struct tg__source *s, const struct tg__anchor *a) {
 }
 
 static bool is_elsewhere(const struct tg__source *s, const struct tg__anchor *a) {
-    if (tg__item_of(s->f, a->node)->kind == TG__REDUCTION) return s->lies && tg__lies(s, a) && a->reduced >> (s->nest->loops - 1) & 1;
+    if (tg__item_of(s->f, a->node)->kind == TG__REDUCTION)
+        return s->lies && tg__lies(s, a) && a->reduced >> (s->nest->loops - 1) & 1;
     return tg__is_in_place(s, a);
 }
 
@@ -102,8 +103,10 @@ static void put_pointers(struct tg__source *s) {
         tg__line(s, sum ? "const %s *%s_x_" : "%s *", type, tg__ident(s->names, a->node));
         if (!sum) put_buffer(s, a->root);
         put_start(s);
-        if (sum) tg__putf(s->sheet, "%s_x_", tg__ident(s->names, a->node));
-        else put_buffer(s, a->root);
+        if (sum)
+            tg__putf(s->sheet, "%s_x_", tg__ident(s->names, a->node));
+        else
+            put_buffer(s, a->root);
         tg__put(s->sheet, " = &");
         tg__put_array_at(s, stored ? stored->node : sum ? t->array : a->node, t);
         tg__put(s->sheet, "; }\n");
@@ -151,8 +154,10 @@ void tg__put_call(struct tg__source *s, int i, bool block) {
         tg__put(s->sheet, ";\n");
     }
     tg__line(s, "loop_[%d](%s", k, block ? "" : "&");
-    if (block) put_buffer(s, i);
-    else tg__put_term(s, i);
+    if (block)
+        put_buffer(s, i);
+    else
+        tg__put_term(s, i);
     tg__put(s->sheet, ", (const void *const[]){");
     for (int slot = 0; slot < n->operands; slot++) {
         tg__put(s->sheet, slot ? ", " : "");
