@@ -1,32 +1,12 @@
 /* A nest whose reductions keep the innermost loop: columns are summed over rows. Four rows are taken at once, and
  * sixteen are a tree that needs no more than two sums in waiting; above that sums meet like the digits of a binary
  * counter, which is the order of reduce.h. */
-#include "source.h"
+#include "columns.h"
 
 enum { CHUNK = 16, WIDE = 4096, STACK = 96 * 1024, PARALLEL = 1 << 18, MOST_GROUPS = 64 };
 
-struct columns {
-    int batch, across, kept; /* where these loops begin among the collapsed ones; kept: all but the last are tasks */
-    int64_t rows, group, groups;         /* in all, of a task, and how many tasks share them */
-    int64_t outer, width, block, blocks; /* columns: of the outer kept loops, of the innermost, of a task */
-    int levels;
-};
-
 static size_t item(const struct tg__source *s, const struct tg__anchor *a) {
     return tg__item_size((tg_dtype)tg__node_of(s->f->g, a->node)->dtype);
-}
-
-static bool reduces(const struct tg__source *s, const struct tg__anchor *a) {
-    return tg__item_of(s->f, a->node)->kind == TG__REDUCTION;
-}
-
-struct tg__anchor *tg__next_sum(const struct tg__source *s, int32_t *i) {
-    while (*i != TG__NONE) {
-        struct tg__anchor *a = tg__anchor_of(s->f, *i);
-        *i = a->older;
-        if (reduces(s, a)) return a;
-    }
-    return NULL;
 }
 
 static int levels_of(int64_t rows) {
@@ -35,9 +15,9 @@ static int levels_of(int64_t rows) {
     return levels;
 }
 
-static struct columns cut(const struct tg__source *s) {
+static struct tg__columns cut(const struct tg__source *s) {
     const struct tg__loops *l = &s->loops;
-    struct columns c = {.rows = 1, .outer = 1, .groups = 1};
+    struct tg__columns c = {.rows = 1, .outer = 1, .groups = 1};
     size_t bytes = 0, most = 4;
     while (c.across < l->count && (l->members[c.across] & s->nest->rows)) c.across++;
     for (c.kept = c.across; c.kept < l->count && (l->members[c.kept] & s->nest->across); c.kept++)
@@ -70,183 +50,43 @@ static bool is_total(const struct tg__source *s, const struct tg__anchor *a) {
 }
 
 /* Of sums beside the result, where the first group's columns are. */
-static size_t scratch_of(const struct tg__source *s, const struct columns *c, const struct tg__anchor *a) {
+static size_t scratch_of(const struct tg__source *s, const struct tg__columns *c, const struct tg__anchor *a) {
     const size_t groups = (size_t)(c->groups - !is_total(s, a));
     return (groups * (size_t)(c->outer * c->width) * item(s, a) + 63) / 64 * 64;
 }
 
 size_t tg__columns_scratch(struct tg__source *s) {
-    const struct columns c = cut(s);
+    const struct tg__columns c = cut(s);
     int32_t at = s->nest->newest;
     size_t bytes = 0;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) bytes += scratch_of(s, &c, a);
     return bytes;
 }
 
-/* ------------------------------------------------------------------------------------------------- rows of columns */
-
-static const char *type(const struct tg__source *s, const struct tg__anchor *a) {
-    return tg__c_type((tg_dtype)tg__node_of(s->f->g, a->node)->dtype);
-}
-
-static const char *name(const struct tg__source *s, const struct tg__anchor *a) { return tg__ident(s->names, a->node); }
-
-/* add_f32_: what joins two of its sums */
-static void put_combine(struct tg__source *s, const struct tg__anchor *a) {
-    const struct tg__node *n = tg__node_of(s->f->g, a->node);
-    tg__putf(s->sheet, "%s_%s_%s_", s->name, n->op->name, tg__dtype_name((tg_dtype)n->dtype));
-}
-
-static void put_stacks(struct tg__source *s, const struct columns *c, const char *form) {
-    int32_t at = s->nest->newest;
-    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
-        if (strcmp(form, "declare") == 0)
-            tg__line(s, "%s %s_s_[%lld];\n", type(s, a), name(s, a), (long long)(c->levels * c->block));
-        else if (strcmp(form, "parameter") == 0)
-            tg__putf(s->sheet, ", %s *restrict %s_s_", type(s, a), name(s, a));
-        else
-            tg__putf(s->sheet, ", %s_s_", name(s, a));
-    }
-}
-
-static void put_indices(struct tg__source *s, const struct columns *c, const char *before) {
-    for (int i = 0; i + 1 < s->loops.count; i++)
-        if ((i < c->across || i >= c->kept) && tg__is_counted(s, i))
-            tg__putf(s->sheet, ", %s%s", before, tg__variable(i));
-}
-
-static void put_row_index(struct tg__source *s, const struct columns *c) {
-    int64_t below = 1;
-    for (int i = c->kept - 1; i >= c->across; below *= s->loops.extent[i--]) {
-        if (!tg__is_counted(s, i)) continue;
-        if (c->kept - c->across == 1)
-            tg__line(s, "const size_t %s = row_ + r_;\n", tg__variable(i));
-        else
-            tg__line(s, "const size_t %s = (row_ + r_) / %lld %% %lld;\n", tg__variable(i), (long long)below,
-                     (long long)s->loops.extent[i]);
-    }
-}
-
-static uint16_t members(const struct tg__source *s, int from, int to) {
-    uint16_t mask = 0;
-    for (int i = from; i < to; i++) mask |= s->loops.members[i];
-    return mask;
-}
-
-/* The tree of four rows, then what waits. */
-static void put_push(struct tg__source *s, const struct columns *c, const struct tg__anchor *a) {
-    const char *v = tg__variable(s->loops.count - 1);
-    const long long w = (long long)c->block;
-    tg__line(s, "%s %s_t_ = ", type(s, a), name(s, a));
-    put_combine(s, a);
-    tg__putf(s->sheet, "4_(%s_r_, rows_);\n", name(s, a));
-    for (int pop = 1; pop < 3; pop++) {
-        tg__line(s, "if (pops_ > %d) %s_t_ = ", pop - 1, name(s, a));
-        put_combine(s, a);
-        tg__putf(s->sheet, "(%s_s_[(top_ - %d) * %lld + %s - c_], %s_t_);\n", name(s, a), pop, w, v, name(s, a));
-    }
-    tg__line(s, "%s_s_[(top_ - pops_) * %lld + %s - c_] = %s_t_;\n", name(s, a), w, v, name(s, a));
-}
-
-static void put_roots(struct tg__source *s) {
-    int32_t at = s->nest->newest;
-    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
-        tg__line(s, "%s_r_[r_] = ", name(s, a));
-        tg__put_term(s, a->root);
-        tg__put(s->sheet, ";\n");
-    }
-    tg__put_stores(s, TG__NONE);
-}
-
-static void put_rows_plain(struct tg__source *s, const struct columns *c) {
-    const char *v = tg__variable(s->loops.count - 1);
-    int32_t at = s->nest->newest;
-    tg__line(s, "SIMD_\n");
-    tg__line(s, "for (size_t %s = c_; %s < c_ + w_; %s++) {\n", v, v, v);
-    s->indent++;
-    tg__put_terms(s, (uint16_t)~members(s, c->across, c->kept), TG__NONE, 2);
-    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
-        tg__line(s, "%s %s_r_[%d];\n", type(s, a), name(s, a), TG__UNIT);
-    tg__line(s, "UNROLL_\n");
-    tg__line(s, "for (size_t r_ = 0; r_ < rows_; r_++) {\n");
-    s->indent++;
-    put_row_index(s, c);
-    tg__put_terms(s, (uint16_t)~0u, TG__NONE, 3);
-    put_roots(s);
-    s->indent--;
-    tg__line(s, "}\n");
-    at = s->nest->newest;
-    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) put_push(s, c, a);
-    s->indent--;
-    tg__line(s, "}\n");
-}
-
-/* In strips, for the sake of functions of the library: row by row, onto the top. */
-static void put_top(struct tg__source *s, int stage) {
-    int32_t at = s->nest->newest;
-    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
-        if (tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) != stage) continue;
-        tg__line(s, "%s_s_[top_ * %s_BLOCK_%d_ + j0_ + j_ - c_] = ", name(s, a), s->name, (int)s->number);
-        tg__put_term(s, a->root);
-        tg__put(s->sheet, ";\n");
-    }
-    tg__put_stores(s, stage);
-}
-
-static void put_rows_in_strips(struct tg__source *s, const struct columns *c) {
-    tg__line(s, "const size_t r_ = 0;\n");
-    put_row_index(s, c);
-    tg__put_terms(s, (uint16_t)~s->loops.members[s->loops.count - 1], TG__NONE, 2);
-    tg__line(s, "for (size_t j0_ = c_, end_ = c_ + w_; j0_ < end_; j0_ += %d) {\n", TG__STRIP);
-    s->indent++;
-    tg__line(s, "const size_t w_ = end_ - j0_ < %d ? end_ - j0_ : %d;\n", TG__STRIP, TG__STRIP);
-    tg__put_strip(s, 0, put_top);
-    s->indent--;
-    tg__line(s, "}\n");
-}
-
-static void put_rows(struct tg__source *s, const struct columns *c) {
-    if (tg__stages(s)) tg__line(s, "enum { %s_BLOCK_%d_ = %lld };\n", s->name, (int)s->number, (long long)c->block);
-    tg__line(s, "INLINE_ void %s_rows_%d_(size_t row_, size_t c_, size_t w_, size_t rows_, size_t pops_, size_t top_",
-             s->name, (int)s->number);
-    tg__put_row_arrays(s, true);
-    put_indices(s, c, "size_t ");
-    put_stacks(s, c, "parameter");
-    tg__put(s->sheet, ") {\n");
-    s->indent++;
-    tg__put_terms(s, members(s, 0, c->across) | members(s, c->kept, s->loops.count - 1), TG__NONE, 1);
-    if (tg__stages(s))
-        put_rows_in_strips(s, c);
-    else
-        put_rows_plain(s, c);
-    s->indent--;
-    tg__line(s, "}\n\n");
-    tg__forget(s, 1);
-}
-
 /* ----------------------------------------------------------------------------------------------------- the counter */
 
-static void put_take(struct tg__source *s, const struct columns *c, const char *row, int rows, int pops, int above) {
+static void put_take(struct tg__source *s, const struct tg__columns *c, const char *row, int rows, int pops,
+                     int above) {
     tg__line(s, "%s_rows_%d_(%s, c_, w_, %d, %d, top_", s->name, (int)s->number, row, rows, pops);
     if (above) tg__putf(s->sheet, " + %d", above);
     tg__put_row_arrays(s, false);
-    put_indices(s, c, "");
-    put_stacks(s, c, "argument");
+    tg__put_indices(s, c, "");
+    tg__put_stacks(s, c, "argument");
     tg__put(s->sheet, ");\n");
 }
 
-static void put_join(struct tg__source *s, const struct columns *c) {
+static void put_join(struct tg__source *s, const struct tg__columns *c) {
     int32_t at = s->nest->newest;
     const long long w = (long long)c->block;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         tg__line(s, "%s", "");
-        put_combine(s, a);
-        tg__putf(s->sheet, "rows_(%s_s_ + (top_ - 2) * %lld, %s_s_ + (top_ - 1) * %lld, w_);\n", name(s, a), w,
-                 name(s, a), w);
+        tg__put_reducer(s, a);
+        tg__putf(s->sheet, "rows_(%s_s_ + (top_ - 2) * %lld, %s_s_ + (top_ - 1) * %lld, w_);\n", tg__anchor_name(s, a),
+                 w, tg__anchor_name(s, a), w);
     }
 }
 
-static void put_joins(struct tg__source *s, const struct columns *c, const char *counter) {
+static void put_joins(struct tg__source *s, const struct tg__columns *c, const char *counter) {
     tg__line(s, "for (size_t bits_ = %s; bits_ & 1; bits_ >>= 1, top_--) {\n", counter);
     s->indent++;
     put_join(s, c);
@@ -254,7 +94,7 @@ static void put_joins(struct tg__source *s, const struct columns *c, const char 
     tg__line(s, "}\n");
 }
 
-static void put_counting(struct tg__source *s, const struct columns *c) {
+static void put_counting(struct tg__source *s, const struct tg__columns *c) {
     tg__line(s, "size_t row_ = first_, top_ = 0;\n");
     if (!tg__stages(s) && c->group >= CHUNK) {
         static const char *const row[] = {"row_", "row_ + 4", "row_ + 8", "row_ + 12"};
@@ -284,7 +124,7 @@ static void put_counting(struct tg__source *s, const struct columns *c) {
 }
 
 /* Where the columns of a task begin in the result: one after the other as the loops have them. */
-static void put_place(struct tg__source *s, const struct columns *c) {
+static void put_place(struct tg__source *s, const struct tg__columns *c) {
     int64_t below = c->width;
     tg__put(s->sheet, "c_");
     for (int i = s->loops.count - 2; i >= 0; i--) {
@@ -295,34 +135,35 @@ static void put_place(struct tg__source *s, const struct columns *c) {
 }
 
 /* Where a group's columns begin; the first one's in the result. later: it is not the first. */
-static void put_group_place(struct tg__source *s, const struct columns *c, const struct tg__anchor *a,
+static void put_group_place(struct tg__source *s, const struct tg__columns *c, const struct tg__anchor *a,
                             const char *group, bool later) {
     const long long w = (long long)(c->outer * c->width);
     const char *open = strchr(group, ' ') ? "(" : "", *close = *open ? ")" : "";
     if (is_total(s, a) && c->groups == 1)
-        tg__putf(s->sheet, "%s_p_", name(s, a));
+        tg__putf(s->sheet, "%s_p_", tg__anchor_name(s, a));
     else if (is_total(s, a))
-        tg__putf(s->sheet, "%s_p_ + %s%s%s * %lld", name(s, a), open, group, close, w);
+        tg__putf(s->sheet, "%s_p_ + %s%s%s * %lld", tg__anchor_name(s, a), open, group, close, w);
     else if (later)
-        tg__putf(s->sheet, "%s_p_ + (%s - 1) * %lld", name(s, a), group, w);
+        tg__putf(s->sheet, "%s_p_ + (%s - 1) * %lld", tg__anchor_name(s, a), group, w);
     else if (c->groups > 1)
-        tg__putf(s->sheet, "(%s ? %s_p_ + (%s - 1) * %lld : %s)", group, name(s, a), group, w, name(s, a));
+        tg__putf(s->sheet, "(%s ? %s_p_ + (%s - 1) * %lld : %s)", group, tg__anchor_name(s, a), group, w,
+                 tg__anchor_name(s, a));
     else
-        tg__put(s->sheet, name(s, a));
+        tg__put(s->sheet, tg__anchor_name(s, a));
 }
 
-static void put_results(struct tg__source *s, const struct columns *c) {
+static void put_results(struct tg__source *s, const struct tg__columns *c) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         tg__line(s, "memcpy(");
         put_group_place(s, c, a, c->groups > 1 ? "group_" : "0", false);
         tg__put(s->sheet, " + ");
         put_place(s, c);
-        tg__putf(s->sheet, ", %s_s_, w_ * sizeof *%s_s_);\n", name(s, a), name(s, a));
+        tg__putf(s->sheet, ", %s_s_, w_ * sizeof *%s_s_);\n", tg__anchor_name(s, a), tg__anchor_name(s, a));
     }
 }
 
-static void put_task(struct tg__source *s, const struct columns *c) {
+static void put_task(struct tg__source *s, const struct tg__columns *c) {
     int64_t above = c->blocks;
     if (c->blocks == 1)
         tg__line(s, "const size_t c_ = 0, w_ = ");
@@ -350,7 +191,7 @@ static void put_task(struct tg__source *s, const struct columns *c) {
 }
 
 /* The tree above the groups; the first one's place is the result's. */
-static void put_groups(struct tg__source *s, const struct columns *c) {
+static void put_groups(struct tg__source *s, const struct tg__columns *c) {
     int32_t at = s->nest->newest;
     const long long w = (long long)(c->outer * c->width), groups = (long long)c->groups;
     tg__line(s, "for (size_t step_ = 1; step_ < %lld; step_ *= 2)\n", groups);
@@ -358,7 +199,7 @@ static void put_groups(struct tg__source *s, const struct columns *c) {
     s->indent += 2;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         tg__line(s, "%s", "");
-        put_combine(s, a);
+        tg__put_reducer(s, a);
         tg__put(s->sheet, "rows_(");
         put_group_place(s, c, a, "g_", false);
         tg__put(s->sheet, ", ");
@@ -370,33 +211,34 @@ static void put_groups(struct tg__source *s, const struct columns *c) {
     s->indent--;
 }
 
-static void put_totals(struct tg__source *s, const struct columns *c) {
+static void put_totals(struct tg__source *s, const struct tg__columns *c) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (!is_total(s, a)) continue;
-        tg__line(s, "%s[0] = ", name(s, a));
-        put_combine(s, a);
-        tg__putf(s->sheet, "fold_(%s_p_, %lld);\n", name(s, a), (long long)(c->outer * c->width));
+        tg__line(s, "%s[0] = ", tg__anchor_name(s, a));
+        tg__put_reducer(s, a);
+        tg__putf(s->sheet, "fold_(%s_p_, %lld);\n", tg__anchor_name(s, a), (long long)(c->outer * c->width));
     }
 }
 
-static void put_scratch(struct tg__source *s, const struct columns *c) {
+static void put_scratch(struct tg__source *s, const struct tg__columns *c) {
     int32_t at = s->nest->newest;
     size_t offset = 0;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (scratch_of(s, c, a) == 0) continue;
-        tg__line(s, "%s *const %s_p_ = (%s *)(scratch_ + %zu);\n", type(s, a), name(s, a), type(s, a), offset);
+        tg__line(s, "%s *const %s_p_ = (%s *)(scratch_ + %zu);\n", tg__anchor_type(s, a), tg__anchor_name(s, a),
+                 tg__anchor_type(s, a), offset);
         offset += scratch_of(s, c, a);
     }
 }
 
 void tg__put_columns_rows(struct tg__source *s) {
-    const struct columns c = cut(s);
-    put_rows(s, &c);
+    const struct tg__columns c = cut(s);
+    tg__put_column_rows(s, &c);
 }
 
 void tg__put_columns(struct tg__source *s) {
-    const struct columns c = cut(s);
+    const struct tg__columns c = cut(s);
     const int64_t tasks = c.groups * c.outer * c.blocks;
     for (int i = 0; i < c.across; i++) {
         tg__line(s, "for (size_t %s = 0; %s < %lld; %s++) {\n", tg__variable(i), tg__variable(i),
@@ -408,7 +250,7 @@ void tg__put_columns(struct tg__source *s) {
     if (tasks > 1) tg__line(s, "for (size_t task_ = 0; task_ < %lld; task_++) {\n", (long long)tasks);
     s->indent += tasks > 1;
     put_task(s, &c);
-    put_stacks(s, &c, "declare");
+    tg__put_stacks(s, &c, "declare");
     put_counting(s, &c);
     put_results(s, &c);
     s->indent -= tasks > 1;

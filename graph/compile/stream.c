@@ -1,0 +1,165 @@
+/* The sums that the nests of a row make: streams, along the row in units of 256 numbers, and columns, from row to row.
+ */
+#include "rows.h"
+
+bool tg__is_within(const struct tg__source *s, int loop) { return !(s->loops.members[loop] & s->nest->rows); }
+
+bool tg__is_stream(const struct tg__source *s, const struct tg__anchor *a) {
+    return a->reduced >> (s->nest->loops - 1) & 1;
+}
+
+int64_t tg__inner_points(const struct tg__source *s) {
+    int64_t n = 1;
+    for (int i = 0; i < s->loops.count; i++)
+        if (tg__is_within(s, i)) n *= s->loops.extent[i];
+    return n;
+}
+
+int tg__innermost(const struct tg__source *s) {
+    const int last = s->loops.count - 1;
+    return last >= 0 && tg__is_within(s, last) ? last : TG__NONE;
+}
+
+/* Whether units of numbers do not end where the innermost loop does. */
+bool tg__carries(const struct tg__source *s) {
+    const int last = tg__innermost(s);
+    return last != TG__NONE && tg__inner_points(s) > s->loops.extent[last] && s->loops.extent[last] % TG__STRIP != 0;
+}
+
+/* -------------------------------------------------------------------------------------------------------- streams */
+
+void tg__put_sums_begin(struct tg__source *s) {
+    int levels = 6;
+    for (int64_t units = tg__inner_points(s) / TG__STRIP; units; units /= 2) levels++;
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        if (!tg__is_stream(s, a)) continue;
+        tg__line(s, "%s %s_t_[%d], ", tg__anchor_type(s, a), tg__anchor_name(s, a), TG__STRIP);
+        if (tg__takes_first(s, a))
+            tg__putf(s->sheet, "%s_s_ = 0;\n", tg__anchor_name(s, a));
+        else
+            tg__putf(s->sheet, "%s_s_[%d];\n", tg__anchor_name(s, a), 16 * levels);
+    }
+}
+
+void tg__put_unit(struct tg__source *s) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        if (!tg__is_stream(s, a)) continue;
+        tg__line(s, "%s", "");
+        if (tg__takes_first(s, a)) tg__putf(s->sheet, "%s_s_ = ", tg__anchor_name(s, a));
+        tg__put_reducer(s, a);
+        tg__putf(s->sheet, "unit_(%s_s_, units_, ", tg__anchor_name(s, a));
+        if (s->lies && tg__lies(s, a))
+            tg__put_source(s, a);
+        else
+            tg__putf(s->sheet, "%s_t_", tg__anchor_name(s, a));
+        tg__put(s->sheet, ");\n");
+    }
+    tg__line(s, "units_++;\n");
+}
+
+/* What is left at the end is filled up, which must not happen where it lies. */
+void tg__put_rest(struct tg__source *s) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; s->lies && (a = tg__next_sum(s, &at));) {
+        if (!tg__is_stream(s, a) || !tg__lies(s, a)) continue;
+        tg__line(s, "if (w_ < %d) memcpy(%s_t_, ", TG__STRIP, tg__anchor_name(s, a));
+        tg__put_source(s, a);
+        tg__putf(s->sheet, ", w_ * sizeof *%s_t_);\n", tg__anchor_name(s, a));
+    }
+}
+
+void tg__put_sum_end(struct tg__source *s, const struct tg__anchor *a) {
+    tg__line(s, "%s[row_] = ", tg__anchor_name(s, a));
+    tg__put_reducer(s, a);
+    if (tg__inner_points(s) <= TG__FEW) {
+        tg__putf(s->sheet, "few_(%s_t_, %lld);\n", tg__anchor_name(s, a), (long long)tg__inner_points(s));
+        return;
+    }
+    tg__putf(s->sheet, "total_(%s_s_, units_, %s_t_, %lld);\n", tg__anchor_name(s, a), tg__anchor_name(s, a),
+             (long long)(tg__inner_points(s) % TG__STRIP));
+}
+
+void tg__put_sums_end(struct tg__source *s) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
+        if (tg__is_stream(s, a)) tg__put_sum_end(s, a);
+}
+
+static void put_column_place(struct tg__source *s) {
+    int64_t below = 1;
+    bool first = true;
+    for (int i = s->loops.count - 1; i >= 0; i--) {
+        if (!tg__is_within(s, i)) continue;
+        tg__putf(s->sheet, first ? "%s" : " + %s", tg__variable(i));
+        if (!first) tg__putf(s->sheet, " * %lld", (long long)below);
+        below *= s->loops.extent[i];
+        first = false;
+    }
+    if (first) tg__put(s->sheet, "0");
+}
+
+/* Where the order is free, eight rows are added up in place before they meet others: so the sum needs no second loop.
+ */
+bool tg__adds_in_place(const struct tg__source *s) { return s->f->mode == TG_FAST; }
+
+void tg__put_row_roots(struct tg__source *s, int stage) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        if (stage != TG__NONE && tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) != stage) continue;
+        if (tg__is_stream(s, a) && s->lies && tg__lies(s, a)) continue;
+        if (tg__is_stream(s, a)) {
+            tg__line(s, tg__carries(s) ? "%s_t_[fill_ + j_] = " : "%s_t_[j_] = ", tg__anchor_name(s, a));
+        } else {
+            tg__line(s, "%s_s_[top_%d_ * %lld + ", tg__anchor_name(s, a), (int)s->number,
+                     (long long)tg__inner_points(s));
+            put_column_place(s);
+            tg__put(s->sheet, tg__adds_in_place(s) ? "] += " : "] = ");
+        }
+        tg__put_term(s, a->root);
+        tg__put(s->sheet, ";\n");
+    }
+    tg__put_stores(s, stage);
+}
+
+/* -------------------------------------------------------------------------------------------------------- columns */
+
+void tg__put_columns_join(struct tg__source *s, const char *counter) {
+    int32_t at = s->nest->newest;
+    const long long w = (long long)tg__inner_points(s);
+    bool any = false;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) any |= !tg__is_stream(s, a);
+    if (!any) return;
+    const int k = (int)s->number;
+    if (counter && tg__adds_in_place(s)) tg__line(s, "if ((row_ - first_) %% 8 == 7 || row_ + 1 == last_) {\n");
+    if (counter && tg__adds_in_place(s)) counter = "(row_ - first_) / 8";
+    const bool inside = counter && tg__adds_in_place(s);
+    s->indent += inside;
+    if (counter) tg__line(s, "top_%d_++;\n", k);
+    if (counter)
+        tg__line(s, "for (size_t bits_ = %s; bits_ & 1; bits_ >>= 1, top_%d_--) {\n", counter, k);
+    else
+        tg__line(s, "for (; top_%d_ > 1; top_%d_--) {\n", k, k);
+    at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        if (tg__is_stream(s, a)) continue;
+        tg__line(s, "    ");
+        tg__put_reducer(s, a);
+        tg__putf(s->sheet, "rows_(%s_s_ + (top_%d_ - 2) * %lld, %s_s_ + (top_%d_ - 1) * %lld, %lld);\n",
+                 tg__anchor_name(s, a), k, w, tg__anchor_name(s, a), k, w, w);
+    }
+    tg__line(s, "}\n");
+    s->indent -= inside;
+    if (inside) tg__line(s, "}\n");
+}
+
+void tg__put_columns_clear(struct tg__source *s) {
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; tg__adds_in_place(s) && (a = tg__next_sum(s, &at));) {
+        if (tg__is_stream(s, a)) continue;
+        tg__line(s, "if ((row_ - first_) %% 8 == 0) memset(%s_s_ + top_%d_ * %lld, 0, %lld * sizeof *%s_s_);\n",
+                 tg__anchor_name(s, a), (int)s->number, (long long)tg__inner_points(s), (long long)tg__inner_points(s),
+                 tg__anchor_name(s, a));
+    }
+}
