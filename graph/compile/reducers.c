@@ -54,6 +54,32 @@ static const char unit[] =
     "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
     "}\n";
 
+static const char part[] =
+    "/* n numbers, at most 256: rows of lanes, of which the second half joins the first, again and again. */\n"
+    "INLINE_ void @_part_(T *s, size_t units, const T *x, size_t n) {\n"
+    "    const size_t rows = n / 16;\n"
+    "    size_t half = (rows + 1) / 2;\n"
+    "    T y[128], *top = s;\n"
+    "    for (size_t k = units; k; k >>= 1) top += k & 1 ? 16 : 0;\n"
+    "    if (rows == 0)\n"
+    "        for (size_t i = 0; i < 16; i++) y[i] = NEUTRAL;\n"
+    "    SIMD_\n"
+    "    for (size_t i = 0; i < (rows - half) * 16; i++) y[i] = @_(x[i], x[i + half * 16]);\n"
+    "    for (size_t i = (rows - half) * 16; i < half * 16; i++) y[i] = x[i];\n"
+    "    for (size_t k = half; k > 1; k = half) {\n"
+    "        half = (k + 1) / 2;\n"
+    "        SIMD_\n"
+    "        for (size_t i = 0; i < (k - half) * 16; i++) y[i] = @_(y[i], y[i + half * 16]);\n"
+    "    }\n"
+    "    for (size_t i = 0; i < n % 16; i++) y[i] = @_(y[i], x[rows * 16 + i]);\n"
+    "    for (size_t i = 0; i < 16; i++) top[i] = y[i];\n"
+    "    for (; units & 1; units >>= 1, top -= 16)\n"
+    "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
+    "}\n";
+
+static const char part_first[] =
+    "INLINE_ T @_part_(T s, size_t units, const T *x, size_t n) { return units ? @_(s, @_over_(x, n)) : @_over_(x, n); }\n";
+
 static const char total[] =
     "/* With the last n of them, filled up; at the end the lanes fold. */\n"
     "INLINE_ T @_total_(T *s, size_t units, T *t, size_t n) {\n"
@@ -161,6 +187,7 @@ static const struct piece {
               {"@_few_(", few, few_first},
               {"@_over_(", "", over},
               {"@_unit_(", unit, unit_first},
+              {"@_part_(", part, part_first},
               {"@_total_(", total, total_first},
               {"@_fold_(", fold, fold_first}};
 enum { PIECES = sizeof pieces / sizeof *pieces };

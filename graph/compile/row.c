@@ -10,9 +10,27 @@ static bool has_streams(const struct tg__source *s) {
     return false;
 }
 
+/* Of a strip, which is a unit, or what is left. */
+static void put_sums(struct tg__source *s, long long extent) {
+    if (extent >= TG__STRIP) {
+        tg__line(s, "if (w_ == %d) {\n", TG__STRIP);
+        s->indent++;
+        tg__put_unit(s, false);
+        s->indent--;
+        tg__line(s, extent % TG__STRIP ? "} else {\n" : "}\n");
+    } else {
+        tg__line(s, "{\n");
+    }
+    if (extent % TG__STRIP == 0) return;
+    s->indent++;
+    tg__put_unit(s, true);
+    s->indent--;
+    tg__line(s, "}\n");
+}
+
 static void put_strips(struct tg__source *s, int last) {
     const long long extent = (long long)s->loops.extent[last];
-    const bool streams = has_streams(s);
+    const bool streams = has_streams(s), strips = streams && tg__sums_strips(s);
     tg__line(s, "for (size_t j0_ = 0, w_; j0_ < %lld; j0_ += w_) {\n", extent);
     s->indent++;
     tg__line(s, "w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
@@ -21,12 +39,13 @@ static void put_strips(struct tg__source *s, int last) {
     tg__put_around_buffers(s);
     tg__put_strip(s, 0, tg__put_row_roots);
     tg__put_around(s);
-    if (streams) {
+    if (strips) put_sums(s, extent);
+    if (streams && !strips) {
         tg__put_rest(s);
         if (tg__carries(s)) tg__line(s, "fill_ += w_;\n");
         tg__line(s, tg__carries(s) ? "if (fill_ == %d) {\n" : "if (w_ == %d) {\n", TG__STRIP);
         s->indent++;
-        tg__put_unit(s);
+        tg__put_unit(s, false);
         if (tg__carries(s)) tg__line(s, "fill_ = 0;\n");
         s->indent--;
         tg__line(s, "}\n");

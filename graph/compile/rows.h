@@ -22,9 +22,10 @@ bool tg__is_stream(const struct tg__source *s, const struct tg__anchor *a); /* e
 int64_t tg__inner_points(const struct tg__source *s);
 int tg__innermost(const struct tg__source *s); /* TG__NONE: that is a row */
 bool tg__carries(const struct tg__source *s);
+bool tg__sums_strips(const struct tg__source *s);
 
 void tg__put_sums_begin(struct tg__source *s);
-void tg__put_unit(struct tg__source *s);
+void tg__put_unit(struct tg__source *s, bool part); /* part: of fewer numbers than a unit */
 void tg__put_rest(struct tg__source *s);
 void tg__put_sum_end(struct tg__source *s, const struct tg__anchor *a);
 void tg__put_sums_end(struct tg__source *s);

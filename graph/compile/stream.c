@@ -20,17 +20,22 @@ int tg__innermost(const struct tg__source *s) {
     return last >= 0 && tg__is_within(s, last) ? last : TG__NONE;
 }
 
+/* Where the order is free, a strip is summed by itself, however long it is. */
+bool tg__sums_strips(const struct tg__source *s) {
+    return s->f->mode == TG_FAST && tg__inner_points(s) > TG__FEW;
+}
+
 /* Whether units of numbers do not end where the innermost loop does. */
 bool tg__carries(const struct tg__source *s) {
     const int last = tg__innermost(s);
-    return last != TG__NONE && tg__inner_points(s) > s->loops.extent[last] && s->loops.extent[last] % TG__STRIP != 0;
+    return !tg__sums_strips(s) && last != TG__NONE && tg__inner_points(s) > s->loops.extent[last] && s->loops.extent[last] % TG__STRIP != 0;
 }
 
 /* -------------------------------------------------------------------------------------------------------- streams */
 
 void tg__put_sums_begin(struct tg__source *s) {
     int levels = 6;
-    for (int64_t units = tg__inner_points(s) / TG__STRIP; units; units /= 2) levels++;
+    for (int64_t units = tg__inner_points(s) / (tg__sums_strips(s) ? TG__FEW : TG__STRIP); units; units /= 2) levels++;
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (!tg__is_stream(s, a)) continue;
@@ -42,19 +47,19 @@ void tg__put_sums_begin(struct tg__source *s) {
     }
 }
 
-void tg__put_unit(struct tg__source *s) {
+void tg__put_unit(struct tg__source *s, bool part) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (!tg__is_stream(s, a)) continue;
         tg__line(s, "%s", "");
         if (tg__takes_first(s, a)) tg__putf(s->sheet, "%s_s_ = ", tg__anchor_name(s, a));
         tg__put_reducer(s, a);
-        tg__putf(s->sheet, "unit_(%s_s_, units_, ", tg__anchor_name(s, a));
+        tg__putf(s->sheet, part ? "part_(%s_s_, units_, " : "unit_(%s_s_, units_, ", tg__anchor_name(s, a));
         if (s->lies && tg__lies(s, a))
             tg__put_source(s, a);
         else
             tg__putf(s->sheet, "%s_t_", tg__anchor_name(s, a));
-        tg__put(s->sheet, ");\n");
+        tg__put(s->sheet, part ? ", w_);\n" : ");\n");
     }
     tg__line(s, "units_++;\n");
 }
@@ -78,7 +83,7 @@ void tg__put_sum_end(struct tg__source *s, const struct tg__anchor *a) {
         return;
     }
     tg__putf(s->sheet, "total_(%s_s_, units_, %s_t_, %lld);\n", tg__anchor_name(s, a), tg__anchor_name(s, a),
-             (long long)(tg__inner_points(s) % TG__STRIP));
+             (long long)(tg__sums_strips(s) ? 0 : tg__inner_points(s) % TG__STRIP));
 }
 
 void tg__put_sums_end(struct tg__source *s) {
