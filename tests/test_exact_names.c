@@ -10,7 +10,8 @@ static size_t texts;
 
 static void to_text(struct tg__sheet *s, const char *from, size_t length) {
     (void)s;
-    text = realloc(text, texts + length + 1);
+    static size_t room;
+    if (!text || texts + length + 1 > room) text = realloc(text, room = 2 * (texts + length) + 4096);
     memcpy(text + texts, from, length);
     texts += length;
     text[texts] = 0;

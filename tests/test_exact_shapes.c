@@ -10,10 +10,10 @@ static void add_length(tg_dtype t, int64_t n) {
                               tg_shape2(5, n),    tg_shape3(2, n, 3),   tg_shape3(2, n, 3), tg_shape3(n, 2, 3),
                               tg_shape3(2, 3, n), tg_shape4(2, 3, n, 2)};
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
-        if (is_turn(7))
+        if (is_turn(10))
             add_whole(reductions(t, shape[i], tg_axes_n(1 + (axes[i][0] != axes[i][1]), axes[i])), "reductions");
-    if (is_turn(7)) add_whole(moved(t, n, 3), "moved");
-    if (is_turn(7)) add_whole(moved(t, 3, n), "moved");
+    if (is_turn(10)) add_whole(moved(t, n, 3), "moved");
+    if (is_turn(10)) add_whole(moved(t, 3, n), "moved");
 }
 
 static void check_lengths(const int64_t *length, size_t lengths) {

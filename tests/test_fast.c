@@ -13,23 +13,17 @@ TestSuite(fast, .timeout = 300);
 
 static const char *const contracting = "cc -O1 -march=native -fopenmp -ffp-contract=fast";
 
-enum { TAPES = 14, LARGE = 5 };
+enum { TAPES = 8, LARGE = 5 };
 
 static struct whole tape(tg_dtype t, int which) {
     switch (which) {
     case 0: return batchnorm(t, tg_shape2(178, 13), tg_axis(0), 13, NULL);
     case 1: return batchnorm(t, tg_shape4(3, 5, 4, 6), tg_axes3(0, 2, 3), 5, "train");
-    case 2: return batchnorm(t, tg_shape2(33, 7), tg_axis(0), 7, "test");
-    case 3: return batchnorm(t, tg_shape3(4, 3, 257), tg_axes2(0, 2), 3, NULL);
-    case 4: return layernorm(t, 17, 300);
-    case 5: return layernorm(t, 40, 16);
-    case 6: return softmax_loss(t, 33, 10);
-    case 7: return softmax_loss(t, 5, 1000);
-    case 8: return reductions(t, tg_shape2(257, 5), tg_axis(0));
-    case 9: return reductions(t, tg_shape2(5, 257), tg_axis(1));
-    case 10: return reductions(t, tg_shape3(3, 100, 4), tg_axes2(0, 2));
-    case 11: return digits_step(t, 12, 9, 17, 0);
-    case 12: return convnet_step(t, 5, 3, 0);
+    case 2: return layernorm(t, 17, 300);
+    case 3: return softmax_loss(t, 33, 10);
+    case 4: return reductions(t, tg_shape2(257, 5), tg_axis(0));
+    case 5: return reductions(t, tg_shape3(3, 100, 4), tg_axes2(0, 2));
+    case 6: return digits_step(t, 12, 9, 17, 0);
     default: return losses(TG_F64, 40, 11); /* dropout draws other numbers in f32 */
     }
 }
@@ -139,7 +133,7 @@ Test(fast, threads) {
     for (int i = 0; i < LARGE; i++)
         for
             EACH_DTYPE(t) {
-                if (!is_turn(2)) continue;
+                if (!is_turn(3)) continue;
                 const struct whole w = large(t, i);
                 add_case(w.g, w.out, w.outs, TG_FAST, "large");
             }

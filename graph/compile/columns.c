@@ -127,11 +127,16 @@ static void put_counting(struct tg__source *s, const struct tg__columns *c) {
 static void put_place(struct tg__source *s, const struct tg__columns *c) {
     int64_t below = c->width;
     tg__put(s->sheet, "c_");
-    for (int i = s->loops.count - 2; i >= 0; i--) {
-        if (i >= c->across && i < c->kept) continue;
+    for (int i = s->loops.count - 2; i >= c->kept; i--, below *= s->loops.extent[i + 1])
         tg__putf(s->sheet, " + %s * %lld", tg__variable(i), (long long)below);
-        below *= s->loops.extent[i];
-    }
+}
+
+/* The result, where the loops outside have come to; what groups have beside it is for one turn of those. */
+static void put_result(struct tg__source *s, const struct tg__columns *c, const struct tg__anchor *a) {
+    int64_t below = c->outer * c->width;
+    tg__put(s->sheet, tg__anchor_name(s, a));
+    for (int i = c->across - 1; i >= 0; i--, below *= s->loops.extent[i + 1])
+        tg__putf(s->sheet, " + %s * %lld", tg__variable(i), (long long)below);
 }
 
 /* Where a group's columns begin; the first one's in the result. later: it is not the first. */
@@ -145,11 +150,13 @@ static void put_group_place(struct tg__source *s, const struct tg__columns *c, c
         tg__putf(s->sheet, "%s_p_ + %s%s%s * %lld", tg__anchor_name(s, a), open, group, close, w);
     else if (later)
         tg__putf(s->sheet, "%s_p_ + (%s - 1) * %lld", tg__anchor_name(s, a), group, w);
-    else if (c->groups > 1)
-        tg__putf(s->sheet, "(%s ? %s_p_ + (%s - 1) * %lld : %s)", group, tg__anchor_name(s, a), group, w,
-                 tg__anchor_name(s, a));
-    else
-        tg__put(s->sheet, tg__anchor_name(s, a));
+    else if (c->groups > 1) {
+        tg__putf(s->sheet, "(%s ? %s_p_ + (%s - 1) * %lld : ", group, tg__anchor_name(s, a), group, w);
+        put_result(s, c, a);
+        tg__put(s->sheet, ")");
+    } else {
+        put_result(s, c, a);
+    }
 }
 
 static void put_results(struct tg__source *s, const struct tg__columns *c) {

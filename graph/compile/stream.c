@@ -105,9 +105,15 @@ static void put_column_place(struct tg__source *s) {
     if (first) tg__put(s->sheet, "0");
 }
 
-/* Where the order is free, eight rows are added up in place before they meet others: so the sum needs no second loop.
- */
-bool tg__adds_in_place(const struct tg__source *s) { return s->f->mode == TG_FAST; }
+/* Where the order is free, eight rows are added up in place before they meet others: so the sum needs no second loop. All
+ * columns of the nest, or none: they share a counter. */
+bool tg__adds_in_place(const struct tg__source *s) {
+    int32_t at = s->nest->newest;
+    struct tg__emit e;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
+        if (!tg__is_stream(s, a) && tg__kernel(s->f->g, a->node, &e) && strcmp(e.combine, "a + b") != 0) return false;
+    return s->f->mode == TG_FAST;
+}
 
 void tg__put_row_roots(struct tg__source *s, int stage) {
     int32_t at = s->nest->newest;
