@@ -39,6 +39,15 @@ static bool asks(const struct tg__fused *f, const struct tg__term *t, int loop) 
     return false;
 }
 
+/* Where the kernel compares the turn with labels, the innermost loop counts in their type: half as many vectors. */
+bool tg__counts_in_labels(const struct tg__source *s) {
+    const int last = s->loops.count - 1;
+    if (last < 0 || s->loops.extent[last] > INT32_MAX) return false;
+    for (int i = 0; i < (int)s->nest->terms; i++)
+        if (asks(s->f, tg__term_of(s->f, s->nest, i), s->loops.last[last])) return true;
+    return false;
+}
+
 static bool is_one(const struct tg__fused *f, const struct tg__nest *n, int outer) {
     const uint16_t both = (uint16_t)(3u << outer);
     if ((n->rows & both) != 0 && (n->rows & both) != both) return false;

@@ -54,6 +54,7 @@ void tg__collapse(const struct tg__fused *f, const struct tg__nest *n, struct tg
 int64_t tg__axis_stride(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t, int axis);
 int64_t tg__stride(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t, int loop);
 int64_t tg__start(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t);
+bool tg__counts_in_labels(const struct tg__source *s);
 const char *tg__variable(int loop); /* of loop i of the collapsed ones */
 bool tg__is_counted(const struct tg__source *s, int loop); /* somebody reads its variable */
 

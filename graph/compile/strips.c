@@ -238,10 +238,13 @@ static bool is_idle(const struct tg__source *s) {
 static void put_loop(struct tg__source *s, int stage, const char *count, void (*put)(struct tg__source *s, int stage)) {
     if (is_idle(s)) return;
     tg__line(s, "SIMD_\n");
-    tg__line(s, "for (size_t j_ = 0; j_ < %s; j_++) {\n", count);
+    const bool labels = tg__counts_in_labels(s);
+    tg__line(s, labels ? "for (int32_t j_ = 0; j_ < (int32_t)(%s); j_++) {\n" : "for (size_t j_ = 0; j_ < %s; j_++) {\n",
+             count);
     s->indent++;
     if (tg__is_counted(s, s->loops.count - 1))
-        tg__line(s, "const size_t %s = j0_ + j_;\n", tg__variable(s->loops.count - 1));
+        tg__line(s, labels ? "const int32_t %s = (int32_t)j0_ + j_;\n" : "const size_t %s = j0_ + j_;\n",
+             tg__variable(s->loops.count - 1));
     put_from_buffers(s, stage);
     tg__put_stage_terms(s);
     put_into_buffers(s, stage);
