@@ -95,16 +95,9 @@ static size_t shared_bytes(const struct grouping *g, const struct tg__group *gro
     return bytes;
 }
 
-/* A sum of all, among columns, is no row's. */
-static bool ends_in_rows(const struct tg__fused *f, const struct tg__nest *n) {
-    for (int32_t i = n->newest; i != TG__NONE; i = tg__anchor_of(f, i)->older)
-        if (tg__anchor_of(f, i)->reduced >> (n->loops - 1) & 1) return false;
-    return true;
-}
-
-static bool suits(const struct tg__fused *f, const struct tg__nest *n, uint16_t mask) {
+static bool suits(const struct tg__nest *n, uint16_t mask) {
     if (n->work == TG__BY_STREAM) return n->rows == mask;
-    if (n->work == TG__BY_COLUMN) return n->rows == 0 && n->across == mask && ends_in_rows(f, n);
+    if (n->work == TG__BY_COLUMN) return n->rows == 0 && n->across == mask && !n->folded;
     const bool rows_inside = n->loops > 0 && mask >> (n->loops - 1) & 1; /* of others: a stride for every element */
     return n->work == TG__BY_ELEMENT && (!rows_inside || mask == (1u << n->loops) - 1);
 }
@@ -158,7 +151,7 @@ static bool joins(struct grouping *g, int32_t nest, uint32_t place) {
     for (int row = 0; row < TG_MAX_RANK; row++) loop[row] = TG__NONE;
     if (group->rows == 0 || group->nests == MEMBERS || !waits(g, nest, g->list[place])) return false;
     if (!follows(g, g->list[place], n, loop) || !is_complete(group, n, loop)) return false;
-    if (!suits(g->f, n, mask_of(group, loop)) || shared_bytes(g, group, n) > NEAR) return false;
+    if (!suits(n, mask_of(group, loop)) || shared_bytes(g, group, n) > NEAR) return false;
     n->group = g->list[place];
     if (!clear_way(g, nest, place)) {
         n->group = TG__NONE;

@@ -86,6 +86,7 @@ struct tg__nest {
     int64_t extent[TG_MAX_RANK];
     uint16_t rows;           /* loops around all others: those that streams keep, or those before a column's */
     uint16_t across;         /* loops that columns are reduced over */
+    bool folded;             /* a sum of all elements is among its columns: those are no rows that others may share */
 };
 
 struct tg__group {

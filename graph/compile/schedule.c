@@ -39,6 +39,7 @@ static bool admits(const struct tg__fused *f, struct tg__nest *n, uint16_t reduc
     halves(n, reduced, &streams, &rows, &across);
     if (folds(f, n, streams, rows, across)) {
         n->work = TG__BY_COLUMN;
+        n->folded = true;
         if (!streams) n->across = across;
         return true;
     }
@@ -48,7 +49,7 @@ static bool admits(const struct tg__fused *f, struct tg__nest *n, uint16_t reduc
         n->rows = rows;
         return true;
     }
-    if (streams && n->work == TG__BY_COLUMN && n->rows == 0 && n->across == rows) {
+    if (streams && n->work == TG__BY_COLUMN && n->rows == 0 && n->across == rows && !n->folded) {
         n->work = TG__BY_STREAM;
         n->rows = rows;
         return true;
