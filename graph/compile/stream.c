@@ -20,9 +20,9 @@ int tg__innermost(const struct tg__source *s) {
     return last >= 0 && tg__is_within(s, last) ? last : TG__NONE;
 }
 
-/* Where the order is free, a strip is summed by itself, however long it is. */
+/* Where the order is free, a strip is summed by itself, however long it is; a row of a block has none. */
 bool tg__sums_strips(const struct tg__source *s) {
-    return s->f->mode == TG_FAST && tg__inner_points(s) > TG__FEW;
+    return s->f->mode == TG_FAST && tg__inner_points(s) > TG__FEW && !s->place;
 }
 
 /* Whether units of numbers do not end where the innermost loop does. */
