@@ -84,6 +84,13 @@ void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__
 /* The same for all rows of a block, whose innermost loops are short: row() is put around the loop of each stage. */
 void tg__put_block_strip(struct tg__source *s, void (*open)(struct tg__source *s), void (*close)(struct tg__source *s, int stage),
                          void (*put)(struct tg__source *s, int stage));
+void tg__put_buffer(struct tg__source *s, int term); /* where the numbers of a strip wait */
+bool tg__varies(const struct tg__source *s, const struct tg__term *t); /* in the innermost loop */
+
+/* lies.c */
+bool tg__is_elsewhere(const struct tg__source *s, const struct tg__anchor *a); /* the loop need not care for it */
+bool tg__has_own_buffer(const struct tg__source *s, int term);
+void tg__put_pointers(struct tg__source *s); /* to where a strip's numbers lie */
 bool tg__is_in_place(const struct tg__source *s, const struct tg__anchor *a);
 bool tg__lies(const struct tg__source *s, const struct tg__anchor *a);
 void tg__put_source(struct tg__source *s, const struct tg__anchor *a); /* where the numbers of such a stream lie */

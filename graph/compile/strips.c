@@ -8,7 +8,7 @@ bool tg__is_call(const struct tg__source *s, const struct tg__term *t) {
     return s->blocks && !t->array && !t->numeral && tg__takes_blocks(s->f, s->nest, t->node);
 }
 
-static bool is_inner(const struct tg__source *s, const struct tg__term *t) {
+bool tg__varies(const struct tg__source *s, const struct tg__term *t) {
     return s->nest->loops > 0 && t->loops >> (s->nest->loops - 1) & 1;
 }
 
@@ -16,7 +16,7 @@ enum { CHEAP = 4 }; /* what is computed again rather than kept in a buffer */
 
 static bool is_buffered(const struct tg__source *s, int i) {
     const struct tg__term *t = term(s, i);
-    if (!is_inner(s, t) || t->numeral) return false;
+    if (!tg__varies(s, t) || t->numeral) return false;
     if (tg__is_call(s, t)) return true;
     const bool cheap = t->array || tg__item_of(s->f, t->node)->cost <= CHEAP;
     for (uint32_t k = 0; k < s->nest->terms; k++) {
@@ -28,95 +28,9 @@ static bool is_buffered(const struct tg__source *s, int i) {
     return false;
 }
 
-static void put_buffer(struct tg__source *s, int i) {
+void tg__put_buffer(struct tg__source *s, int i) {
     tg__put_term(s, i);
     tg__put(s->sheet, "b_");
-}
-
-/* ------------------------------------------------------------------------------------- what lies there as it is */
-
-static bool is_dense(const struct tg__source *s, const struct tg__term *t) {
-    const int last = s->loops.count - 1;
-    if (last < 0 || tg__stride(s->f, s->nest, t, s->loops.last[last]) != 1) return false;
-    if (s->block == 1) return true;
-    const int row = tg__row_loop(s);
-    return tg__item_of(s->f, t->node)->local != TG__NONE ||
-           tg__stride(s->f, s->nest, t, s->loops.last[row]) == s->loops.extent[last];
-}
-
-/* A function of the library writes straight into the array that its result is stored in. */
-bool tg__is_in_place(const struct tg__source *s, const struct tg__anchor *a) {
-    const struct tg__item *x = tg__item_of(s->f, a->node);
-    const struct tg__term *t = term(s, a->root);
-    if (x->kind != TG__MAP || x->inside || !tg__is_call(s, t) || !is_inner(s, t)) return false;
-    return is_dense(s, t) && !tg__is_around(s, a);
-}
-
-/* An anchor of the nest that stores a term where it can be read again. */
-static const struct tg__anchor *stored_as(const struct tg__source *s, int root) {
-    for (int32_t i = s->nest->newest; i != TG__NONE && s->block == 1; i = tg__anchor_of(s->f, i)->older) {
-        const struct tg__anchor *a = tg__anchor_of(s->f, i);
-        const struct tg__item *x = tg__item_of(s->f, a->node);
-        if (a->root != root || x->kind != TG__MAP || x->inside || tg__is_around(s, a)) continue;
-        if (is_dense(s, term(s, root))) return a;
-    }
-    return NULL;
-}
-
-/* The numbers of a stream lie in memory or in a buffer, one behind the other. */
-bool tg__lies(const struct tg__source *s, const struct tg__anchor *a) {
-    const struct tg__term *t = term(s, a->root);
-    if (!is_inner(s, t)) return false;
-    return t->array ? is_dense(s, t) : tg__is_call(s, t) || stored_as(s, a->root) != NULL;
-}
-
-static bool is_elsewhere(const struct tg__source *s, const struct tg__anchor *a) {
-    if (tg__item_of(s->f, a->node)->kind == TG__REDUCTION)
-        return s->lies && tg__lies(s, a) && a->reduced >> (s->nest->loops - 1) & 1;
-    return tg__is_in_place(s, a);
-}
-
-/* Opens a scope in which the variables of loops say where the strip begins. */
-static void put_start(struct tg__source *s) {
-    const int row = s->place ? tg__row_loop(s) : TG__NONE;
-    tg__putf(s->sheet, "; { const size_t %s = j0_; ", tg__variable(s->loops.count - 1));
-    if (row != TG__NONE) tg__putf(s->sheet, "const size_t %s = block_; ", tg__variable(row));
-}
-
-void tg__put_source(struct tg__source *s, const struct tg__anchor *a) {
-    const struct tg__term *t = term(s, a->root);
-    if (tg__is_call(s, t)) {
-        put_buffer(s, a->root);
-        return;
-    }
-    tg__putf(s->sheet, "%s_x_", tg__ident(s->names, a->node));
-}
-
-static void put_pointers(struct tg__source *s) {
-    for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
-        const struct tg__anchor *a = tg__anchor_of(s->f, i);
-        const struct tg__term *t = term(s, a->root);
-        const char *type = tg__c_type((tg_dtype)tg__node_of(s->f->g, t->node)->dtype);
-        const bool sum = tg__item_of(s->f, a->node)->kind == TG__REDUCTION;
-        if (!is_elsewhere(s, a) || (sum && tg__is_call(s, t))) continue;
-        const struct tg__anchor *stored = sum && !t->array ? stored_as(s, a->root) : NULL;
-        tg__line(s, sum ? "const %s *%s_x_" : "%s *", type, tg__ident(s->names, a->node));
-        if (!sum) put_buffer(s, a->root);
-        put_start(s);
-        if (sum)
-            tg__putf(s->sheet, "%s_x_", tg__ident(s->names, a->node));
-        else
-            put_buffer(s, a->root);
-        tg__put(s->sheet, " = &");
-        tg__put_array_at(s, stored ? stored->node : sum ? t->array : a->node, t);
-        tg__put(s->sheet, "; }\n");
-    }
-}
-
-static bool has_own_buffer(const struct tg__source *s, int i) {
-    for (int32_t k = s->nest->newest; k != TG__NONE; k = tg__anchor_of(s->f, k)->older)
-        if (tg__anchor_of(s->f, k)->root == i && tg__is_in_place(s, tg__anchor_of(s->f, k))) return false;
-    return true;
 }
 
 static int function(struct tg__source *s, tg_loop *loop) {
@@ -135,8 +49,8 @@ static void put_pointer(struct tg__source *s, int i, bool block) {
         tg__putf(s->sheet, "&(const %s){", type);
         tg__put_term(s, i);
         tg__put(s->sheet, "}");
-    } else if (block && is_inner(s, t)) {
-        put_buffer(s, i);
+    } else if (block && tg__varies(s, t)) {
+        tg__put_buffer(s, i);
     } else {
         tg__put(s->sheet, "&");
         tg__put_term(s, i);
@@ -155,7 +69,7 @@ void tg__put_call(struct tg__source *s, int i, bool block) {
     }
     tg__line(s, "loop_[%d](%s", k, block ? "" : "&");
     if (block)
-        put_buffer(s, i);
+        tg__put_buffer(s, i);
     else
         tg__put_term(s, i);
     tg__put(s->sheet, ", (const void *const[]){");
@@ -165,7 +79,7 @@ void tg__put_call(struct tg__source *s, int i, bool block) {
     }
     tg__put(s->sheet, "}, (const size_t[]){");
     for (int slot = 0; slot < n->operands; slot++)
-        tg__putf(s->sheet, slot ? ", %d" : "%d", block && is_inner(s, term(s, t->in[slot])));
+        tg__putf(s->sheet, slot ? ", %d" : "%d", block && tg__varies(s, term(s, t->in[slot])));
     tg__putf(s->sheet, block ? "}, w_); /* %s */\n" : "}, 1); /* %s */\n", n->op->name);
 }
 
@@ -174,7 +88,7 @@ static void put_calls(struct tg__source *s, int stage) {
     for (uint32_t k = 0; k < s->nest->terms; k++) {
         const int i = s->order[k];
         const struct tg__term *t = term(s, i);
-        if (tg__is_call(s, t) && is_inner(s, t) && tg__stage_of(s, t) == stage) tg__put_call(s, i, true);
+        if (tg__is_call(s, t) && tg__varies(s, t) && tg__stage_of(s, t) == stage) tg__put_call(s, i, true);
     }
 }
 
@@ -189,7 +103,7 @@ static void mark_needed(struct tg__source *s, int stage) {
     memset(s->need, 0, s->nest->terms);
     for (int32_t i = s->nest->newest; i != TG__NONE; i = tg__anchor_of(s->f, i)->older) {
         const struct tg__anchor *a = tg__anchor_of(s->f, i);
-        if (tg__stage_of(s, term(s, a->root)) == stage && !is_elsewhere(s, a)) s->need[a->root] = true;
+        if (tg__stage_of(s, term(s, a->root)) == stage && !tg__is_elsewhere(s, a)) s->need[a->root] = true;
     }
     for (uint32_t k = s->nest->terms; k-- > 0;) {
         const int i = s->order[k];
@@ -211,7 +125,7 @@ static void put_from_buffers(struct tg__source *s, int stage) {
         tg__line(s, "const %s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, t->node)->dtype));
         tg__put_term(s, (int)i);
         tg__put(s->sheet, " = ");
-        put_buffer(s, (int)i);
+        tg__put_buffer(s, (int)i);
         tg__putf(s->sheet, "[%s];\n", tg__place_in_strip(s));
         s->done[i] = TG__SCOPE_STRIP;
     }
@@ -222,7 +136,7 @@ static void put_into_buffers(struct tg__source *s, int stage) {
         const struct tg__term *t = term(s, (int)i);
         if (tg__is_call(s, t) || tg__stage_of(s, t) != stage || !is_buffered(s, (int)i)) continue;
         tg__line(s, "%s", "");
-        put_buffer(s, (int)i);
+        tg__put_buffer(s, (int)i);
         tg__putf(s->sheet, "[%s] = ", tg__place_in_strip(s));
         tg__put_term(s, (int)i);
         tg__put(s->sheet, ";\n");
@@ -256,9 +170,9 @@ static void put_loop(struct tg__source *s, int stage, const char *count, void (*
 
 static void put_buffers(struct tg__source *s, long long length) {
     for (uint32_t i = 0; i < s->nest->terms; i++) {
-        if (!is_buffered(s, (int)i) || !has_own_buffer(s, (int)i)) continue;
+        if (!is_buffered(s, (int)i) || !tg__has_own_buffer(s, (int)i)) continue;
         tg__line(s, "%s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, term(s, (int)i)->node)->dtype));
-        put_buffer(s, (int)i);
+        tg__put_buffer(s, (int)i);
         tg__putf(s->sheet, "[%lld];\n", length);
     }
 }
@@ -267,7 +181,7 @@ void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__
     const int stages = tg__stages(s);
     (void)bound;
     put_buffers(s, TG__STRIP);
-    put_pointers(s);
+    tg__put_pointers(s);
     for (int stage = 0; stage <= stages; stage++) {
         put_calls(s, stage);
         mark_needed(s, stage);
@@ -297,7 +211,7 @@ void tg__put_block_strip(struct tg__source *s, void (*open)(struct tg__source *s
     put_buffers(s, extent * s->block);
     tg__line(s, "const size_t j0_ = 0, w_ = (end_ - block_) * %lld;\n", extent);
     s->place = place;
-    put_pointers(s);
+    tg__put_pointers(s);
     for (int stage = 0; stage <= stages; stage++) {
         put_calls(s, stage);
         open(s);
