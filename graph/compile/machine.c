@@ -130,27 +130,40 @@ static double points_of(const struct tg__machine *m, const struct tg__nest *n) {
     return points;
 }
 
+/* Of an array, what a term can read: an element for each turn of its loops, at most. */
+static double bytes_read(const struct tg__machine *m, const struct tg__nest *n, const struct tg__term *t) {
+    double turns = (double)tg__item_size((tg_dtype)tg__node_of(m->tape, t->array)->dtype);
+    for (int i = 0; i < n->loops; i++)
+        if (t->loops >> i & 1) turns *= (double)n->extent[i];
+    return fmin(turns, bytes_of(m, t->array));
+}
+
 /* What comes from memory: an array once a group, and nothing that the group itself has made. `seen`, by node: the last
  * group that was counted. */
-static void count_read(const struct tg__machine *m, uint32_t node, int32_t group, int32_t *seen, tg_traffic *t) {
+static void count_read(const struct tg__machine *m, uint32_t node, double bytes, int32_t group, int32_t *seen,
+                       tg_traffic *t) {
     const struct tg__fused *f = &m->fused;
     const int32_t maker = f->item[node].anchor;
     if (seen[node] == group + 1 || (maker != TG__NONE && tg__nest_of(f, tg__anchor_of(f, maker)->nest)->group == group))
         return;
     seen[node] = group + 1;
-    t->read += bytes_of(m, node);
+    t->read += bytes;
 }
 
 static void count_nest(const struct tg__machine *m, const struct tg__nest *n, int32_t *seen, tg_traffic *t) {
     const struct tg__fused *f = &m->fused;
-    for (int i = 0; i < (int)n->terms && n->work != TG__BY_KERNEL; i++)
-        if (tg__term_of(f, n, i)->array) count_read(m, tg__term_of(f, n, i)->array, n->group, seen, t);
+    for (int i = 0; i < (int)n->terms && n->work != TG__BY_KERNEL; i++) {
+        const struct tg__term *x = tg__term_of(f, n, i);
+        if (x->array) count_read(m, x->array, bytes_read(m, n, x), n->group, seen, t);
+    }
     for (int32_t i = n->newest; i != TG__NONE; i = tg__anchor_of(f, i)->older) {
         const uint32_t id = tg__anchor_of(f, i)->node;
         const struct tg__node *node = tg__node_of(m->tape, id);
         if (!f->item[id].inside && f->item[id].local == TG__NONE) t->written += bytes_of(m, id);
-        for (int k = 0; k < node->operands && n->work == TG__BY_KERNEL; k++)
-            count_read(m, tg__base_of(f, node->in[k]), n->group, seen, t);
+        for (int k = 0; k < node->operands && n->work == TG__BY_KERNEL; k++) {
+            const uint32_t from = tg__base_of(f, node->in[k]);
+            count_read(m, from, bytes_of(m, from), n->group, seen, t);
+        }
     }
 }
 
