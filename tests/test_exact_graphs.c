@@ -59,11 +59,11 @@ static tg_node movement(tg_node a) {
 }
 
 static tg_node elementwise(tg_node a, tg_node b) {
-    const tg_dtype other = tg_dtype_of(a) == TG_F32 ? TG_F64 : TG_F32;
+    const tg_dtype twin = tg_dtype_of(a) == TG_F32 ? TG_F64 : TG_F32;
     switch (draw(10)) {
     case 0: return tg_exp(tg_neg(tg_abs(a)));
     case 1: return tg_tanh(a);
-    case 2: return tg_cast(tg_cast(a, other), tg_dtype_of(a));
+    case 2: return tg_cast(tg_cast(a, twin), tg_dtype_of(a));
     case 3: return tg_where(tg_gt(a, b), a, tg_neg(b));
     case 4: return tg_div(a, tg_add(tg_square(b), tg_scalar_like(b, 1)));
     case 5: return tg_sqrt(tg_abs(a));
