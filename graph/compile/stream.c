@@ -107,7 +107,7 @@ static void put_column_place(struct tg__source *s) {
 
 /* Where the order is free, eight rows are added up in place before they meet others: so the sum needs no second loop. All
  * columns of the nest, or none: they share a counter. */
-bool tg__adds_in_place(const struct tg__source *s) {
+static bool adds_in_place(const struct tg__source *s) {
     int32_t at = s->nest->newest;
     struct tg__emit e;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
@@ -126,7 +126,7 @@ void tg__put_row_roots(struct tg__source *s, int stage) {
             tg__line(s, "%s_s_[top_%d_ * %lld + ", tg__anchor_name(s, a), (int)s->number,
                      (long long)tg__inner_points(s));
             put_column_place(s);
-            tg__put(s->sheet, tg__adds_in_place(s) ? "] += " : "] = ");
+            tg__put(s->sheet, adds_in_place(s) ? "] += " : "] = ");
         }
         tg__put_term(s, a->root);
         tg__put(s->sheet, ";\n");
@@ -143,9 +143,9 @@ void tg__put_columns_join(struct tg__source *s, const char *counter) {
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) any |= !tg__is_stream(s, a);
     if (!any) return;
     const int k = (int)s->number;
-    if (counter && tg__adds_in_place(s)) tg__line(s, "if ((row_ - first_) %% 8 == 7 || row_ + 1 == last_) {\n");
-    if (counter && tg__adds_in_place(s)) counter = "(row_ - first_) / 8";
-    const bool inside = counter && tg__adds_in_place(s);
+    if (counter && adds_in_place(s)) tg__line(s, "if ((row_ - first_) %% 8 == 7 || row_ + 1 == last_) {\n");
+    if (counter && adds_in_place(s)) counter = "(row_ - first_) / 8";
+    const bool inside = counter && adds_in_place(s);
     s->indent += inside;
     if (counter) tg__line(s, "top_%d_++;\n", k);
     if (counter)
@@ -167,7 +167,7 @@ void tg__put_columns_join(struct tg__source *s, const char *counter) {
 
 void tg__put_columns_clear(struct tg__source *s) {
     int32_t at = s->nest->newest;
-    for (const struct tg__anchor *a; tg__adds_in_place(s) && (a = tg__next_sum(s, &at));) {
+    for (const struct tg__anchor *a; adds_in_place(s) && (a = tg__next_sum(s, &at));) {
         if (tg__is_stream(s, a)) continue;
         tg__line(s, "if ((row_ - first_) %% 8 == 0) memset(%s_s_ + top_%d_ * %lld, 0, %lld * sizeof *%s_s_);\n",
                  tg__anchor_name(s, a), (int)s->number, (long long)tg__inner_points(s), (long long)tg__inner_points(s),
