@@ -71,6 +71,41 @@ Test(exact, every_function) {
     check_all();
 }
 
+/* ---------------------------------------------------------------------------------------------- rows without C */
+
+static bool flat_shape(tg_rule *r) {
+    const tg_node x = tg_rule_operand(r, 0);
+    return tg_rule_set(r, tg_dtype_of(x), tg_shape1((int64_t)tg_size(x)));
+}
+
+static tg_status nothing(tg_call *c) {
+    (void)c;
+    return TG_OK;
+}
+
+static tg_node flat_vjp(tg_node z, tg_node g, int slot) {
+    (void)slot;
+    return tg_reshape(g, tg_dims(tg_operand(z, 0)));
+}
+
+/* A view is its operand's memory, whoever has thought of it. */
+Test(exact, a_view_of_ones_own) {
+    static const tg_op flat = {
+        .name = "flat", .operands = 1, .shape = flat_shape, .run = nothing, .vjp = flat_vjp, .view = true};
+    begin();
+    tg_graph *g = tg_graph_new();
+    cr_assert_eq(tg_register(g, &flat), TG_OK, "%s", tg_message(g));
+    TG_LET(x, tg_param(g, TG_F64, tg_shape2(3, 5)));
+    TG_LET(y, tg_square(x));
+    TG_LET(of_leaf, tg_apply(&flat, &x));
+    TG_LET(of_value, tg_apply(&flat, &y));
+    TG_LET(out, tg_sum(tg_mul(of_value, of_leaf), tg_axes_all()));
+    tg_backward(out, tg_nil(g));
+    add_all(g, TG_EXACT, "view");
+    add_case(g, &out, 1, TG_EXACT, "view");
+    check_all();
+}
+
 /* ------------------------------------------------------------------------------------------------ as they are called
  */
 

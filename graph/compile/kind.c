@@ -91,7 +91,7 @@ static uint8_t kind_of(const struct tg__fused *f, uint32_t id) {
     struct tg__emit e;
     if (n->shape->count == 0) return has_labels(f, n) ? TG__CALLED : TG__VOID;
     if (tg__is_leaf(n)) return n->op == &tg__op_const && n->shape->count == 1 ? TG__NUMERAL : TG__DATA;
-    if (!tg__kernel(f->g, id, &e)) return TG__CALLED;
+    if (!tg__kernel(f->g, id, &e)) return n->op->view ? TG__RECAST : TG__CALLED;
     if (e.copy) return n->op->view ? TG__RECAST : TG__CALLED;
     for (int k = 0; k < n->operands; k++)
         if (tg__node_of(f->g, n->in[k])->shape->count == 0) return TG__CALLED;
