@@ -3,7 +3,7 @@
 #include "exact.h"
 #include "row_tapes.h"
 
-TestSuite(exact, .timeout = 300);
+TestSuite(exact, .timeout = 1800);
 
 /* ------------------------------------------------------------------------------------------------------- every row */
 

@@ -9,7 +9,7 @@
 #define THREADS(n) (void)(n)
 #endif
 
-TestSuite(exact_layers, .timeout = 300);
+TestSuite(exact_layers, .timeout = 1800);
 
 /* ------------------------------------------------------------------------------------------------ layers and steps */
 

@@ -1,7 +1,7 @@
 /* TG_EXACT in shapes that fit no block, and with numbers that are not like others. */
 #include "exact.h"
 
-TestSuite(exact_shapes, .timeout = 300);
+TestSuite(exact_shapes, .timeout = 1800);
 
 /* A length in every position, reduced and kept. */
 static void add_length(tg_dtype t, int64_t n) {
