@@ -118,9 +118,9 @@ static bool as_a_whole(tg_graph *g, tg_node out, struct sample *sample) {
     bool ok = open_cache();
     for (int s = COLD; ok && s <= WARM; s++) {
         double start = now();
-        tg_program *p = tg_compile(g, &out, 1, (tg_compile_options){.mode = TG_FAST});
+        tg_program *p = tg_compile(g, &out, 1, (tg_compile_options){.flags = TG_MUST_COMPILE});
         sample->ns[s] = since(&start);
-        ok = p && !tg_program_note(p)[0];
+        ok = p != NULL;
         if (p) tg_program_free(p);
     }
     close_cache();

@@ -46,12 +46,10 @@ static bool open_net(struct net *n, const struct job *job, int side) {
     const struct task task = {STEP, job->dim[0], job->dim[1], job->dtype};
     *n = (struct net){.loss = 0};
     bool ok = job->rank == 2 ? open_work(&n->w, &task) : open_convnet(&n->w, job->dim[0], job->dtype);
-    const tg_compile_options options = {.mode = side == FAST ? TG_FAST : TG_EXACT, .flags = TG_WITH_ASSIGNS};
+    const tg_compile_options options = {.mode = side == FAST ? TG_FAST : TG_EXACT, .flags = TG_WITH_ASSIGNS | TG_MUST_COMPILE};
     if (ok && side != INTERPRETER) ok = (n->program = tg_compile(n->w.g, &n->w.result, 1, options)) != NULL;
     ok = ok && train_some(n);
     if (!ok) fprintf(stderr, "%s: %s\n", WHO, n->w.g ? tg_message(n->w.g) : "out of memory");
-    if (ok && n->program && tg_program_note(n->program)[0])
-        fprintf(stderr, "%s: interpreted: %s\n", WHO, tg_program_note(n->program));
     return ok;
 }
 

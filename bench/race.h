@@ -59,7 +59,7 @@ static inline void enter_tape(struct race *r, struct tape *t) {
 static inline void enter_copy(struct race *r, const struct tape *t, struct copy copy) {
     const double own = r->stats.fused.read + r->stats.fused.written;
     r->copy = copy;
-    if (own > 0 && !tg_program_note(t->fast)[0]) r->copy.moved = own;
+    if (own > 0) r->copy.moved = own;
     enter(r, MEMCPY, "memcpy", copy_once, &r->copy, true);
 }
 

@@ -29,7 +29,7 @@ static inline bool complain(const struct tape *t, const char *who, const char *w
 }
 
 static inline tg_program *compile_tape(struct tape *t, tg_mode mode, unsigned flags) {
-    const tg_compile_options options = {.mode = mode, .flags = flags, .given = t->given, .givens = t->givens};
+    const tg_compile_options options = {.mode = mode, .flags = flags | TG_MUST_COMPILE, .given = t->given, .givens = t->givens};
     return tg_compile(t->g, t->out, t->outs, options);
 }
 
@@ -39,7 +39,6 @@ static inline bool prepare_tape(struct tape *t, const char *who, unsigned flags)
     t->exact = compile_tape(t, TG_EXACT, flags);
     t->fast = compile_tape(t, TG_FAST, flags);
     if (!t->exact || !t->fast) return complain(t, who, "the tape does not compile");
-    if (tg_program_note(t->fast)[0]) fprintf(stderr, "%s: interpreted: %s\n", who, tg_program_note(t->fast));
     return true;
 }
 

@@ -66,7 +66,7 @@ static bool run(tg_graph *g, const tg_node *outputs, bool source) {
     print_traffic("the tape", s.staged, s.tape_nodes);
     print_traffic("simplified", s.fused, s.nodes);
     print_traffic("if finite", tg_program_stats(finite).fused, tg_program_stats(finite).nodes);
-    if (*tg_program_note(fast))
+    if (!tg_program_stats(fast).compiled)
         fprintf(stderr, "not compiled, but interpreted: %s\n", tg_program_note(fast));
     else
         print_traffic("fused", tg_program_stats(fast).fused, s.nodes);

@@ -69,7 +69,8 @@ typedef enum tg_status {
     TG_NAME,      /* a name that is taken or unknown */
     TG_GRADIENT,  /* a gradient that does not exist */
     TG_VALUE,     /* a leaf without a value, a label out of range */
-    TG_FILE       /* a file that cannot be read, written or understood */
+    TG_FILE,      /* a file that cannot be read, written or understood */
+    TG_COMPILER   /* TG_MUST_COMPILE, and there is no machine code */
 } tg_status;
 
 /* A node of the tape, by value. id 0 is nil. A handle from before a tg_rewind below it is stale: an error. */
@@ -703,7 +704,8 @@ TG_API tg_grads tg_mutate(tg_grads d, tg_node sender, int slot, tg_mutation kind
 /* ---------------------------------------------------------------------------------------------------- programs
  * What a part of the tape computes, as one function that an expert would write: the tape is simplified, fused into few
  * loop nests, written as C, compiled by the system's compiler and loaded. Where that cannot be (no compiler, a full
- * disk), the interpreter runs the simplified tape: tg_program_note says why. The tape is only read. */
+ * disk), the interpreter runs the simplified tape, more slowly: tg_program_stats(p).compiled is then false, and
+ * tg_program_note says why; with TG_MUST_COMPILE it is an error of tg_compile instead. The tape is only read. */
 
 typedef enum tg_mode {
     TG_FAST, /* algebra and fused multiply-add: other last digits than tg_run's, the same for any number of threads */
@@ -713,7 +715,8 @@ typedef enum tg_mode {
 enum { /* flags of tg_compile_options */
     TG_ASSUME_FINITE = 1, /* TG_FAST: no value is infinite or NaN, so that x - x = 0 and x/x = 1 */
     TG_WITH_ASSIGNS = 2,  /* what tg_assign noted so far is computed too, for tg_program_step */
-    TG_INTERPRET = 4      /* nothing is compiled: the interpreter runs the simplified tape */
+    TG_INTERPRET = 4,     /* nothing is compiled: the interpreter runs the simplified tape */
+    TG_MUST_COMPILE = 8   /* TG_COMPILER, with the reason, where the interpreter would have to run it */
 };
 
 typedef struct tg_compile_options {
@@ -754,7 +757,8 @@ TG_API TG_CHECK tg_status tg_program_give(tg_program *p, tg_node node, const voi
  * Constants of more than 1000 elements become inputs. TG_ARGUMENT: an operator without C. */
 TG_API TG_CHECK tg_status tg_write_c(tg_program *p, const char *function, const char *directory);
 
-TG_API const char *tg_program_note(const tg_program *p);   /* why it is interpreted; "": it is compiled */
+/* Why it is interpreted; of a compiled program, why its machine code is not kept for the next start; "": all is well. */
+TG_API const char *tg_program_note(const tg_program *p);
 TG_API const char *tg_program_source(const tg_program *p); /* the C, also where it could not be compiled */
 TG_API tg_graph *tg_program_graph(const tg_program *p);    /* the simplified tape, for every reader; the program's. It
                                                               has values where the interpreter ran it */
@@ -768,6 +772,7 @@ typedef struct tg_traffic {
 typedef struct tg_stats {
     tg_traffic fused, staged; /* the program; the tape as it is, a nest for each node */
     size_t nodes, tape_nodes; /* of the simplified tape, and of the part of the tape that it stands for */
+    bool compiled;            /* it runs as machine code; false: the interpreter runs it (tg_program_note) */
 } tg_stats;
 TG_API tg_stats tg_program_stats(const tg_program *p);
 

@@ -16,7 +16,7 @@ static inline void setup(void) {
 static inline void teardown(void) { tg_graph_free(g); }
 
 static inline tg_program *compile(const tg_node *outputs, size_t count, tg_mode mode, unsigned flags) {
-    tg_program *p = tg_compile(g, outputs, count, (tg_compile_options){.mode = mode, .flags = flags});
+    tg_program *p = tg_compile(g, outputs, count, (tg_compile_options){.mode = mode, .flags = must_compile(flags)});
     cr_assert_not_null(p, "%s", tg_message(g));
     return p;
 }

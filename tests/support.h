@@ -109,6 +109,13 @@ static inline double *differences(tg_node out, tg_node leaf, const double *at) {
     return slope;
 }
 
+/* ------------------------------------------------------------------------------------------------------- programs */
+
+/* Flags of tg_compile_options with which a program that was not compiled is a failure of the test. */
+static inline unsigned must_compile(unsigned flags) {
+    return flags & TG_INTERPRET ? flags : flags | TG_MUST_COMPILE;
+}
+
 /* -------------------------------------------------------------------------------------------- an allocator to fail */
 
 struct heap {

@@ -43,7 +43,7 @@ static void both(unsigned flags) {
     const tg_grads d = tg_backward(loss, tg_nil(g));
     const tg_node outputs[] = {product, blend, sign, loss, tg_grad(d, x), tg_grad(d, y)};
     const size_t many = sizeof outputs / sizeof *outputs;
-    tg_program *p = tg_compile(g, outputs, many, (tg_compile_options){.mode = TG_EXACT, .flags = flags});
+    tg_program *p = tg_compile(g, outputs, many, (tg_compile_options){.mode = TG_EXACT, .flags = must_compile(flags)});
     cr_assert_not_null(p, "%s", tg_message(g));
     for (int turn = 0; turn < 2; turn++) {
         double *a = random_array(&state, 5, 0, 1), *b = random_array(&state, 7, -1, 1);

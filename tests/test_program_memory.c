@@ -38,7 +38,7 @@ static struct tape build(void) {
 
 static tg_program *compile(const struct tape *t, unsigned flags) {
     const tg_node outputs[] = {t->loss, t->w, t->wide, tg_find(t->g, "bn/mu")};
-    return tg_compile(t->g, outputs, 4, (tg_compile_options){TG_EXACT, flags | TG_WITH_ASSIGNS, NULL, 0});
+    return tg_compile(t->g, outputs, 4, (tg_compile_options){TG_EXACT, must_compile(flags) | TG_WITH_ASSIGNS, NULL, 0});
 }
 
 static void mix(uint64_t *hash, const void *bytes, size_t count) {

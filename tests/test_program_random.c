@@ -18,7 +18,7 @@ static size_t outputs_of(tg_graph *g, tg_node *out) {
 }
 
 static void same(tg_graph *g, const tg_node *out, size_t count, const tg_node *given, size_t givens, unsigned flags) {
-    const tg_compile_options o = {TG_EXACT, flags, given, givens};
+    const tg_compile_options o = {TG_EXACT, must_compile(flags), given, givens};
     tg_program *p = tg_compile(g, out, count, o);
     cr_assert_not_null(p, "%s", tg_message(g));
     for (int turn = 0; turn < 2; turn++) {

@@ -31,7 +31,7 @@ static void refused(const tg_node *outputs, size_t count, tg_compile_options o, 
 }
 
 static tg_program *compile(tg_node out, unsigned flags) {
-    tg_program *p = tg_compile(g, &out, 1, (tg_compile_options){.mode = TG_EXACT, .flags = flags});
+    tg_program *p = tg_compile(g, &out, 1, (tg_compile_options){.mode = TG_EXACT, .flags = must_compile(flags)});
     cr_assert_not_null(p, "%s", tg_message(g));
     return p;
 }
@@ -52,10 +52,52 @@ Test(program_refusals, compiling) {
             "given node 2 is stale");
     refused(&y, 1, (tg_compile_options){.givens = 1}, TG_HANDLE, "given node 1 is NULL");
     refused(&y, 1, (tg_compile_options){.flags = 64}, TG_ARGUMENT, "0x40 is no flag");
+    refused(&y, 1, (tg_compile_options){.flags = TG_INTERPRET | TG_MUST_COMPILE}, TG_ARGUMENT, "exclude each other");
     refused(&y, 1, (tg_compile_options){.mode = (tg_mode)7}, TG_ARGUMENT, "7 is no mode");
     tg_add(y, tg_input(g, TG_F64, tg_shape1(3)));
     cr_assert_null(tg_compile(g, &y, 1, o));
     says(TG_SHAPE, "shapes do not broadcast");
+}
+
+/* Without machine code the interpreter computes the same, and says so where it is asked; or it is an error. */
+static void not_compiled(const char *reason) {
+    const tg_compile_options may = {.mode = TG_EXACT}, must = {.mode = TG_EXACT, .flags = TG_MUST_COMPILE};
+    tg_program *p = tg_compile(g, &y, 1, may);
+    cr_assert_not_null(p, "%s", tg_message(g));
+    cr_expect_not(tg_program_stats(p).compiled);
+    cr_expect(strstr(tg_program_note(p), reason), "'%s' does not say '%s'", tg_program_note(p), reason);
+    cr_assert_eq(tg_program_run(p), TG_OK, "%s", tg_message(g));
+    cr_expect_eq(((const double *)tg_program_value(p, y))[1], 4);
+    refused(&y, 1, must, TG_COMPILER, "compile: no machine code: ");
+    cr_assert_null(tg_compile(g, &y, 1, must));
+    says(TG_COMPILER, reason);
+}
+
+Test(program_refusals, not_compiled) {
+    cr_assert_eq(tg_set(x, (double[]){1, 2}), TG_OK);
+    setenv("TAPEGRAD_CACHE", "", 1);
+    setenv("CC", "/bin/false", 1);
+    not_compiled("the compiler '/bin/false' failed (exit status 1)");
+    setenv("CC", "cc --no-such-option", 1);
+    not_compiled("--no-such-option");
+    setenv("CC", "no-such-compiler", 1);
+    not_compiled("there is no C compiler: 'no-such-compiler'");
+    setenv("TAPEGRAD_JIT", "0", 1);
+    not_compiled("TAPEGRAD_JIT=0");
+}
+
+/* A cache that cannot be used is worth a note, but the program was compiled, and runs so. */
+Test(program_refusals, no_cache) {
+    setenv("TAPEGRAD_CACHE", "/proc/nowhere", 1);
+    cr_assert_eq(tg_set(x, (double[]){1, 2}), TG_OK);
+    tg_program *p = compile(y, 0);
+    cr_expect(tg_program_stats(p).compiled);
+    cr_expect(strstr(tg_program_note(p), "/proc/nowhere"), "%s", tg_program_note(p));
+    cr_assert_eq(tg_program_run(p), TG_OK, "%s", tg_message(g));
+    cr_expect_eq(((const double *)tg_program_value(p, y))[1], 4);
+    cr_expect_null(tg_value(tg_find(tg_program_graph(p), "y")), "the interpreter ran it");
+    setenv("TAPEGRAD_CACHE", "", 1);
+    cr_expect_str_empty(tg_program_note(compile(y, 0)));
 }
 
 Test(program_refusals, no_program) {
@@ -157,7 +199,7 @@ Test(program_refusals, giving) {
     TG_LET(w, tg_state(g, TG_F64, tg_shape1(2), 1));
     TG_LET(z, tg_mul(y, w));
     tg_assign(w, z);
-    tg_program *p = tg_compile(g, &z, 1, (tg_compile_options){TG_EXACT, TG_WITH_ASSIGNS, &y, 1});
+    tg_program *p = tg_compile(g, &z, 1, (tg_compile_options){TG_EXACT, TG_WITH_ASSIGNS | TG_MUST_COMPILE, &y, 1});
     static const double data[] = {1, 2};
     cr_assert_eq(tg_program_give(p, tg_nil(g), data), TG_HANDLE);
     says(TG_HANDLE, "program_give: the node is nil");

@@ -43,7 +43,8 @@ struct tg__machine;
 struct tg__machine *tg__machine_new(tg_graph *g, const struct tg__small *s, tg_mode mode, bool compile);
 void tg__machine_free(tg_graph *g, struct tg__machine *m);
 const char *tg__machine_source(const struct tg__machine *m);
-const char *tg__machine_note(const struct tg__machine *m); /* why it does not run; "": it does */
+bool tg__machine_runs(const struct tg__machine *m);        /* it was compiled and loaded */
+const char *tg__machine_note(const struct tg__machine *m); /* why it does not run, or is not kept; "": neither */
 void tg__machine_stats(const struct tg__machine *m, tg_stats *stats);
 
 /* at[id]: the data of the leaves (constants too) and room for the results of the small tape, by node. 0: done; otherwise

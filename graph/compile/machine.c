@@ -77,6 +77,7 @@ void tg__machine_free(tg_graph *g, struct tg__machine *m) {
 }
 
 const char *tg__machine_source(const struct tg__machine *m) { return m->source.text ? m->source.text : ""; }
+bool tg__machine_runs(const struct tg__machine *m) { return m->object != NULL; }
 const char *tg__machine_note(const struct tg__machine *m) { return m->why; }
 
 /* --------------------------------------------------------------------------------------------------------- running */

@@ -21,12 +21,15 @@ static bool are_nodes(tg_graph *g, const tg_node *nodes, size_t count, const cha
 }
 
 static bool is_asked_well(tg_graph *g, const tg_node *outputs, size_t count, const tg_compile_options *o) {
-    const unsigned flags = TG_ASSUME_FINITE | TG_WITH_ASSIGNS | TG_INTERPRET;
+    const unsigned flags = TG_ASSUME_FINITE | TG_WITH_ASSIGNS | TG_INTERPRET | TG_MUST_COMPILE;
+    const unsigned both = TG_INTERPRET | TG_MUST_COMPILE;
     const bool assigns = (o->flags & TG_WITH_ASSIGNS) && g->assigns.length > 1;
     if (o->mode != TG_FAST && o->mode != TG_EXACT)
         tg__fail_run(g, TG_ARGUMENT, 0, "compile: %d is no mode: TG_FAST and TG_EXACT are", (int)o->mode);
     else if (o->flags & ~flags)
         tg__fail_run(g, TG_ARGUMENT, 0, "compile: %#x is no flag", o->flags & ~flags);
+    else if ((o->flags & both) == both)
+        tg__fail_run(g, TG_ARGUMENT, 0, "compile: TG_INTERPRET and TG_MUST_COMPILE exclude each other");
     else if (count == 0 && !assigns)
         tg__fail_run(g, TG_ARGUMENT, 0, "compile: there is nothing to compute: no outputs%s",
                      o->flags & TG_WITH_ASSIGNS ? ", and nothing is assigned" : "");
@@ -80,6 +83,16 @@ static bool results_new(tg_program *p) {
     return true;
 }
 
+/* false: it was to be machine code and is none. */
+static bool note_machine(tg_program *p, unsigned flags) {
+    p->compiled = p->stats.compiled = tg__machine_runs(p->machine);
+    if (p->compiled)
+        tg__machine_stats(p->machine, &p->stats);
+    else if (flags & TG_MUST_COMPILE)
+        tg__fail_run(p->graph, TG_COMPILER, 0, "compile: no machine code: %s", tg__machine_note(p->machine));
+    return p->compiled || !(flags & TG_MUST_COMPILE);
+}
+
 static bool build(tg_program *p, const tg_node *outputs, const tg_compile_options *o) {
     tg_graph *g = p->graph;
     if (!note_goal(p, outputs, o)) return false;
@@ -88,10 +101,7 @@ static bool build(tg_program *p, const tg_node *outputs, const tg_compile_option
     p->room = room_for(g, p->length, sizeof *p->room);
     if (!p->at || !p->room || !tg__feeds_new(p) || !tg__traffic(p)) return false;
     p->machine = tg__machine_new(g, &p->small, o->mode, !(o->flags & TG_INTERPRET));
-    if (!p->machine) return false;
-    p->compiled = !*tg__machine_note(p->machine);
-    if (p->compiled) tg__machine_stats(p->machine, &p->stats);
-    return results_new(p);
+    return p->machine && note_machine(p, o->flags) && results_new(p);
 }
 
 static void leave(struct tg__tenant *t) { tg_program_free((tg_program *)t); }
