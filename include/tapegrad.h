@@ -154,8 +154,10 @@ TG_API TG_CHECK tg_status tg_fill_normal(tg_node leaf, double mean, double devia
 
 /* TG_LET(mu, expr) declares `tg_node mu`, names it "mu" and closes a stage: the operator nodes appended in this scope
  * since the stage before join it and take its file:line. Leaves are stage 0. A node that has a name gets an alias. A
- * name that another node has is an error: two calls of one composite want two scopes. */
-#define TG_LET(name, expr) tg_node name TG_UNUSED_ = tg_let((expr), #name, __FILE__, __LINE__)
+ * name that another node has is an error: two calls of one composite want two scopes. In an inner block
+ * TG_LET(h, f(h)) reads the h of the block around it: expr is evaluated before the new h is declared. */
+#define TG_LET(name, expr)                                                                                             \
+    tg_node tg_let_##name##_ = (expr), name TG_UNUSED_ = tg_let(tg_let_##name##_, #name, __FILE__, __LINE__)
 TG_API tg_node tg_let(tg_node a, const char *name, const char *file, int line);
 
 TG_API tg_node tg_find(tg_graph *g, const char *name); /* full name, "bn1/xhat"; nil where nothing has it (no error) */
