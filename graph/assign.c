@@ -2,6 +2,8 @@
  * drawing never train by accident; a commit changes all of them at once, after a run that left nothing undone. */
 #include "graph.h"
 
+#include <math.h>
+
 /* The row of a leaf, 0 for none. The flag spares those that have none the search. */
 static uint32_t row_of(const tg_graph *g, uint32_t leaf) {
     if (!(tg__node_of(g, leaf)->flags & TG__ASSIGNED)) return 0;
@@ -98,6 +100,11 @@ bool tg__may_take(tg_graph *g, const struct tg__assign *a) {
 static bool may_commit(tg_graph *g, size_t *aside) {
     char name[80];
     const tg_node next = tg_next(g);
+    if (g->assigns.length == 1) {
+        tg__fail_run(g, TG_ARGUMENT, 0,
+                     "commit: nothing is assigned on this tape: tg_assign, or an optimizer, says what a leaf takes");
+        return false;
+    }
     if (!tg_is_nil(next)) {
         tg__fail_run(g, TG_VALUE, 0, "commit: %s is not up to date: tg_run the whole tape first",
                      tg__quote(g, next.id, name, sizeof name));
@@ -105,10 +112,29 @@ static bool may_commit(tg_graph *g, size_t *aside) {
     }
     for (uint32_t row = 1; row < g->assigns.length; row++) {
         const struct tg__assign *a = tg__assign_of(g, row);
-        if (!tg__value_of(g, a->value)->valid) return refuse(g, a, false);
-        if (!tg__may_take(g, a)) return false;
+        const struct tg__value *value = tg__value_of(g, a->value);
+        if (!value->valid) return refuse(g, a, false);
+        if (!tg__may_take(g, a) || !tg__may_take_value(g, a, value->data)) return false;
         if (is_moving(g, a->value)) *aside += bytes_of(g, a);
     }
+    return true;
+}
+
+/* Element `at` of what the leaf would take. */
+TG__APART static bool refuse_nonfinite(tg_graph *g, const struct tg__assign *a, const void *data, size_t at) {
+    char name[80];
+    const tg_dtype dtype = (tg_dtype)tg__node_of(g, a->leaf)->dtype;
+    tg__fail_run(g, TG_VALUE, a->leaf,
+                 "commit: element %zu of %s, whose value it is to take, is %g, and tg_require_finite is on: nothing was "
+                 "committed; tg_run, then tg_first_nonfinite say where it began",
+                 at, tg__quote(g, a->value, name, sizeof name), tg__load(dtype, data, at));
+    return false;
+}
+
+bool tg__may_take_value(tg_graph *g, const struct tg__assign *a, const void *data) {
+    const struct tg__node *n = tg__node_of(g, a->leaf);
+    for (size_t i = 0; g->finite_only && n->dtype != TG_I32 && i < n->shape->count; i++)
+        if (!isfinite(tg__load((tg_dtype)n->dtype, data, i))) return refuse_nonfinite(g, a, data, i);
     return true;
 }
 
@@ -123,22 +149,27 @@ void tg__take(tg_graph *g, const struct tg__assign *a, const void *data) {
     tg__touch(g, a->leaf);
 }
 
-/* What lies in memory that is about to change is put aside first: two leaves may change places. */
+/* What lies in memory that is about to change is put aside first: two leaves may change places. A leaf without elements
+ * puts nothing aside, and there may be no memory for it. */
 static void commit(tg_graph *g, char *aside) {
-    char *at = aside;
+    size_t used = 0;
     for (uint32_t row = 1; row < g->assigns.length; row++) {
         const struct tg__assign *a = tg__assign_of(g, row);
-        if (!is_moving(g, a->value)) continue;
-        copy(at, tg__value_of(g, a->value)->data, bytes_of(g, a));
-        at += bytes_of(g, a);
+        if (bytes_of(g, a) == 0 || !is_moving(g, a->value)) continue;
+        copy(aside + used, tg__value_of(g, a->value)->data, bytes_of(g, a));
+        used += bytes_of(g, a);
     }
-    at = aside;
+    used = 0;
     for (uint32_t row = 1; row < g->assigns.length; row++) {
         const struct tg__assign *a = tg__assign_of(g, row);
-        const bool moving = is_moving(g, a->value);
-        tg__take(g, a, moving ? at : tg__value_of(g, a->value)->data);
-        if (moving) at += bytes_of(g, a);
+        const bool moving = bytes_of(g, a) > 0 && is_moving(g, a->value);
+        tg__take(g, a, moving ? aside + used : tg__value_of(g, a->value)->data);
+        if (moving) used += bytes_of(g, a);
     }
+}
+
+void tg_require_finite(tg_graph *g, bool require) {
+    if (g) g->finite_only = require;
 }
 
 tg_status tg_commit(tg_graph *g) {

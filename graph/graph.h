@@ -212,6 +212,7 @@ struct tg_graph {
     uint32_t bound;   /* how many leaves borrow their data */
     uint32_t guests;  /* forwards and vjps that are under way: nothing can be rewound below them */
     bool busy;        /* running: an error now is a run error */
+    bool finite_only; /* a commit refuses NaN and infinities */
     bool any_blas;    /* one that cannot be held to one thread too */
 };
 
@@ -461,6 +462,8 @@ static inline const struct tg__assign *tg__assign_of(const tg_graph *g, uint32_t
     return tg__row(&g->assigns, row);
 }
 bool tg__may_take(tg_graph *g, const struct tg__assign *a); /* a leaf of whose memory we are master; makes it */
+/* data: what the leaf would take. With tg_require_finite it must be finite. */
+bool tg__may_take_value(tg_graph *g, const struct tg__assign *a, const void *data);
 void tg__take(tg_graph *g, const struct tg__assign *a, const void *data); /* after that; nothing can fail */
 
 #endif

@@ -1,6 +1,8 @@
 /* Shapes and axes: the one place where sizes are multiplied, broadcasting is decided and axes are read. */
 #include "graph.h"
 
+#include <limits.h>
+
 size_t tg__item_size(tg_dtype dtype) { return dtype == TG_F64 ? 8 : 4; }
 
 const char *tg__dtype_name(tg_dtype dtype) {
@@ -114,8 +116,9 @@ void tg__fates_between(const struct tg__shape *small, const struct tg__shape *bi
 /* -------------------------------------------------------------------------------------------------------- axes */
 
 tg_axes tg_axes_n(int count, const int *axis) {
+    if (count == 0) return (tg_axes){.count = -2};
     tg_axes a = {.count = count < 0 || count > TG_MAX_RANK ? TG_MAX_RANK + 1 : count}; /* refused by the operator */
-    for (int i = 0; i < a.count && i < TG_MAX_RANK && i < count; i++) a.axis[i] = axis[i];
+    for (int i = 0; i < a.count && i < TG_MAX_RANK && i < count; i++) a.axis[i] = axis ? axis[i] : INT_MIN;
     return a;
 }
 tg_axes tg_axis(int a) { return (tg_axes){.count = 1, .axis = {a}}; }
@@ -135,7 +138,12 @@ bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes
         for (int i = 0; i < rank; i++) attr->axis[i] = fate;
         return true;
     }
-    if (axes.count < 0 || axes.count > TG_MAX_RANK) {
+    if (axes.count == 0 && rank > 0) {
+        tg__fail(g, TG_ARGUMENT, op, &x, 1,
+                 "no axes are given: tg_axis(0) is the first, tg_axes_all() all, tg_axes_n(0, NULL) none");
+        return false;
+    }
+    if (axes.count < -2 || axes.count > TG_MAX_RANK) {
         tg__fail(g, TG_SHAPE, op, &x, 1, "more than %d axes were given", TG_MAX_RANK);
         return false;
     }

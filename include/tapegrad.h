@@ -94,7 +94,7 @@ typedef struct tg_shape {
 
 /* Axes of a reduction. Negative axes count from the end. keep: a reduced axis stays with length 1. */
 typedef struct tg_axes {
-    int count; /* -1: all axes */
+    int count; /* -1: all axes; -2: none. 0, from (tg_axes){0}, says none of these, and is refused: axis 0 is tg_axis(0) */
     int axis[TG_MAX_RANK];
     bool keep;
 } tg_axes;
@@ -109,7 +109,7 @@ TG_API tg_shape tg_shape_n(int rank, const int64_t *dim); /* a rank outside 0..8
 TG_API tg_axes tg_axis(int a);
 TG_API tg_axes tg_axes2(int a, int b);
 TG_API tg_axes tg_axes3(int a, int b, int c);
-TG_API tg_axes tg_axes_n(int count, const int *axis);
+TG_API tg_axes tg_axes_n(int count, const int *axis); /* tg_axes_n(0, NULL): none; tg_sum over none is x */
 TG_API tg_axes tg_axes_all(void);
 TG_API tg_axes tg_keep(tg_axes axes); /* the same axes, kept with length 1 */
 
@@ -492,7 +492,12 @@ TG_API tg_node tg_assigned(tg_node leaf); /* the value it takes; nil: none */
 /* Carries out all assigns at once: two leaves may change places. What depends on them is then stale. Needs a run of the
  * whole tape before; otherwise, and where an assigned leaf borrows its memory (tg_bind), it is an error and nothing
  * changes. The memory of a leaf stays where it is, so that another graph may go on borrowing it. */
-TG_API TG_CHECK tg_status tg_commit(tg_graph *g);
+TG_API TG_CHECK tg_status tg_commit(tg_graph *g); /* an error too: nothing is assigned on this tape */
+
+/* While it is on, no leaf takes a NaN or an infinity: tg_commit, tg_program_commit and tg_program_step fail with
+ * TG_VALUE, name the first leaf that would, and change nothing. So the leaves that led to a NaN are still there, and
+ * tg_run and tg_first_nonfinite show where it began. Off for a new graph. */
+TG_API void tg_require_finite(tg_graph *g, bool require);
 
 /* -------------------------------------------------------------------------------------------------- optimizers
  * A step of training is some more nodes on the tape, whose values the parameters take at tg_commit:
@@ -716,7 +721,7 @@ typedef enum tg_mode {
 
 enum { /* flags of tg_compile_options */
     TG_ASSUME_FINITE = 1, /* TG_FAST: no value is infinite or NaN, so that x - x = 0 and x/x = 1 */
-    TG_WITH_ASSIGNS = 2,  /* what tg_assign noted so far is computed too, for tg_program_step */
+    TG_WITH_ASSIGNS = 2,  /* what tg_assign noted so far is computed too, for tg_program_step; nothing: an error */
     TG_INTERPRET = 4,     /* nothing is compiled: the interpreter runs the simplified tape */
     TG_MUST_COMPILE = 8   /* TG_COMPILER, with the reason, where the interpreter would have to run it */
 };
@@ -739,7 +744,12 @@ TG_API void tg_program_free(tg_program *p);
  * values stay as they are. Errors are tg_run's and are in the graph. A rewind below an output, or a leaf that it needs,
  * makes the program stale: TG_HANDLE. */
 TG_API TG_CHECK tg_status tg_program_run(tg_program *p);
-TG_API TG_CHECK tg_status tg_program_step(tg_program *p); /* run, then what tg_commit does, with what was computed */
+
+/* What tg_commit does, with what the last tg_program_run computed: between the two look at the outputs, or leave the
+ * commit out. Each commit needs a run of its own. An assign that was added to the tape after tg_compile is an error, for
+ * it would be left out. tg_program_step is a run and a commit. */
+TG_API TG_CHECK tg_status tg_program_commit(tg_program *p);
+TG_API TG_CHECK tg_status tg_program_step(tg_program *p);
 
 /* Of the last run, also of a step: then before the commit. NULL: none, it failed, or no output. The memory is the
  * program's and stays where it is. */

@@ -124,8 +124,8 @@ static tg_node apply(const struct tg_op *op, tg_node x, tg_axes axes) {
     char name[80];
     if (!tg__fates(x.graph, op, x, rank, axes, &attr)) return tg_nil(x.graph);
     if (axes.count != -1 && axes.count != 1)
-        return tg__fail(x.graph, TG_ARGUMENT, op, &x, 1, "%d axes of %s: one or all of them can be meant", axes.count,
-                        tg__quote(x.graph, x.id, name, sizeof name));
+        return tg__fail(x.graph, TG_ARGUMENT, op, &x, 1, "%d axes of %s: one or all of them can be meant",
+                        axes.count > 0 ? axes.count : 0, tg__quote(x.graph, x.id, name, sizeof name));
     attr.number = axes.count == -1 ? -1 : axes.axis[0] < 0 ? axes.axis[0] + rank : axes.axis[0];
     const struct tg__attr *kept = tg__intern(x.graph, &attr, sizeof attr);
     return kept ? tg__apply(op, &x, kept) : tg_nil(x.graph);

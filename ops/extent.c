@@ -36,7 +36,12 @@ bool tg__lies_along(tg_node x, tg_node a, int last, const char *what, const char
 static bool read_axes(tg_node x, int rank, tg_axes axes, const char *who, bool *reduced) {
     char text[300];
     for (int i = 0; i < rank; i++) reduced[i] = axes.count == -1;
-    if (axes.count < -1 || axes.count > TG_MAX_RANK) {
+    if (axes.count == 0 && rank > 0) {
+        tg_fail(x.graph, TG_ARGUMENT,
+                "%s: no axes are given: tg_axis(0) is the first, tg_axes_all() all, tg_axes_n(0, NULL) none", who);
+        return false;
+    }
+    if (axes.count < -2 || axes.count > TG_MAX_RANK) {
         tg_fail(x.graph, TG_SHAPE, "%s: more than %d axes were given", who, TG_MAX_RANK);
         return false;
     }

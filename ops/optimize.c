@@ -40,6 +40,15 @@ static bool are_of(tg_graph *g, const tg_node *a, size_t count, const char *what
     return a || !count;
 }
 
+/* Parameters that were never made, or are inputs, would be left alone without a word. */
+static bool are_some(tg_node rate, size_t count, const char *who) {
+    if (count == 0)
+        tg_fail(rate.graph, TG_ARGUMENT,
+                "%s: there are no parameters to train: tg_params counts those made by tg_param that take no value yet",
+                who);
+    return count > 0;
+}
+
 static tg_node times(tg_node x, double v) { return tg_mul(x, tg_scalar_like(x, v)); }
 static tg_node zeros_like(tg_node p) { return tg_state(p.graph, tg_dtype_of(p), tg_dims(p), 0); }
 static tg_node as(tg_node x, tg_node like) {
@@ -131,7 +140,7 @@ static void descend(tg_node p, tg_node grad, tg_node rate, const tg_sgd_options 
 void tg_sgd(const tg_node *params, const tg_node *grads, size_t count, tg_node rate, tg_sgd_options o,
             const char *scope) {
     tg_graph *g = graph_of(params, count);
-    if (!are_gradients(g, "sgd", params, grads, count) || !is_rate(g, "sgd", rate) ||
+    if (!are_some(rate, count, "sgd") || !are_gradients(g, "sgd", params, grads, count) || !is_rate(g, "sgd", rate) ||
         !in_range(g, "sgd", "momentum", o.momentum, 1) || !in_range(g, "sgd", "weight_decay", o.weight_decay, INFINITY))
         return;
     if (o.nesterov && o.momentum == 0) {
@@ -183,7 +192,7 @@ static tg_node bias(tg_graph *g, const char *name, const char *next, double beta
 static void adam(const tg_node *params, const tg_node *grads, size_t count, struct adam a, const char *scope) {
     const char *who = a.decoupled ? "adamw" : "adam";
     tg_graph *g = graph_of(params, count);
-    if (count == 0 || !are_gradients(g, who, params, grads, count) || !is_rate(g, who, a.rate) ||
+    if (!are_some(a.rate, count, who) || !are_gradients(g, who, params, grads, count) || !is_rate(g, who, a.rate) ||
         !in_range(g, who, "beta1", a.o.beta1, 1) || !in_range(g, who, "beta2", a.o.beta2, 1) ||
         !in_range(g, who, "weight_decay", a.o.weight_decay, INFINITY) || !is_positive(g, who, a.o.eps))
         return;

@@ -42,7 +42,7 @@ static tg_node product(tg_node x, int64_t n) {
 tg_node tg_prod(tg_node x, tg_axes axes) {
     const int64_t n = tg__extent(x, axes, false, "prod");
     if (n < 0) return tg_nil(x.graph);
-    if (axes.count == 0) return tg_identity(x);
+    if (axes.count == 0 || axes.count == -2) return tg_identity(x);
     if (n == 0) return tg_add(tg_sum(x, axes), tg_scalar_like(x, 1)); /* of nothing: 1 */
     const tg_shape dims = tg_dims(x);
     const struct layout l = layout_of(&dims, axes, n);

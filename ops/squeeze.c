@@ -26,6 +26,7 @@ tg_node tg_unsqueeze(tg_node x, tg_axes axes) {
     if (!n) return tg_reshape(x, tg_shape0());
     struct tg__attr fates;
     char name[80], shape[200];
+    if (axes.count == -2) return tg_reshape(x, n->shape->dims);
     if (axes.count < 0 || axes.count > TG_MAX_RANK - n->shape->dims.rank)
         return tg__fail(x.graph, TG_SHAPE, &unsqueeze, &x, 1,
                         axes.count < 0 ? "which axes %s %s is to have must be said"

@@ -37,7 +37,9 @@ static tg_status perform(tg_graph *g, const struct program *p) {
                                                                : tg_expand(tg_scalar_like(z, 1.5), tg_dims(z)));
     for (int i = 0; i < n && status == TG_OK; i++) status = tg_value(a[i]) ? TG_OK : api_give(a[i], &state);
     if (status == TG_OK) status = tg_run(g);
-    return status == TG_OK ? tg_commit(g) : status;
+    bool assigns = false;
+    for (uint32_t id = 1; id <= tg_count(g); id++) assigns |= !tg_is_nil(tg_assigned(tg_node_at(g, id)));
+    return status == TG_OK && assigns ? tg_commit(g) : status;
 }
 
 /* ------------------------------------------------------------------------------------------- the allocator's calls */

@@ -126,10 +126,11 @@ Test(reductions, every_set_of_axes) {
     double *v = random_array(&state, 24, -2, 2);
     for (unsigned set = 0; set < 8; set++)
         for (int way = 0; way < 4; way++) {
-            tg_axes axes = {.count = 0, .keep = way % 2};
+            int axis[3], count = 0;
             for (int i = 0; i < 3; i++)
-                if (set >> i & 1) axes.axis[axes.count++] = way > 1 ? i - 3 : i;
-            if (set == 7 && way > 1) axes.count = -1;
+                if (set >> i & 1) axis[count++] = way > 1 ? i - 3 : i;
+            tg_axes axes = set == 7 && way > 1 ? tg_axes_all() : tg_axes_n(count, axis);
+            axes.keep = way % 2;
             tg_node x = tg_input(g, TG_F64, tg_shape3(2, 3, 4)), sum = tg_sum(x, axes);
             tg_node z[] = {tg_mean(x, axes), tg_var(x, axes, 0), tg_std(x, axes, 0), tg_logsumexp(x, axes),
                            tg_prod(x, axes)};

@@ -23,16 +23,18 @@ static bool are_nodes(tg_graph *g, const tg_node *nodes, size_t count, const cha
 static bool is_asked_well(tg_graph *g, const tg_node *outputs, size_t count, const tg_compile_options *o) {
     const unsigned flags = TG_ASSUME_FINITE | TG_WITH_ASSIGNS | TG_INTERPRET | TG_MUST_COMPILE;
     const unsigned both = TG_INTERPRET | TG_MUST_COMPILE;
-    const bool assigns = (o->flags & TG_WITH_ASSIGNS) && g->assigns.length > 1;
     if (o->mode != TG_FAST && o->mode != TG_EXACT)
         tg__fail_run(g, TG_ARGUMENT, 0, "compile: %d is no mode: TG_FAST and TG_EXACT are", (int)o->mode);
     else if (o->flags & ~flags)
         tg__fail_run(g, TG_ARGUMENT, 0, "compile: %#x is no flag", o->flags & ~flags);
     else if ((o->flags & both) == both)
         tg__fail_run(g, TG_ARGUMENT, 0, "compile: TG_INTERPRET and TG_MUST_COMPILE exclude each other");
-    else if (count == 0 && !assigns)
-        tg__fail_run(g, TG_ARGUMENT, 0, "compile: there is nothing to compute: no outputs%s",
-                     o->flags & TG_WITH_ASSIGNS ? ", and nothing is assigned" : "");
+    else if ((o->flags & TG_WITH_ASSIGNS) && g->assigns.length == 1)
+        tg__fail_run(g, TG_ARGUMENT, 0,
+                     "compile: TG_WITH_ASSIGNS, but nothing is assigned on this tape yet: tg_assign, or an optimizer, "
+                     "comes before tg_compile");
+    else if (count == 0 && !(o->flags & TG_WITH_ASSIGNS))
+        tg__fail_run(g, TG_ARGUMENT, 0, "compile: there is nothing to compute: no outputs");
     else
         return are_nodes(g, outputs, count, "output") && are_nodes(g, o->given, o->givens, "given node");
     return false;
@@ -178,9 +180,9 @@ static void keep(tg_program *p, bool all) {
     }
 }
 
-static tg_status run(tg_program *p, const char *who) {
+tg_status tg__program_run(tg_program *p, const char *who) {
     tg_graph *g = p->graph;
-    p->ran = false;
+    p->ran = p->due = false;
     tg__clear_run(g);
     if (g->error.status) return g->error.status;
     if (!tg__stands(p, who)) return g->error.status;
@@ -188,31 +190,11 @@ static tg_status run(tg_program *p, const char *who) {
     const bool done = p->compiled && tg__machine_run(p->machine, p->at) == 0;
     if (!done && tg__interpret(p)) return g->error.status;
     if (p->compiled) keep(p, !done);
-    p->ran = true;
+    p->ran = p->due = true;
     return TG_OK;
 }
 
-tg_status tg_program_run(tg_program *p) { return p ? run(p, "program_run") : TG_HANDLE; }
-
-/* The results are in memory of the program's own, so no leaf that changes is read any more. */
-tg_status tg_program_step(tg_program *p) {
-    if (!p) return TG_HANDLE;
-    tg_graph *g = p->graph;
-    if (!p->steps) {
-        tg__clear_run(g);
-        return tg__fail_run(g, TG_ARGUMENT, 0, "program_step: compiled without TG_WITH_ASSIGNS, it assigns nothing");
-    }
-    const tg_status status = run(p, "program_step");
-    if (status) return status;
-    bool ready = true;
-    g->busy = true;
-    for (uint32_t row = 1; row < p->assigns && ready; row++) ready = tg__may_take(g, tg__assign_of(g, row));
-    g->busy = false;
-    if (!ready) return g->error.status;
-    for (uint32_t row = 1; row < p->assigns; row++)
-        tg__take(g, tg__assign_of(g, row), tg__result(p, p->outputs + row - 1));
-    return TG_OK;
-}
+tg_status tg_program_run(tg_program *p) { return p ? tg__program_run(p, "program_run") : TG_HANDLE; }
 
 /* ------------------------------------------------------------------------------------------------------ reading */
 

@@ -32,9 +32,11 @@ struct tg_program {
     tg_stats stats;
     tg_mode mode;
     bool compiled, steps, ran; /* steps: TG_WITH_ASSIGNS */
+    bool due;                  /* what the last run computed has not been committed */
 };
 
 bool tg__stands(tg_program *p, const char *who); /* whether all that it reads and assigns is still on the tape */
+tg_status tg__program_run(tg_program *p, const char *who);
 void *tg__result(const tg_program *p, size_t i); /* memory of what is wanted; interpreted: NULL before the first run */
 
 /* ------------------------------------------------------------------------------------------------------- feed.c */
