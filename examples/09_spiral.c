@@ -70,7 +70,8 @@ static bool train(int layers, int steps, double rate, double momentum) {
     TG_LET(label, tg_const(g, TG_I32, tg_shape1(N), arm));
     struct net n = build(x, layers);
     TG_LET(loss, tg_softmax_loss(n.scores, label, "loss"));
-    TG_LET(right, tg_eq(tg_cast(tg_argmax(n.scores, tg_axis(1)), TG_F64), tg_cast(label, TG_F64)));
+    tg_node truth = tg_cast(label, TG_F64);
+    TG_LET(right, tg_eq(tg_cast(tg_argmax(n.scores, tg_axis(1)), TG_F64), truth));
     TG_LET(accuracy, tg_mean(right, tg_axes_all()));
 
     /* Weights decay, biases do not: two calls. */

@@ -32,7 +32,7 @@ static struct net build(int64_t rows, const char *mode) {
         hidden = tg_add(xw, beta);
     }
     TG_LET(active, tg_relu(hidden));
-    tg_node ever = tg_gt(tg_max(active, tg_axis(0)), tg_scalar(g, TG_F64, 0));
+    tg_node none = tg_scalar(g, TG_F64, 0), ever = tg_gt(tg_max(active, tg_axis(0)), none);
     TG_LET(alive, tg_sum(ever, tg_axes_all())); /* hidden neurons that any of the digits wakes */
     struct net n = {.g = g, .x = x, .label = label};
     judge(&n, tg_linear(active, W2, b2, "head"));

@@ -20,7 +20,8 @@ int main(void) {
     TG_LET(x, tg_sum(tg_mul(p, tg_const(g, TG_F64, tg_shape1(2), head)), tg_axes_all()));
     TG_LET(y, tg_sum(tg_mul(p, tg_const(g, TG_F64, tg_shape1(2), tail)), tg_axes_all()));
     TG_LET(valley, tg_sub(y, tg_square(x)));
-    TG_LET(f, tg_add(tg_mul(hundred, tg_square(valley)), tg_square(tg_sub(one, x))));
+    tg_node along = tg_square(tg_sub(one, x));
+    TG_LET(f, tg_add(tg_mul(hundred, tg_square(valley)), along));
     TG_LET(slope, tg_vjp(f, p, tg_nil(g)));
     TG_LET(H, tg_jacobian(slope, p)); /* tg_hessian(f, p) is both */
 

@@ -29,7 +29,8 @@ tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope) {
     TG_LET(shifted, tg_sub(scores, top));
     TG_LET(lognorm, tg_log(tg_sum(tg_exp(shifted), row)));
     TG_LET(logp, tg_sub(tg_gather(shifted, label), lognorm));
-    TG_LET(loss, tg_mul(tg_sum(tg_neg(logp), tg_axes_all()), tg_scalar_like(scores, 1 / (double)dims.dim[0])));
+    const tg_node share = tg_scalar_like(scores, 1 / (double)dims.dim[0]);
+    TG_LET(loss, tg_mul(tg_sum(tg_neg(logp), tg_axes_all()), share));
     tg_scope_close(g);
     return loss;
 }

@@ -6,7 +6,8 @@ static bool is_share(double p) { return p >= 0 && p <= 1; }
 tg_node tg_bernoulli(tg_node counter, uint64_t seed, double p, tg_dtype dtype, tg_shape shape) {
     tg_graph *g = counter.graph;
     if (!is_share(p)) return tg_fail(g, TG_ARGUMENT, "bernoulli: p = %g is not from 0 to 1", p);
-    return tg_lt(tg_uniform(counter, seed, dtype, shape), tg_scalar(g, dtype, p));
+    const tg_node share = tg_scalar(g, dtype, p);
+    return tg_lt(tg_uniform(counter, seed, dtype, shape), share);
 }
 
 /* One number of each pair along the last axis. */
@@ -23,9 +24,10 @@ tg_node tg_normal(tg_node counter, uint64_t seed, tg_dtype dtype, tg_shape shape
         return tg_fail(g, TG_SHAPE, "normal: rank %d is outside 0 to %d", shape.rank, TG_MAX_RANK - 1);
     pairs.dim[pairs.rank++] = 2;
     const tg_node uniform = tg_uniform(counter, seed, dtype, pairs);
-    const tg_node u = half_of(uniform, 0, shape), v = half_of(uniform, 1, shape);
-    const tg_node squared = tg_mul(tg_log(tg_sub(tg_scalar(g, dtype, 1), u)), tg_scalar(g, dtype, -2));
-    return tg_mul(tg_sqrt(squared), tg_cos(tg_mul(v, tg_scalar(g, dtype, turn))));
+    const tg_node u = half_of(uniform, 0, shape), v = half_of(uniform, 1, shape), minus_2 = tg_scalar(g, dtype, -2);
+    const tg_node squared = tg_mul(tg_log(tg_sub(tg_scalar(g, dtype, 1), u)), minus_2);
+    const tg_node direction = tg_cos(tg_mul(v, tg_scalar(g, dtype, turn)));
+    return tg_mul(tg_sqrt(squared), direction);
 }
 
 tg_node tg_dropout(tg_node x, double p, tg_node counter, uint64_t seed, const char *scope) {

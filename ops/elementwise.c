@@ -4,6 +4,7 @@
 /* ------------------------------------------------------------------------------------------------------ for vjps
  * What takes more than one step, in statements: the order on the tape is no compiler's choice. */
 
+static tg_node product(tg_node a, tg_node b, tg_node c) { return tg_mul(tg_mul(a, b), c); }
 static tg_node times(double v, tg_node a) { return tg_mul(tg_scalar_like(a, v), a); }
 static tg_node one_plus(tg_node a) { return tg_add(tg_scalar_like(a, 1), a); }
 static tg_node one_minus(tg_node a) { return tg_sub(tg_scalar_like(a, 1), a); }
@@ -22,7 +23,7 @@ static tg_node unless_positive(tg_node x, tg_node a) {
 
 /* g goes to the larger of two, to equals half each. */
 static tg_node to_larger(tg_node x, tg_node y, tg_node g) {
-    const tg_node half = times(0.5, g), tie = tg_where(tg_lt(x, y), tg_scalar_like(g, 0), half);
+    const tg_node half = times(0.5, g), zero = tg_scalar_like(g, 0), tie = tg_where(tg_lt(x, y), zero, half);
     return tg_where(tg_gt(x, y), g, tie);
 }
 

@@ -20,7 +20,8 @@ static tg_node share_vjp(tg_node z, tg_node g, int slot) {
     const struct tg__attr *fates = tg__node_of(z.graph, z.id)->attr;
     tg_node tied = tg_eq(x, tg__expand(z, full, fates));
     tg_node share = tg_div(g, tg__sum(tied, fates));
-    return tg_where(tied, tg__expand(share, full, fates), tg_scalar_like(x, 0));
+    tg_node none = tg_scalar_like(x, 0);
+    return tg_where(tied, tg__expand(share, full, fates), none);
 }
 
 const struct tg_op tg__op_max = {.name = "max",

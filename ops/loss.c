@@ -58,9 +58,12 @@ tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, cons
     open(&x, &y, scope);
     TG_LET(off, tg_sub(x, y));
     TG_LET(size, tg_abs(off));
-    TG_LET(far, tg_gt(size, tg_scalar_like(x, delta)));
-    TG_LET(square, tg_mul(tg_scalar_like(x, 0.5), tg_square(tg_where(far, tg_scalar_like(x, 0), off))));
-    TG_LET(line, tg_mul(tg_scalar_like(x, delta), tg_sub(size, tg_scalar_like(x, delta / 2))));
+    const tg_node bound = tg_scalar_like(x, delta);
+    TG_LET(far, tg_gt(size, bound));
+    const tg_node near = tg_square(tg_where(far, tg_scalar_like(x, 0), off));
+    TG_LET(square, tg_mul(tg_scalar_like(x, 0.5), near));
+    const tg_node beyond = tg_sub(size, tg_scalar_like(x, delta / 2));
+    TG_LET(line, tg_mul(bound, beyond));
     TG_LET(each, tg_where(far, line, square));
     return close(each, how);
 }
@@ -74,7 +77,8 @@ tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction ho
     open(&x, &y, scope);
     tg_node miss = tg_softplus(tg_neg(x));
     TG_LET(yes, tg_mul(y, tg_is_nil(weight) ? miss : tg_mul(weight, miss)));
-    TG_LET(no, tg_mul(tg_sub(tg_scalar_like(x, 1), y), tg_softplus(x)));
+    const tg_node other = tg_softplus(x);
+    TG_LET(no, tg_mul(tg_sub(tg_scalar_like(x, 1), y), other));
     TG_LET(each, tg_add(yes, no));
     return close(each, how);
 }

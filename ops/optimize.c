@@ -118,8 +118,8 @@ tg_node tg_clip_global_norm(tg_node *grads, size_t count, double most, const cha
         sum = i ? tg_add(sum, square) : square;
     }
     TG_LET(norm, tg_sqrt(sum));
-    const tg_node limit = tg_scalar_like(norm, most);
-    TG_LET(factor, tg_where(tg_gt(norm, limit), tg_div(limit, norm), tg_scalar_like(norm, 1)));
+    const tg_node limit = tg_scalar_like(norm, most), one = tg_scalar_like(norm, 1), share = tg_div(limit, norm);
+    TG_LET(factor, tg_where(tg_gt(norm, limit), share, one));
     for (size_t i = 0; i < count; i++) grads[i] = tg_mul(grads[i], as(factor, grads[i]));
     tg_scope_close(g);
     return norm;
@@ -165,7 +165,8 @@ struct adam {
 };
 
 static tg_node follow(tg_node moment, tg_node value, double beta) {
-    return tg_assign(moment, tg_add(times(moment, beta), times(value, 1 - beta)));
+    const tg_node new = times(value, 1 - beta), old = times(moment, beta);
+    return tg_assign(moment, tg_add(old, new));
 }
 
 static void adapt(tg_node p, tg_node grad, const struct adam *a) {
@@ -177,7 +178,8 @@ static void adapt(tg_node p, tg_node grad, const struct adam *a) {
     TG_LET(v_next, follow(v, tg_square(grad), a->o.beta2));
     TG_LET(mhat, tg_div(m_next, as(a->bias1, p)));
     TG_LET(vhat, tg_div(v_next, as(a->bias2, p)));
-    TG_LET(step, tg_mul(rate, tg_div(mhat, tg_add(tg_sqrt(vhat), tg_scalar_like(p, a->o.eps)))));
+    const tg_node eps = tg_scalar_like(p, a->o.eps);
+    TG_LET(step, tg_mul(rate, tg_div(mhat, tg_add(tg_sqrt(vhat), eps))));
     tg_node from = p;
     if (a->decoupled && a->o.weight_decay > 0) from = tg_sub(p, tg_mul(times(rate, a->o.weight_decay), p));
     TG_LET(next, tg_assign(p, tg_sub(from, step)));

@@ -16,5 +16,6 @@ tg_node tg_max_pool2d(tg_node x, int64_t height, int64_t width, tg_window how) {
 tg_node tg_avg_pool2d(tg_node x, int64_t height, int64_t width, tg_window how) {
     const tg_node seen = tg_windows(x, height, width, how, 0);
     if (tg_is_nil(seen)) return seen;
-    return tg_mul(tg_sum(seen, tg_axis(2)), tg_scalar_like(x, 1 / (double)tg_dims(seen).dim[2]));
+    const tg_node share = tg_scalar_like(x, 1 / (double)tg_dims(seen).dim[2]);
+    return tg_mul(tg_sum(seen, tg_axis(2)), share);
 }

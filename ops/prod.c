@@ -34,7 +34,8 @@ static tg_node product(tg_node x, int64_t n) {
             tg_node last = tg_slice(x, 0, n - 1, n, 1);
             odd = tg_is_nil(odd) ? last : tg_mul(odd, last);
         }
-        x = tg_mul(tg_slice(x, 0, 0, n / 2, 1), tg_slice(x, 0, n / 2, n / 2 * 2, 1));
+        const tg_node second = tg_slice(x, 0, n / 2, n / 2 * 2, 1), first = tg_slice(x, 0, 0, n / 2, 1);
+        x = tg_mul(first, second);
     }
     return tg_is_nil(odd) ? x : tg_mul(x, odd);
 }
@@ -43,7 +44,10 @@ tg_node tg_prod(tg_node x, tg_axes axes) {
     const int64_t n = tg__extent(x, axes, false, "prod");
     if (n < 0) return tg_nil(x.graph);
     if (axes.count == 0 || axes.count == -2) return tg_identity(x);
-    if (n == 0) return tg_add(tg_sum(x, axes), tg_scalar_like(x, 1)); /* of nothing: 1 */
+    if (n == 0) { /* of nothing: 1 */
+        const tg_node one = tg_scalar_like(x, 1);
+        return tg_add(tg_sum(x, axes), one);
+    }
     const tg_shape dims = tg_dims(x);
     const struct layout l = layout_of(&dims, axes, n);
     if (l.turned) x = tg_transpose(x, l.order);

@@ -12,20 +12,22 @@ static bool is_length(tg_node count, const char *who, double steps) {
 tg_node tg_rate_steps(tg_node count, double rate, double factor, double every) {
     if (!is_length(count, "rate_steps", every)) return tg_nil(count.graph);
     const tg_node times = tg_floor(tg_div(count, number(count, every)));
-    return tg_mul(number(count, rate), tg_pow(number(count, factor), times));
+    const tg_node shrunk = tg_pow(number(count, factor), times);
+    return tg_mul(number(count, rate), shrunk);
 }
 
 tg_node tg_rate_cosine(tg_node count, double rate, double last, double steps) {
     const double pi = 3.141592653589793;
     if (!is_length(count, "rate_cosine", steps)) return tg_nil(count.graph);
-    const tg_node part = tg_minimum(tg_div(count, number(count, steps)), number(count, 1));
-    const tg_node wave = tg_add(number(count, 1), tg_cos(tg_mul(number(count, pi), part)));
-    return tg_add(number(count, last), tg_mul(number(count, (rate - last) / 2), wave));
+    const tg_node one = number(count, 1), part = tg_minimum(tg_div(count, number(count, steps)), one);
+    const tg_node angle = tg_mul(number(count, pi), part), wave = tg_add(one, tg_cos(angle));
+    const tg_node above = tg_mul(number(count, (rate - last) / 2), wave);
+    return tg_add(number(count, last), above);
 }
 
 tg_node tg_rate_warmup(tg_node count, tg_node rate, double steps) {
     if (!is_length(count, "rate_warmup", steps) || !tg__is_of(count.graph, rate, "the rate", "rate_warmup"))
         return tg_nil(count.graph);
-    const tg_node part = tg_div(tg_add(count, number(count, 1)), number(count, steps));
-    return tg_mul(rate, tg_minimum(part, number(count, 1)));
+    const tg_node all = number(count, steps), one = number(count, 1), part = tg_div(tg_add(count, one), all);
+    return tg_mul(rate, tg_minimum(part, one));
 }

@@ -7,8 +7,8 @@ tg_node tg_logsumexp(tg_node x, tg_axes axes) {
     if (tg__extent(x, axes, true, "logsumexp") < 0) return tg_nil(x.graph);
     tg_node top = tg_detach(tg_max(x, tg_keep(axes)));
     tg_node most = tg_scalar_like(x, (double)INFINITY), least = tg_scalar_like(x, -(double)INFINITY);
-    tg_node infinite = tg_add(tg_eq(top, most), tg_eq(top, least));
-    tg_node shifted = tg_where(infinite, tg_scalar_like(x, 0), tg_sub(x, top));
+    tg_node lowest = tg_eq(top, least), highest = tg_eq(top, most), infinite = tg_add(highest, lowest);
+    tg_node finite = tg_sub(x, top), shifted = tg_where(infinite, tg_scalar_like(x, 0), finite);
     tg_node lognorm = tg_log(tg_sum(tg_exp(shifted), axes));
     return tg_add(lognorm, tg_reshape(top, tg_dims(lognorm)));
 }

@@ -63,7 +63,8 @@ static bool build(struct model *m, const struct options *o, const struct data *d
         return complain("%s", tg_message(g));
     if (!set_leaf(g, gamma, o->gamma, 1, 0.5, 1.5) || !set_leaf(g, beta, o->beta, 2, -0.5, 0.5)) return false;
     m->x = x, m->gamma = gamma, m->beta = beta, m->eps = o->eps;
-    m->out = batchnorm(x, gamma, beta, tg_scalar(g, t, 1 / (double)d->rows), tg_scalar(g, t, o->eps));
+    const tg_node eps = tg_scalar(g, t, o->eps), share = tg_scalar(g, t, 1 / (double)d->rows);
+    m->out = batchnorm(x, gamma, beta, share, eps);
 
     if (d->label && !o->dout) {
         TG_LET(W, tg_param(g, t, tg_shape2(d->columns, d->classes)));

@@ -10,8 +10,8 @@ bool complain(const struct net *n) {
 
 void judge(struct net *n, tg_node scores) {
     n->loss = tg_softmax_loss(scores, n->label, "loss");
-    tg_node guess = tg_argmax(scores, tg_axis(1));
-    tg_node right = tg_eq(tg_cast(guess, TG_F64), tg_cast(n->label, TG_F64));
+    tg_node guess = tg_argmax(scores, tg_axis(1)), truth = tg_cast(n->label, TG_F64);
+    tg_node right = tg_eq(tg_cast(guess, TG_F64), truth);
     n->accuracy = tg_mean(right, tg_axes_all());
 }
 
