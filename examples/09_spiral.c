@@ -86,7 +86,8 @@ static bool train(int layers, int steps, double rate, double momentum) {
     for (int i = 0; i < layers && ok; i++)
         ok = !tg_fill_normal(n.w[i], 0, sqrt(2. / (i ? HIDDEN : 2)), (uint64_t)i + 1);
     tg_program *program = NULL;
-    if (ok && wants_program()) ok = (program = make_program(g, (tg_node[]){loss, accuracy}, 2)) != NULL;
+    const tg_node outputs[] = {loss, accuracy};
+    if (ok && wants_program()) ok = (program = make_program(g, outputs, 2, TG_WITH_ASSIGNS)) != NULL;
     for (int t = 0; t <= steps && ok; t++) {
         ok = !(!program ? tg_run(g) : t < steps ? tg_program_step(program) : tg_program_run(program));
         if (ok && t % (steps / 5) == 0)

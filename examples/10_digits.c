@@ -56,7 +56,8 @@ static bool train(const char *name, const char *mode, double *loss, const char *
     const struct progress progress = {name, EPOCHS};
     const tg_node alive = tg_find(tested.g, "alive");
     bool ok =
-        (prepare(&n) || complain(&n)) && borrow(&tested, &n) && compile(&n, tg_nil(n.g)) && compile(&tested, alive);
+        (prepare(&n) || complain(&n)) && borrow(&tested, &n) && compile(&n, tg_nil(n.g), TG_WITH_ASSIGNS) &&
+        compile(&tested, alive, 0);
     for (int epoch = 1; epoch <= EPOCHS && ok; epoch++) {
         struct score s;
         ok = train_epoch(&n, &digits, &progress, epoch, &s) && test(&tested, &digits, &s.test);

@@ -65,8 +65,8 @@ int main(int argc, char **argv) {
     if (!read_digits(&digits, 1)) return 1;
     struct net n = build(BATCH, "train"), tested = build(TEST, "test");
     const struct progress progress = {"convolutions", EPOCHS};
-    bool ok = (prepare(&n) || complain(&n)) && borrow(&tested, &n) && compile(&n, tg_nil(n.g)) &&
-              compile(&tested, tg_nil(tested.g));
+    bool ok = (prepare(&n) || complain(&n)) && borrow(&tested, &n) && compile(&n, tg_nil(n.g), TG_WITH_ASSIGNS) &&
+              compile(&tested, tg_nil(tested.g), 0);
     for (int epoch = 1; epoch <= EPOCHS && ok; epoch++) {
         struct score s;
         ok = train_epoch(&n, &digits, &progress, epoch, &s) && test(&tested, &digits, &s.test);

@@ -21,8 +21,8 @@ void read_options(int *argc, char **argv) {
 
 bool wants_program(void) { return wanted; }
 
-tg_program *make_program(tg_graph *g, const tg_node *outputs, size_t count) {
-    tg_program *p = tg_compile(g, outputs, count, (tg_compile_options){.mode = mode, .flags = TG_WITH_ASSIGNS});
+tg_program *make_program(tg_graph *g, const tg_node *outputs, size_t count, unsigned flags) {
+    tg_program *p = tg_compile(g, outputs, count, (tg_compile_options){.mode = mode, .flags = flags});
     if (p && !tg_program_stats(p).compiled) fprintf(stderr, "not compiled, but interpreted: %s\n", tg_program_note(p));
     return p;
 }

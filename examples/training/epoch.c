@@ -15,9 +15,9 @@ void judge(struct net *n, tg_node scores) {
     n->accuracy = tg_mean(right, tg_axes_all());
 }
 
-bool compile(struct net *n, tg_node also) {
+bool compile(struct net *n, tg_node also, unsigned flags) {
     const tg_node outputs[] = {n->loss, n->accuracy, also};
-    if (wants_program()) n->program = make_program(n->g, outputs, tg_is_nil(also) ? 2 : 3);
+    if (wants_program()) n->program = make_program(n->g, outputs, tg_is_nil(also) ? 2 : 3, flags);
     return !wants_program() || n->program || complain(n);
 }
 

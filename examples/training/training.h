@@ -28,7 +28,8 @@ struct score {
 void judge(struct net *n, tg_node scores); /* loss and accuracy of scores [rows, CLASSES] */
 bool complain(const struct net *n);        /* what the tape says, on stderr; false */
 
-bool compile(struct net *n, tg_node also); /* its program, for loss, accuracy and `also`, if the command line says so */
+/* Its program, for loss, accuracy and `also`, if the command line says so; flags: TG_WITH_ASSIGNS to train by it. */
+bool compile(struct net *n, tg_node also, unsigned flags);
 
 struct progress {
     const char *name;
