@@ -48,7 +48,7 @@ struct tg__emit {
     int64_t argument[TG__ARGUMENTS];
     int arguments;
     bool checks;       /* the helper returns 1 where it cannot go on, otherwise 0 */
-    bool math;         /* the helpers need <tgmath.h> */
+    bool math;         /* the pieces or the helpers need <tgmath.h>, beyond the functions that code and step call */
     bool rounds;       /* the tape may have summed in another order: the bits may differ */
     int along;
     const char *guard; /* where this is true the function returns 1: the kernel cannot go on */

@@ -7,13 +7,13 @@ static const char add_text[] =
     "/* Sums in pairs, the pairs in pairs, like a binary counter: where digit k of the number of terms is 1, sum[k] "
     "is\n"
     " * the sum of 2^k of them. More exact than one after the other, and the one order that tapegrad has. */\n"
-    "static void add$(T *sum, size_t term, T x) {\n"
+    "static void add$(T *sum, ptrdiff_t term, T x) {\n"
     "    int k = 0;\n"
     "    for (; term >> k & 1; k++) x += sum[k];\n"
     "    sum[k] = x;\n"
     "}\n"
     "\n"
-    "static T total$(const T *sum, size_t terms) {\n"
+    "static T total$(const T *sum, ptrdiff_t terms) {\n"
     "    int k = 0;\n"
     "    while (!(terms >> k & 1)) k++;\n"
     "    T x = sum[k];\n"
@@ -24,14 +24,14 @@ static const char add_text[] =
 
 static const char lanes_text[] = "/* Along the last axis the terms are dealt into 16 such sums, the last round is "
                                  "filled up with 0, and they fold. */\n"
-                                 "static void add_lane$(T *sum, size_t digits, size_t term, T x) {\n"
+                                 "static void add_lane$(T *sum, ptrdiff_t digits, ptrdiff_t term, T x) {\n"
                                  "    add$(sum + term % 16 * digits, term / 16, x);\n"
                                  "}\n"
                                  "\n"
-                                 "static T total_lanes$(T *sum, size_t digits, size_t terms) {\n"
+                                 "static T total_lanes$(T *sum, ptrdiff_t digits, ptrdiff_t terms) {\n"
                                  "    T lane[16];\n"
                                  "    for (; terms % 16; terms++) add_lane$(sum, digits, terms, 0);\n"
-                                 "    for (size_t i = 0; i < 16; i++) lane[i] = total$(sum + i * digits, terms / 16);\n"
+                                 "    for (int i = 0; i < 16; i++) lane[i] = total$(sum + i * digits, terms / 16);\n"
                                  "    for (int half = 8; half > 0; half /= 2)\n"
                                  "        for (int i = 0; i < half; i++) lane[i] += lane[i + half];\n"
                                  "    return lane[0];\n"
@@ -85,6 +85,7 @@ void tg__emit_sum(struct tg__emit *e) {
 void tg__emit_max(struct tg__emit *e) {
     loops_of(e);
     e->helper[0] = &larger;
+    e->math = true;
     e->begin = "T most = -INFINITY;";
     e->step = "most = larger$(most, a);";
     e->code = "most";
@@ -96,6 +97,7 @@ void tg__emit_max(struct tg__emit *e) {
 void tg__emit_min(struct tg__emit *e) {
     loops_of(e);
     e->helper[0] = &smaller;
+    e->math = true;
     e->begin = "T least = INFINITY;";
     e->step = "least = smaller$(least, a);";
     e->code = "least";

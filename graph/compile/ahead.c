@@ -34,7 +34,7 @@ static bool has_c(struct tg__ahead *a) {
     for (uint32_t id = 1; id <= a->fused.last; id++) {
         if (a->fused.item[id].kind != TG__CALLED || tg__kernel(a->small, id, &e)) continue;
         tg__fail_run(a->g, TG_ARGUMENT, a->p->small.origin[id],
-                     "write_c: the operator has no C: its row has neither code nor emit");
+                     "the operator has no C: its row has neither code nor emit");
         return false;
     }
     return true;

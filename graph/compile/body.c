@@ -61,6 +61,9 @@ void tg__body_close(struct tg__source *s) {
 
 /* ------------------------------------------------------------------------------------------------------- one term */
 
+const char tg__stray[] = "its C would read a variable that it does not declare: this is a fault of tapegrad, please "
+                         "report it";
+
 /* One node at several indices has as many variables. */
 static int namesakes(const struct tg__source *s, int i) {
     int n = 0;
@@ -91,15 +94,8 @@ static bool is_ours(const struct tg__source *s, const char *ident) {
     return ident[strlen(ident) - 1] == 'b' || strncmp(ident, s->name, strlen(s->name)) == 0;
 }
 
-void tg__put_term(struct tg__source *s, int i) {
+static void put_name(struct tg__source *s, int i) {
     const struct tg__term *t = term(s, i);
-    char text[TG__LITERAL];
-    double v;
-    if (t->numeral && tg__is_scalar_const(s->f->g, t->node, &v)) {
-        const bool tight = tg__literal((tg_dtype)tg__node_of(s->f->g, t->node)->dtype, v, text);
-        tg__putf(s->sheet, tight ? "%s" : "(%s)", text);
-        return;
-    }
     const char *const ident = tg__ident(s->names, t->node);
     const int n = namesakes(s, i);
     const bool ours = is_ours(s, ident);
@@ -109,40 +105,65 @@ void tg__put_term(struct tg__source *s, int i) {
     if (n || ours || has_array(s, i) || !ident[1]) tg__put(s->sheet, "_");
 }
 
-static void put_plus(struct tg__source *s, bool *first, int64_t factor, const char *what) {
-    if (factor == 0) return;
-    if (factor < 0)
-        tg__put(s->sheet, *first ? "-" : " - ");
-    else if (!*first)
-        tg__put(s->sheet, " + ");
-    const int64_t size = factor < 0 ? -factor : factor;
-    if (!what)
-        tg__putf(s->sheet, "%lld", (long long)size);
-    else if (size == 1)
-        tg__put(s->sheet, what);
-    else
-        tg__putf(s->sheet, "%s * %lld", what, (long long)size);
-    *first = false;
-}
-
-static void put_label(struct tg__source *s, bool *first, int label, int64_t by) {
-    tg__put(s->sheet, *first ? "" : " + ");
-    tg__put(s->sheet, "(ptrdiff_t)");
-    tg__put_term(s, label);
-    if (by != 1) tg__putf(s->sheet, " * %lld", (long long)by);
-    *first = false;
-}
-
-static void put_labels(struct tg__source *s, bool *first, const struct tg__term *t) {
-    for (int axis = 0; axis < tg__node_of(s->f->g, t->node)->shape->dims.rank; axis++) {
-        const int64_t by = t->at[axis].by * tg__axis_stride(s->f, s->nest, t, axis);
-        if (t->at[axis].label == TG__NONE || by == 0) continue;
-        tg__put(s->sheet, *first ? "" : " + ");
-        tg__put(s->sheet, "(ptrdiff_t)");
-        tg__put_term(s, t->at[axis].label);
-        if (by != 1) tg__putf(s->sheet, " * %lld", (long long)by);
-        *first = false;
+void tg__put_term(struct tg__source *s, int i) {
+    const struct tg__term *t = term(s, i);
+    char text[TG__LITERAL];
+    double v;
+    if (t->numeral && tg__is_scalar_const(s->f->g, t->node, &v)) {
+        const bool tight = tg__literal((tg_dtype)tg__node_of(s->f->g, t->node)->dtype, v, text);
+        tg__putf(s->sheet, tight ? "%s" : "(%s)", text);
+        return;
     }
+    if (!s->done[i]) s->stray = true;
+    put_name(s, i);
+}
+
+void tg__declare_term(struct tg__source *s, int i, uint8_t scope) {
+    tg__putf(s->sheet, "%s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, term(s, i)->node)->dtype));
+    put_name(s, i);
+    s->done[i] = scope;
+}
+
+void tg__put_buffer(struct tg__source *s, int i) {
+    put_name(s, i);
+    tg__put(s->sheet, "b_");
+}
+
+static void put_sign(struct tg__source *s, bool *first, int64_t factor) {
+    tg__put(s->sheet, *first ? factor < 0 ? "-" : "" : factor < 0 ? " - " : " + ");
+    *first = false;
+}
+
+static void put_times(struct tg__source *s, int64_t factor) {
+    const int64_t size = factor < 0 ? -factor : factor;
+    if (size != 1) tg__putf(s->sheet, " * %lld", (long long)size);
+}
+
+static void put_from(struct tg__source *s, bool *first, int64_t from) {
+    if (from == 0) return;
+    put_sign(s, first, from);
+    tg__putf(s->sheet, "%lld", (long long)(from < 0 ? -from : from));
+}
+
+void tg__put_counter(struct tg__source *s, int loop, bool index) {
+    if (!tg__is_counted(s, loop)) s->stray = true;
+    tg__putf(s->sheet, "%s%s", index && s->in_labels && loop == s->loops.count - 1 ? "(size_t)" : "", tg__variable(loop));
+}
+
+/* An index is counted in size_t: where something is taken away, it wraps round twice. */
+static void put_loop(struct tg__source *s, bool *first, int64_t factor, int loop, bool index) {
+    if (factor == 0) return;
+    put_sign(s, first, factor);
+    tg__put_counter(s, loop, index);
+    put_times(s, factor);
+}
+
+static void put_label(struct tg__source *s, bool *first, int64_t factor, int label, const char *type) {
+    if (factor == 0) return;
+    put_sign(s, first, factor);
+    tg__put(s->sheet, type);
+    tg__put_term(s, label);
+    put_times(s, factor);
 }
 
 /* Elements of a row, of what is kept for rows. */
@@ -160,14 +181,16 @@ void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term
     bool first = true;
     tg__put(s->sheet, tg__ident(s->names, node));
     tg__put(s->sheet, "[");
-    if (s->block > 1 && tg__item_of(s->f, node)->local != TG__NONE) {
+    if (s->block > 1 && tg__item_of(s->f, node)->local != TG__NONE) { /* there every loop has its variable */
         tg__putf(s->sheet, "(%s - block_) * %lld", tg__variable(tg__row_loop(s)), (long long)row_points(s, t));
         first = false;
     }
     for (int i = 0; i < s->loops.count; i++)
-        put_plus(s, &first, tg__stride(s->f, s->nest, t, s->loops.last[i]), tg__variable(i));
-    put_labels(s, &first, t);
-    put_plus(s, &first, tg__start(s->f, s->nest, t), NULL);
+        put_loop(s, &first, tg__stride(s->f, s->nest, t, s->loops.last[i]), i, true);
+    for (int axis = 0; axis < tg__node_of(s->f->g, t->node)->shape->dims.rank; axis++)
+        if (t->at[axis].label != TG__NONE)
+            put_label(s, &first, t->at[axis].by * tg__axis_stride(s->f, s->nest, t, axis), t->at[axis].label, "(size_t)");
+    put_from(s, &first, tg__start(s->f, s->nest, t));
     tg__put(s->sheet, first ? "0]" : "]");
 }
 
@@ -177,9 +200,9 @@ static void put_turn(struct tg__source *s, const struct tg__term *t, int axis) {
     const bool small = tg__node_of(s->f->g, t->node)->shape->dims.dim[axis] <= INT32_MAX; /* as wide as labels are */
     tg__put(s->sheet, small ? "(int32_t)(" : "(int64_t)(");
     for (int i = 0; i < s->loops.count; i++)
-        if (t->at[axis].loop == s->loops.last[i]) put_plus(s, &first, t->at[axis].by, tg__variable(i));
-    if (t->at[axis].label != TG__NONE && t->at[axis].by) put_label(s, &first, t->at[axis].label, t->at[axis].by);
-    put_plus(s, &first, t->at[axis].from, NULL);
+        if (t->at[axis].loop == s->loops.last[i]) put_loop(s, &first, t->at[axis].by, i, false);
+    if (t->at[axis].label != TG__NONE) put_label(s, &first, t->at[axis].by, t->at[axis].label, "(ptrdiff_t)");
+    put_from(s, &first, t->at[axis].from);
     tg__put(s->sheet, first ? "0)" : ")");
 }
 
@@ -215,16 +238,16 @@ static void put_piece(struct tg__source *s, int i, const struct tg__emit *e, con
     }
 }
 
-static void put_variable(struct tg__source *s, int i) {
+static void put_variable(struct tg__source *s, int i, uint8_t scope) {
     const struct tg__term *t = term(s, i);
     struct tg__emit e;
     tg__kernel(s->f->g, t->node, &e);
     if (tg__is_call(s, t)) {
-        tg__put_call(s, i, false);
+        tg__put_call(s, i, scope);
         return;
     }
-    tg__line(s, "const %s ", tg__c_type((tg_dtype)e.node->dtype));
-    tg__put_term(s, i);
+    tg__line(s, "const ");
+    tg__declare_term(s, i, scope);
     tg__put(s->sheet, " = ");
     if (t->array)
         tg__put_array_at(s, t->array, t);
@@ -239,8 +262,7 @@ void tg__put_terms(struct tg__source *s, uint16_t bound, int stage, uint8_t scop
         const struct tg__term *t = term(s, i);
         if (s->done[i] || !t->used || t->numeral || (t->loops & ~bound)) continue;
         if (stage != TG__NONE && tg__stage_of(s, t) != stage) continue;
-        put_variable(s, i);
-        s->done[i] = scope;
+        put_variable(s, i, scope);
     }
 }
 
@@ -263,7 +285,6 @@ void tg__put_stage_terms(struct tg__source *s) {
         const int i = s->order[k];
         const struct tg__term *t = term(s, i);
         if (s->done[i] || !s->need[i] || t->numeral) continue;
-        put_variable(s, i);
-        s->done[i] = TG__SCOPE_STRIP;
+        put_variable(s, i, TG__SCOPE_STRIP);
     }
 }

@@ -120,6 +120,7 @@ bool tg__put_program(struct tg__ahead *a, struct tg__sheet *s) {
     a->source.sheet = &kept;
     const bool ok = tg__put_groups(&a->source) && !groups.failed;
     a->source.sheet = s;
+    if (a->source.stray) tg__fail_run(a->g, TG_ARGUMENT, 0, "write_c: %s", tg__stray);
     if (ok) {
         put_includes(a, s);
         tg__put_tables(&a->c);

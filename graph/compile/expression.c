@@ -249,7 +249,8 @@ bool tg__is_parameter(const struct tg__c *c, int slot) {
     struct tg__emit e;
     for (int k = 0; k < slot; k++)
         if (n->in[k] == n->in[slot]) return false;
-    if (c->places->spot[n->in[slot]].place != TG__MEMBER) return false;
+    const int place = c->places->spot[n->in[slot]].place;
+    if (place != TG__MEMBER && place != TG__TABLE) return false;
     tg__kernel(c->part->graph, c->own, &e);
     bool read = false;
     for (int k = slot; k < n->operands; k++) read |= n->in[k] == n->in[slot] && reads(&e, k);

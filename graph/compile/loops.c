@@ -77,8 +77,19 @@ const char *tg__variable(int loop) {
     return name[loop];
 }
 
+/* Where the columns of a row are summed, every loop in the row says which column it is. */
+static bool places_columns(const struct tg__source *s, int loop) {
+    if (s->nest->work != TG__BY_STREAM || (s->loops.members[loop] & s->nest->rows)) return false;
+    int32_t at = s->nest->newest;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
+        if (!(a->reduced >> (s->nest->loops - 1) & 1)) return true;
+    return false;
+}
+
+/* In machine code always: a variable that nobody reads costs nothing there, and no compiler complains. */
 bool tg__is_counted(const struct tg__source *s, int loop) {
     const struct tg__fused *f = s->f;
+    if (s->blocks || places_columns(s, loop)) return true;
     for (int k = 0; k < (int)s->nest->terms; k++) {
         const struct tg__term *t = tg__term_of(f, s->nest, k);
         const bool lies = t->array || f->item[t->node].stored;
@@ -86,4 +97,12 @@ bool tg__is_counted(const struct tg__source *s, int loop) {
             if (asks(f, t, i) || (lies && tg__stride(f, s->nest, t, i) != 0)) return true;
     }
     return false;
+}
+
+bool tg__is_steady(const struct tg__source *s, const struct tg__term *t, int loop) {
+    for (int axis = 0; axis < tg__node_of(s->f->g, t->node)->shape->dims.rank; axis++)
+        if (t->at[axis].label != TG__NONE &&
+            (tg__term_of(s->f, s->nest, t->at[axis].label)->loops & s->loops.members[loop]))
+            return false;
+    return true;
 }

@@ -38,8 +38,8 @@ static bool make(struct tg__machine *m, const struct tg__small *s, tg_mode mode,
     tg__point_close(point);
     if (written) measure(m);
     if (!written || m->failed || m->source.failed) return false;
-    if (!compile) {
-        snprintf(m->why, sizeof m->why, "TG_INTERPRET was asked for");
+    if (!compile || m->code.stray) {
+        snprintf(m->why, sizeof m->why, "%s", m->code.stray ? tg__stray : "TG_INTERPRET was asked for");
         return true;
     }
     void *function = NULL;

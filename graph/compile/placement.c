@@ -87,7 +87,7 @@ static bool may_be_view(const struct tg__places *q, const struct tg__emit *e, co
 /* ------------------------------------------------------------------------------------------------------ all of it */
 
 static void note_needs(struct tg__places *q, const struct tg__part *p, uint32_t id, const struct tg__emit *e) {
-    q->math |= e->math || has_call(e->code) || has_call(e->step) || (e->begin && strstr(e->begin, "INFINITY"));
+    q->math |= e->math || has_call(e->code) || has_call(e->step);
     q->math |= e->fill && !isfinite(e->value);
     q->copies |= e->copy;
     q->rounds |= e->rounds;

@@ -59,7 +59,7 @@ static void put_strips(struct tg__source *s, int last) {
 static void put_plain(struct tg__source *s, int last) {
     const char *v = tg__variable(last);
     tg__line(s, "SIMD_\n");
-    tg__line(s, "for (%s %s = 0; %s < %lld; %s++) {\n", tg__counts_in_labels(s) ? "int32_t" : "size_t", v, v,
+    tg__line(s, "for (%s %s = 0; %s < %lld; %s++) {\n", s->in_labels ? "int32_t" : "size_t", v, v,
              (long long)s->loops.extent[last], v);
     s->indent++;
     tg__put_terms(s, (uint16_t)~0u, TG__NONE, TG__SCOPE_STRIP);

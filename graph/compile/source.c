@@ -7,6 +7,7 @@ bool tg__open_nest(struct tg__source *s, int32_t nest) {
     s->number = nest;
     s->nest = tg__nest_of(s->f, nest);
     tg__collapse(s->f, s->nest, &s->loops);
+    s->in_labels = tg__counts_in_labels(s);
     return tg__body_open(s);
 }
 
@@ -210,6 +211,7 @@ bool tg__source(struct tg__sheet *sheet, struct tg__fused *f, const char *name, 
     if (ok) memset(names.role, TG__FORWARD, nodes);
     if (ok) names.role[0] = TG__ABSENT;
     ok = ok && tg__idents_new(&names, "tapegrad") && put_file(&s, name, code);
+    code->stray = s.stray;
     tg__idents_free(&names);
     if (names.role) tg__release(f->g, names.role, nodes);
     return ok;

@@ -30,6 +30,8 @@ struct tg__source {
     bool *need;       /* by term: the loop of a stage needs it */
     int indent;
     bool failed;
+    bool stray; /* something was read that is declared nowhere: a fault of ours, and the C is worth nothing */
+    bool in_labels; /* the innermost loop counts in the type of labels: tg__counts_in_labels */
     struct tg__functions *functions;
     const char *place; /* of an element in the buffers of a strip; NULL: j_ */
     bool lies;      /* streams are taken from where they lie */
@@ -56,7 +58,9 @@ int64_t tg__stride(const struct tg__fused *f, const struct tg__nest *n, const st
 int64_t tg__start(const struct tg__fused *f, const struct tg__nest *n, const struct tg__term *t);
 bool tg__counts_in_labels(const struct tg__source *s);
 const char *tg__variable(int loop); /* of loop i of the collapsed ones */
-bool tg__is_counted(const struct tg__source *s, int loop); /* somebody reads its variable */
+bool tg__is_counted(const struct tg__source *s, int loop); /* it has a variable where one would be declared for it */
+bool tg__is_steady(const struct tg__source *s, const struct tg__term *t, int loop); /* no label that it is read by
+                                                                                       changes in that loop */
 
 /* ------------------------------------------------------------------------------------------------------- body.c */
 
@@ -67,7 +71,9 @@ void tg__body_close(struct tg__source *s);
 void tg__put_terms(struct tg__source *s, uint16_t bound, int stage, uint8_t scope);
 void tg__put_stage_terms(struct tg__source *s); /* those that are marked */
 void tg__forget(struct tg__source *s, uint8_t scope); /* the variables of a scope that has ended */
-void tg__put_term(struct tg__source *s, int term);  /* its variable, or its number */
+void tg__put_term(struct tg__source *s, int term);  /* its variable, which has to be declared, or its number */
+void tg__put_counter(struct tg__source *s, int loop, bool index); /* that loop's variable; index: in an array's index */
+void tg__declare_term(struct tg__source *s, int term, uint8_t scope); /* double x_, from here to the scope's end */
 void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term *t); /* x[i * 3 + j] */
 int tg__stages(const struct tg__source *s);
 void tg__put_arrays(struct tg__source *s, bool declare); /* of the nest, as parameters or arguments */
@@ -96,7 +102,8 @@ bool tg__lies(const struct tg__source *s, const struct tg__anchor *a);
 void tg__put_source(struct tg__source *s, const struct tg__anchor *a); /* where the numbers of such a stream lie */
 const char *tg__place_in_strip(const struct tg__source *s); /* of an element in a buffer */
 int tg__row_loop(const struct tg__source *s); /* which collapsed loop the rows are; TG__NONE: several, or none */
-void tg__put_call(struct tg__source *s, int term, bool block); /* of a function of the library */
+void tg__put_call(struct tg__source *s, int term, uint8_t scope); /* of a function of the library, for one number;
+                                                                    scope: of its variable; 0: for a strip */
 bool tg__is_call(const struct tg__source *s, const struct tg__term *t);
 
 /* ----------------------------------------------------------------------------------------------------- around.c */
@@ -148,7 +155,7 @@ void tg__written_free(struct tg__written *w);
 
 /* ----------------------------------------------------------------------------------------------------- source.c */
 
-extern const char tg__includes[], tg__macros[];
+extern const char tg__includes[], tg__macros[], tg__stray[];
 bool tg__lay_out(struct tg__source *s); /* plans the work space: before all that follows */
 bool tg__put_groups(struct tg__source *s);
 
@@ -156,6 +163,7 @@ struct tg__code { /* what a program is given, and gives */
     uint32_t *slot; /* by node: its number among the arrays from outside, from 1; 0: it is none */
     uint32_t slots;
     struct tg__functions functions;
+    bool stray; /* see tg__source */
 };
 void tg__put_steps(struct tg__source *s, const struct tg__code *code); /* checks, and calls one after the other; code:
                                                                           NULL: labels have pointers of their own */

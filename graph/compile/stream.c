@@ -97,7 +97,8 @@ static void put_column_place(struct tg__source *s) {
     bool first = true;
     for (int i = s->loops.count - 1; i >= 0; i--) {
         if (!tg__is_within(s, i)) continue;
-        tg__putf(s->sheet, first ? "%s" : " + %s", tg__variable(i));
+        tg__put(s->sheet, first ? "" : " + ");
+        tg__put_counter(s, i, true);
         if (!first) tg__putf(s->sheet, " * %lld", (long long)below);
         below *= s->loops.extent[i];
         first = false;
@@ -121,7 +122,8 @@ void tg__put_row_roots(struct tg__source *s, int stage) {
         if (stage != TG__NONE && tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) != stage) continue;
         if (tg__is_stream(s, a) && s->lies && tg__lies(s, a)) continue;
         if (tg__is_stream(s, a)) {
-            tg__line(s, tg__carries(s) ? "%s_t_[fill_ + j_] = " : "%s_t_[j_] = ", tg__anchor_name(s, a));
+            const char *fill = !tg__carries(s) ? "" : s->in_labels ? "fill_ + (size_t)" : "fill_ + ";
+            tg__line(s, "%s_t_[%sj_] = ", tg__anchor_name(s, a), fill);
         } else {
             tg__line(s, "%s_s_[top_%d_ * %lld + ", tg__anchor_name(s, a), (int)s->number,
                      (long long)tg__inner_points(s));

@@ -28,11 +28,6 @@ static bool is_buffered(const struct tg__source *s, int i) {
     return false;
 }
 
-void tg__put_buffer(struct tg__source *s, int i) {
-    tg__put_term(s, i);
-    tg__put(s->sheet, "b_");
-}
-
 static int function(struct tg__source *s, tg_loop *loop) {
     struct tg__functions *f = s->functions;
     int i = 0;
@@ -58,13 +53,14 @@ static void put_pointer(struct tg__source *s, int i, bool block) {
 }
 
 /* exp(power_b_, {shifted_b_}, {1}, w_), by its number in the table. */
-void tg__put_call(struct tg__source *s, int i, bool block) {
+void tg__put_call(struct tg__source *s, int i, uint8_t scope) {
+    const bool block = scope == 0;
     const struct tg__term *t = term(s, i);
     const struct tg__node *n = tg__node_of(s->f->g, t->node);
     const int k = function(s, n->op->loop[n->dtype == TG_F64]);
     if (!block) {
-        tg__line(s, "%s ", tg__c_type((tg_dtype)n->dtype));
-        tg__put_term(s, i);
+        tg__line(s, "%s", "");
+        tg__declare_term(s, i, scope);
         tg__put(s->sheet, ";\n");
     }
     tg__line(s, "loop_[%d](%s", k, block ? "" : "&");
@@ -88,7 +84,7 @@ static void put_calls(struct tg__source *s, int stage) {
     for (uint32_t k = 0; k < s->nest->terms; k++) {
         const int i = s->order[k];
         const struct tg__term *t = term(s, i);
-        if (tg__is_call(s, t) && tg__varies(s, t) && tg__stage_of(s, t) == stage) tg__put_call(s, i, true);
+        if (tg__is_call(s, t) && tg__varies(s, t) && tg__stage_of(s, t) == stage) tg__put_call(s, i, 0);
     }
 }
 
@@ -122,12 +118,11 @@ static void put_from_buffers(struct tg__source *s, int stage) {
     for (uint32_t i = 0; i < s->nest->terms; i++) {
         const struct tg__term *t = term(s, (int)i);
         if (!s->need[i] || s->done[i] || !is_in_buffer(s, (int)i, stage)) continue;
-        tg__line(s, "const %s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, t->node)->dtype));
-        tg__put_term(s, (int)i);
+        tg__line(s, "const ");
+        tg__declare_term(s, (int)i, TG__SCOPE_STRIP);
         tg__put(s->sheet, " = ");
         tg__put_buffer(s, (int)i);
         tg__putf(s->sheet, "[%s];\n", tg__place_in_strip(s));
-        s->done[i] = TG__SCOPE_STRIP;
     }
 }
 
@@ -152,7 +147,7 @@ static bool is_idle(const struct tg__source *s) {
 static void put_loop(struct tg__source *s, int stage, const char *count, void (*put)(struct tg__source *s, int stage)) {
     if (is_idle(s)) return;
     tg__line(s, "SIMD_\n");
-    const bool labels = tg__counts_in_labels(s);
+    const bool labels = s->in_labels;
     tg__line(s, labels ? "for (int32_t j_ = 0; j_ < (int32_t)(%s); j_++) {\n" : "for (size_t j_ = 0; j_ < %s; j_++) {\n",
              count);
     s->indent++;

@@ -60,13 +60,13 @@ struct batchnorm {
 #define TG_ADD
 /* Sums in pairs, the pairs in pairs, like a binary counter: where digit k of the number of terms is 1, sum[k] is
  * the sum of 2^k of them. More exact than one after the other, and the one order that tapegrad has. */
-static void add(double *sum, size_t term, double x) {
+static void add(double *sum, ptrdiff_t term, double x) {
     int k = 0;
     for (; term >> k & 1; k++) x += sum[k];
     sum[k] = x;
 }
 
-static double total(const double *sum, size_t terms) {
+static double total(const double *sum, ptrdiff_t terms) {
     int k = 0;
     while (!(terms >> k & 1)) k++;
     double x = sum[k];

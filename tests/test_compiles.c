@@ -1,0 +1,249 @@
+/* What the three writers of C write compiles, without a warning where a user would see it: for every function that makes
+ * nodes, with constants among its operands, in shapes that broadcast, of both types, forward and backward. Here nothing
+ * is run, so a compiler need not do more than read; numbers are compared by other tests. */
+#include "variants.h"
+
+#define state drawing /* both have one */
+#include "compiled.h"
+#undef state
+#include "exact.h"
+#include "random_chain.h"
+
+TestSuite(compiles, .timeout = 3000);
+
+enum { BATCH = 400 };
+
+static const char strict[] = "-std=c99 -pedantic -Wall -Wextra -Wconversion -Werror -fsyntax-only";
+
+/* Those that are tried in the short run: with shapes as they are, all; of the others, and of the second type, some. */
+static bool is_tried(struct variant v) {
+    if (strcmp(programs[v.program].name, "apply") == 0) return false; /* a row of one's own says nothing of C */
+    if (is_long()) return true;
+    static unsigned turn;
+    return v.pattern == 0 && v.dtype == TG_F64 && v.constant_seed ? true : turn++ % 11 == 0;
+}
+
+struct batch {
+    int written;
+    const char *flags;
+};
+
+static void open_batch(struct batch *b) {
+    strcpy(directory, "/tmp/tapegrad-compiles-XXXXXX");
+    cr_assert_not_null(mkdtemp(directory));
+    b->written = 0;
+}
+
+static void close_batch(struct batch *b) {
+    char command[400];
+    const char *const compilers[] = {"cc", "clang"};
+    for (int i = 0; i < (is_long() && has_other() ? 2 : 1); i++) {
+        snprintf(command, sizeof command, "%s %s %s/all*.c", compilers[i], b->flags, directory);
+        cr_expect_eq(system(command), 0, "%s", command);
+    }
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    cr_assert_eq(system(command), 0);
+}
+
+static void next_in_batch(struct batch *b) {
+    if (b->written == BATCH) {
+        close_batch(b);
+        open_batch(b);
+    }
+    b->written++;
+}
+
+/* One of the files that the compiler reads. In what it complains of it names the variant. */
+static FILE *open_all(const char *key, struct variant v, const char *how) {
+    char name[40];
+    snprintf(name, sizeof name, "all_%s.c", key);
+    FILE *file = fopen(path_in(name), "a");
+    cr_assert_not_null(file);
+    fprintf(file, "#line 1 \"%s%s\"\n", variant_text(v), how);
+    return file;
+}
+
+/* A header that a file forgets must not come by way of another, so only those with equal headers are read together. */
+static void add_file(const char *name, struct variant v, const char *how) {
+    char line[400], key[20] = "";
+    static const char *const headers[] = {"stddef", "stdint", "string", "math", "tgmath"};
+    FILE *file = fopen(path_in(name), "r");
+    cr_assert_not_null(file);
+    while (fgets(line, sizeof line, file))
+        for (int i = 0; strncmp(line, "#include <", 10) == 0 && i < 5; i++)
+            if (strncmp(line + 10, headers[i], strlen(headers[i])) == 0) strncat(key, (char[]){(char)('0' + i), 0}, 1);
+    fclose(file);
+    strcat(key, name[strlen(name) - 1] == 'h' ? "h" : "c");
+    file = open_all(key, v, how);
+    fprintf(file, "#include \"%s\"\n", name);
+    cr_assert_eq(fclose(file), 0);
+}
+
+static const char *mode_text(tg_mode mode) { return mode == TG_EXACT ? ", exact" : ", fast"; }
+
+/* ------------------------------------------------------------------------------------------------------ the writers */
+
+static void write_jit(struct batch *b, struct variant v, struct made *m, tg_mode mode) {
+    next_in_batch(b);
+    uint32_t wanted[API_LEAVES + 2];
+    char name[16];
+    struct tg__small small;
+    struct tg__fused fused;
+    struct tg__code code = {.slots = 0};
+    for (size_t i = 0; i < m->count; i++) wanted[i] = m->outputs[i].id;
+    const struct tg__goal goal = {.graph = m->graph, .wanted = wanted, .count = m->count, .mode = mode};
+    cr_assert(tg__simplify(&goal, &small), "%s: %s", variant_text(v), tg_message(m->graph));
+    cr_assert(tg__fuse(&fused, small.graph, small.graph->nodes.length, small.result, small.count, mode));
+    cr_assert_not_null(code.slot = calloc(small.graph->nodes.length, sizeof *code.slot));
+    FILE *file = open_all("jit", v, mode_text(mode));
+    struct tg__sheet sheet = {.put = to_file, .to = file};
+    const struct tg__point point = tg__point_open();
+    snprintf(name, sizeof name, "p%d", b->written);
+    cr_assert(tg__source(&sheet, &fused, name, &code), "%s", variant_text(v));
+    tg__point_close(point);
+    cr_assert_eq(fclose(file), 0);
+    tg__fused_free(&fused);
+    tg__small_free(&small, m->graph);
+    free(code.slot);
+}
+
+static void write_ahead(struct batch *b, struct variant v, struct made *m, tg_mode mode) {
+    next_in_batch(b);
+    char name[32], path[40];
+    tg_program *p = tg_compile(m->graph, m->outputs, m->count,
+                               (tg_compile_options){.mode = mode, .flags = TG_INTERPRET | TG_WITH_ASSIGNS});
+    cr_assert_not_null(p, "%s: %s", variant_text(v), tg_message(m->graph));
+    snprintf(name, sizeof name, "f%d", b->written);
+    cr_assert_eq(tg_write_c(p, name, directory), TG_OK, "%s: %s", variant_text(v), tg_message(m->graph));
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s.%c", name, "hc"[i]);
+        add_file(path, v, mode_text(mode));
+    }
+    tg_program_free(p);
+}
+
+static void write_staged(struct batch *b, struct variant v, struct made *m) {
+    if (m->count == 1) return; /* without a sweep there is nothing to stage */
+    next_in_batch(b);
+    char name[32], path[40];
+    snprintf(name, sizeof name, "s%d", b->written);
+    snprintf(path, sizeof path, "%s.c", name);
+    cr_assert_eq(tg_write_c_staged(m->grads, m->out, name, path_in(path)), TG_OK, "%s: %s", variant_text(v),
+                 tg_message(m->graph));
+    add_file(path, v, "");
+}
+
+/* ---------------------------------------------------------------------------------------------------------- all of it */
+
+static void each_variant(struct batch *b, void (*write)(struct batch *b, struct variant v, struct made *m)) {
+    uint64_t numbers = 99;
+    int written = 0;
+    struct variant v = {0};
+    open_batch(b);
+    do {
+        if (!is_tried(v)) continue;
+        struct made m = variant_make(v, &numbers);
+        if (!m.graph) continue;
+        write(b, v, &m);
+        tg_graph_free(m.graph);
+        written++;
+    } while (variant_next(&v));
+    close_batch(b);
+    cr_assert_gt(written, 500);
+}
+
+static void both_jit(struct batch *b, struct variant v, struct made *m) {
+    write_jit(b, v, m, TG_EXACT);
+    if (is_turn(3)) write_jit(b, v, m, TG_FAST);
+}
+
+static void both_ahead(struct batch *b, struct variant v, struct made *m) {
+    write_ahead(b, v, m, TG_EXACT);
+    if (is_turn(3)) write_ahead(b, v, m, TG_FAST);
+}
+
+Test(compiles, machine_code) {
+    struct batch b = {.flags = "-std=c11 -w -fsyntax-only"};
+    each_variant(&b, both_jit);
+}
+
+Test(compiles, ahead_of_time) {
+    struct batch b = {.flags = strict};
+    each_variant(&b, both_ahead);
+}
+
+Test(compiles, staged) {
+    struct batch b = {.flags = strict};
+    each_variant(&b, write_staged);
+}
+
+/* ---------------------------------------------------------------------------------------------------- random chains */
+
+enum { PART = 100 };
+
+static void check_chains(uint64_t first) {
+    static char what[PART][24];
+    begin();
+    for (uint64_t seed = first; seed < first + PART; seed++) {
+        struct chain c = chain_build(seed);
+        snprintf(what[seed - first], sizeof *what, "chain %d", (int)seed);
+        add_case(c.g, c.out, c.outs, TG_EXACT, what[seed - first]);
+    }
+    check_all();
+}
+
+Test(compiles, random_chains_with_the_bits_of_the_tape) {
+    for (uint64_t first = 1; first < (is_long() ? 4000 : 300); first += PART) check_chains(first);
+}
+
+/* ------------------------------------------------------------------------------------------- what did not, each once */
+
+static void add_one(tg_graph *g, const tg_node *out, size_t n, const char *what) {
+    cr_assert_eq(tg_error(g), TG_OK, "%s: %s", what, tg_message(g));
+    add_case(g, out, n, TG_EXACT, what);
+}
+
+/* The loss of a segmentation: scores [N, C, H, W], labels [N, H, W]; summed, or left as picked. */
+static void add_picked(int64_t high, int64_t wide, bool constant, bool summed) {
+    tg_graph *g = tg_graph_new();
+    const tg_node x = tg_input(g, TG_F64, tg_shape4(2, 3, high, wide));
+    const tg_shape s = tg_shape3(2, high, wide);
+    int32_t *label = calloc((size_t)(2 * high * wide), sizeof *label);
+    for (int64_t i = 0; i < 2 * high * wide; i++) label[i] = (int32_t)(i * 7 % 3);
+    const tg_node labels = constant ? tg_const(g, TG_I32, s, label) : tg_input(g, TG_I32, s);
+    if (!constant) cr_assert_eq(tg_set(labels, label), TG_OK);
+    free(label);
+    const tg_node picked = tg_gather(tg_transpose(x, tg_axes_n(4, (int[]){0, 2, 3, 1})), labels);
+    const tg_node each[] = {picked, tg_sum(picked, tg_axis(2)), tg_max(picked, tg_axis(2)), tg_tanh(picked)};
+    const tg_node all = tg_sum(picked, tg_axes_all());
+    if (summed)
+        add_one(g, &all, 1, "a label that picks from a turned array, summed");
+    else
+        add_one(g, each, 4, "a label that picks from a turned array");
+}
+
+Test(compiles, a_label_that_picks_from_a_turned_array) {
+    static const int64_t size[][2] = {{1, 2}, {3, 5}, {4, 300}, {300, 3}};
+    begin();
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 4; k++) add_picked(size[i][0], size[i][1], k & 1, k & 2);
+    check_all();
+}
+
+/* Nothing is read along the axis, but its elements have places. */
+Test(compiles, sums_of_one_number_along_both_axes) {
+    static const int64_t size[][2] = {{3, 5}, {1, 4}, {300, 2}, {2, 300}};
+    begin();
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 4; k++) {
+            tg_graph *g = tg_graph_new();
+            const tg_shape s = tg_shape2(size[i][0], size[i][1]);
+            const tg_node x = tg_input(g, TG_F64, s), number = tg_input(g, TG_F64, tg_shape0());
+            const tg_node one = tg_expand(k & 1 ? number : tg_scalar(g, TG_F64, 1), s);
+            const tg_node y = k & 2 ? tg_exp(one) : one;
+            const tg_node out[] = {tg_sum(y, tg_axis(0)), tg_sum(y, tg_axis(1)), tg_sum(x, tg_axis(1)),
+                                   tg_sum(y, tg_axes_all())};
+            add_one(g, out, 2 + (size_t)(k % 3), "sums of one number along both axes");
+        }
+    check_all();
+}
