@@ -18,6 +18,8 @@ struct chain {
     int64_t most; /* elements */
     tg_node kept[CHAIN_KEPT], out[CHAIN_OUTPUTS];
     size_t keeps, outs;
+    tg_grads grads;
+    tg_node swept; /* where the sweep began; nil: there is none */
 };
 
 static inline size_t chain_draw(struct chain *c, size_t n) { return random_below(&c->draws, n); }
@@ -50,7 +52,7 @@ static inline tg_node chain_leaf(struct chain *c, tg_dtype dtype, tg_shape shape
     float *single = calloc(n + 1, sizeof *single);
     for (size_t i = 0; i < n; i++) label[i] = (int32_t)chain_draw(c, (size_t)classes), single[i] = (float)v[i];
     const void *data = dtype == TG_I32 ? (const void *)label : dtype == TG_F32 ? (const void *)single : (const void *)v;
-    const bool constant = chain_draw(c, 4) == 0;
+    const bool constant = c->keeps > 0 && chain_draw(c, 4) == 0;
     const tg_node leaf = constant ? tg_const(c->g, dtype, shape, data) : tg_input(c->g, dtype, shape);
     if (!constant) cr_assert_eq(tg_set(leaf, data), TG_OK, "%s", tg_message(c->g));
     free(label);
@@ -244,13 +246,17 @@ static inline void chain_sweep(struct chain *c, tg_node z) {
     for (uint32_t id = 1, found = 0; id <= z.id && found < 3 && tg_error(c->g) == TG_OK; id++)
         if (tg_is_nil(tg_operand(tg_node_at(c->g, id), 0)) && tg_has_grad(d, tg_node_at(c->g, id)))
             chain_want(c, tg_grad(d, tg_node_at(c->g, id))), found++;
+    c->grads = d;
+    c->swept = z;
     if (tg_error(c->g) == TG_OK) return;
+    c->swept = tg_nil(c->g);
     c->outs = outs;
     cr_assert_eq(tg_rewind(c->g, mark), TG_OK);
 }
 
 static inline struct chain chain_build(uint64_t seed) {
     struct chain c = {.g = tg_graph_new(), .draws = seed * 0x9e3779b97f4a7c15u + 1};
+    c.swept = tg_nil(c.g);
     c.dtype = chain_draw(&c, 3) ? TG_F64 : TG_F32;
     c.most = chain_draw(&c, 200) == 0 ? 1100000 : chain_draw(&c, 8) == 0 ? 20000 : 600;
     tg_node x = c.most > 1000000 ? chain_leaf(&c, c.dtype, tg_shape3(3, 300, 1100), 1) : chain_leaf(&c, c.dtype, chain_shape(&c), 1);

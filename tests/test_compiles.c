@@ -13,6 +13,7 @@ TestSuite(compiles, .timeout = 3000);
 
 enum { BATCH = 400 };
 
+static const char loose[] = "-std=c11 -w -fsyntax-only";
 static const char strict[] = "-std=c99 -pedantic -Wall -Wextra -Wconversion -Werror -fsyntax-only";
 
 /* Those that are tried in the short run: with shapes as they are, all; of the others, and of the second type, some. */
@@ -53,18 +54,18 @@ static void next_in_batch(struct batch *b) {
     b->written++;
 }
 
-/* One of the files that the compiler reads. In what it complains of it names the variant. */
-static FILE *open_all(const char *key, struct variant v, const char *how) {
+/* One of the files that the compiler reads. In what it complains of it names the tape. */
+static FILE *open_all(const char *key, const char *what) {
     char name[40];
     snprintf(name, sizeof name, "all_%s.c", key);
     FILE *file = fopen(path_in(name), "a");
     cr_assert_not_null(file);
-    fprintf(file, "#line 1 \"%s%s\"\n", variant_text(v), how);
+    fprintf(file, "#line 1 \"%s\"\n", what);
     return file;
 }
 
 /* A header that a file forgets must not come by way of another, so only those with equal headers are read together. */
-static void add_file(const char *name, struct variant v, const char *how) {
+static void add_file(const char *name, const char *what) {
     char line[400], key[20] = "";
     static const char *const headers[] = {"stddef", "stdint", "string", "math", "tgmath"};
     FILE *file = fopen(path_in(name), "r");
@@ -74,68 +75,88 @@ static void add_file(const char *name, struct variant v, const char *how) {
             if (strncmp(line + 10, headers[i], strlen(headers[i])) == 0) strncat(key, (char[]){(char)('0' + i), 0}, 1);
     fclose(file);
     strcat(key, name[strlen(name) - 1] == 'h' ? "h" : "c");
-    file = open_all(key, v, how);
+    file = open_all(key, what);
     fprintf(file, "#include \"%s\"\n", name);
     cr_assert_eq(fclose(file), 0);
 }
 
-static const char *mode_text(tg_mode mode) { return mode == TG_EXACT ? ", exact" : ", fast"; }
-
 /* ------------------------------------------------------------------------------------------------------ the writers */
 
-static void write_jit(struct batch *b, struct variant v, struct made *m, tg_mode mode) {
+struct subject { /* a tape, and what is wanted of it; out: where a sweep begins, id 0: nowhere */
+    tg_graph *graph;
+    const tg_node *outputs;
+    size_t count;
+    tg_grads grads;
+    tg_node out;
+    const char *what;
+};
+
+static void write_jit(struct batch *b, const struct subject *t, tg_mode mode) {
     next_in_batch(b);
-    uint32_t wanted[API_LEAVES + 2];
+    uint32_t wanted[32];
     char name[16];
     struct tg__small small;
     struct tg__fused fused;
     struct tg__code code = {.slots = 0};
-    for (size_t i = 0; i < m->count; i++) wanted[i] = m->outputs[i].id;
-    const struct tg__goal goal = {.graph = m->graph, .wanted = wanted, .count = m->count, .mode = mode};
-    cr_assert(tg__simplify(&goal, &small), "%s: %s", variant_text(v), tg_message(m->graph));
+    for (size_t i = 0; i < t->count; i++) wanted[i] = t->outputs[i].id;
+    const struct tg__goal goal = {.graph = t->graph, .wanted = wanted, .count = t->count, .mode = mode};
+    cr_assert(tg__simplify(&goal, &small), "%s: %s", t->what, tg_message(t->graph));
     cr_assert(tg__fuse(&fused, small.graph, small.graph->nodes.length, small.result, small.count, mode));
     cr_assert_not_null(code.slot = calloc(small.graph->nodes.length, sizeof *code.slot));
-    FILE *file = open_all("jit", v, mode_text(mode));
+    FILE *file = open_all("jit", t->what);
     struct tg__sheet sheet = {.put = to_file, .to = file};
     const struct tg__point point = tg__point_open();
     snprintf(name, sizeof name, "p%d", b->written);
-    cr_assert(tg__source(&sheet, &fused, name, &code), "%s", variant_text(v));
+    cr_assert(tg__source(&sheet, &fused, name, &code), "%s", t->what);
+    cr_expect_not(code.stray, "%s: %s", t->what, tg__stray);
     tg__point_close(point);
     cr_assert_eq(fclose(file), 0);
     tg__fused_free(&fused);
-    tg__small_free(&small, m->graph);
+    tg__small_free(&small, t->graph);
     free(code.slot);
 }
 
-static void write_ahead(struct batch *b, struct variant v, struct made *m, tg_mode mode) {
+static void write_ahead(struct batch *b, const struct subject *t, tg_mode mode) {
     next_in_batch(b);
     char name[32], path[40];
-    tg_program *p = tg_compile(m->graph, m->outputs, m->count,
+    tg_program *p = tg_compile(t->graph, t->outputs, t->count,
                                (tg_compile_options){.mode = mode, .flags = TG_INTERPRET | TG_WITH_ASSIGNS});
-    cr_assert_not_null(p, "%s: %s", variant_text(v), tg_message(m->graph));
+    cr_assert_not_null(p, "%s: %s", t->what, tg_message(t->graph));
     snprintf(name, sizeof name, "f%d", b->written);
-    cr_assert_eq(tg_write_c(p, name, directory), TG_OK, "%s: %s", variant_text(v), tg_message(m->graph));
+    cr_assert_eq(tg_write_c(p, name, directory), TG_OK, "%s: %s", t->what, tg_message(t->graph));
     for (int i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "%s.%c", name, "hc"[i]);
-        add_file(path, v, mode_text(mode));
+        add_file(path, t->what);
     }
     tg_program_free(p);
 }
 
-static void write_staged(struct batch *b, struct variant v, struct made *m) {
-    if (m->count == 1) return; /* without a sweep there is nothing to stage */
+static void write_staged(struct batch *b, const struct subject *t) {
+    if (!t->out.id) return; /* without a sweep there is nothing to stage */
     next_in_batch(b);
     char name[32], path[40];
     snprintf(name, sizeof name, "s%d", b->written);
     snprintf(path, sizeof path, "%s.c", name);
-    cr_assert_eq(tg_write_c_staged(m->grads, m->out, name, path_in(path)), TG_OK, "%s: %s", variant_text(v),
-                 tg_message(m->graph));
-    add_file(path, v, "");
+    cr_assert_eq(tg_write_c_staged(t->grads, t->out, name, path_in(path)), TG_OK, "%s: %s", t->what,
+                 tg_message(t->graph));
+    add_file(path, t->what);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- all of it */
+static void both_jit(struct batch *b, const struct subject *t) {
+    write_jit(b, t, TG_EXACT);
+    if (is_turn(3)) write_jit(b, t, TG_FAST);
+}
 
-static void each_variant(struct batch *b, void (*write)(struct batch *b, struct variant v, struct made *m)) {
+static void both_ahead(struct batch *b, const struct subject *t) {
+    write_ahead(b, t, TG_EXACT);
+    if (is_turn(3)) write_ahead(b, t, TG_FAST);
+}
+
+typedef void writer(struct batch *b, const struct subject *t);
+
+/* ------------------------------------------------------------------------------------------------- the constructors */
+
+static void each_variant(struct batch *b, writer *write) {
     uint64_t numbers = 99;
     int written = 0;
     struct variant v = {0};
@@ -144,7 +165,8 @@ static void each_variant(struct batch *b, void (*write)(struct batch *b, struct 
         if (!is_tried(v)) continue;
         struct made m = variant_make(v, &numbers);
         if (!m.graph) continue;
-        write(b, v, &m);
+        struct subject t = {m.graph, m.outputs, m.count, m.grads, m.count > 1 ? m.out : tg_nil(m.graph), variant_text(v)};
+        write(b, &t);
         tg_graph_free(m.graph);
         written++;
     } while (variant_next(&v));
@@ -152,30 +174,9 @@ static void each_variant(struct batch *b, void (*write)(struct batch *b, struct 
     cr_assert_gt(written, 500);
 }
 
-static void both_jit(struct batch *b, struct variant v, struct made *m) {
-    write_jit(b, v, m, TG_EXACT);
-    if (is_turn(3)) write_jit(b, v, m, TG_FAST);
-}
-
-static void both_ahead(struct batch *b, struct variant v, struct made *m) {
-    write_ahead(b, v, m, TG_EXACT);
-    if (is_turn(3)) write_ahead(b, v, m, TG_FAST);
-}
-
-Test(compiles, machine_code) {
-    struct batch b = {.flags = "-std=c11 -w -fsyntax-only"};
-    each_variant(&b, both_jit);
-}
-
-Test(compiles, ahead_of_time) {
-    struct batch b = {.flags = strict};
-    each_variant(&b, both_ahead);
-}
-
-Test(compiles, staged) {
-    struct batch b = {.flags = strict};
-    each_variant(&b, write_staged);
-}
+Test(compiles, machine_code) { each_variant(&(struct batch){.flags = loose}, both_jit); }
+Test(compiles, ahead_of_time) { each_variant(&(struct batch){.flags = strict}, both_ahead); }
+Test(compiles, staged) { each_variant(&(struct batch){.flags = strict}, write_staged); }
 
 /* ---------------------------------------------------------------------------------------------------- random chains */
 
@@ -191,6 +192,26 @@ static void check_chains(uint64_t first) {
     }
     check_all();
 }
+
+static void each_chain(struct batch *b, uint64_t first, uint64_t last, writer *write) {
+    open_batch(b);
+    for (uint64_t seed = first; seed < last; seed++) {
+        char what[24];
+        struct chain c = chain_build(seed);
+        snprintf(what, sizeof what, "chain %d", (int)seed);
+        write(b, &(struct subject){c.g, c.out, c.outs, c.grads, c.swept, what});
+        tg_graph_free(c.g);
+    }
+    close_batch(b);
+}
+
+Test(compiles, chains_as_machine_code) {
+    each_chain(&(struct batch){.flags = loose}, 5000, is_long() ? 20000 : 5400, both_jit);
+}
+Test(compiles, chains_ahead_of_time) {
+    each_chain(&(struct batch){.flags = strict}, 6000, is_long() ? 10000 : 6150, both_ahead);
+}
+Test(compiles, chains_staged) { each_chain(&(struct batch){.flags = strict}, 7000, is_long() ? 10000 : 7150, write_staged); }
 
 Test(compiles, random_chains_with_the_bits_of_the_tape) {
     for (uint64_t first = 1; first < (is_long() ? 4000 : 300); first += PART) check_chains(first);
