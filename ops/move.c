@@ -154,6 +154,16 @@ static tg_node expand_vjp(tg_node z, tg_node g, int slot) {
     return tg__sum(g, tg__node_of(z.graph, z.id)->attr);
 }
 
+/* NumPy's broadcasting puts new axes in front; new ones elsewhere are made first. */
+static int expand_form(const struct tg__node *n) {
+    bool dropped = false, behind = false;
+    for (int i = n->shape->dims.rank - 1; i >= 0; i--) {
+        dropped |= n->attr->axis[i] == TG__DROPPED;
+        behind |= dropped && n->attr->axis[i] != TG__DROPPED;
+    }
+    return behind;
+}
+
 const struct tg_op tg__op_expand = {.name = "expand",
                                     .formula = "z = expand(x, shape)",
                                     .gradient = "sum of g along the axes",
@@ -163,6 +173,7 @@ const struct tg_op tg__op_expand = {.name = "expand",
                                     .tex = "\\mathrm{repeat}_{shape}\\left(x\\right)",
                                     .tex_back = "\\sum_{axes} g",
                                     .operands = 1,
+                                    .form = expand_form,
                                     .shape = tg__rule_any,
                                     .run = expand_run,
                                     .emit = expand_emit,

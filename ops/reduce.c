@@ -228,14 +228,25 @@ static tg_node sum_vjp(tg_node z, tg_node g, int slot) {
     return tg__expand(g, tg__node_of(x.graph, x.id)->shape, tg__node_of(z.graph, z.id)->attr);
 }
 
+/* Where broadcasting is undone, some axes are kept and others dropped: no keepdims says that. */
+static int sum_form(const struct tg__node *n) {
+    bool kept = false, dropped = false;
+    for (int i = 0; i < TG_MAX_RANK; i++) {
+        kept |= n->attr->axis[i] == TG__KEPT;
+        dropped |= n->attr->axis[i] == TG__DROPPED;
+    }
+    return kept && dropped;
+}
+
 const struct tg_op tg__op_sum = {.name = "sum",
-                                 .formula = "z = sum(x, axes)",
+                                 .formula = "z = sum(x, axes); z = reshape(sum(x, axes), shape)",
                                  .gradient = "g repeated along the axes",
                                  .symbol = "Σ",
-                                 .numpy = "np.sum(x, axes)",
+                                 .numpy = "np.sum(x, axes); np.sum(x, axes).reshape(shape)",
                                  .tex = "\\sum_{axes} x",
                                  .tex_back = "\\mathrm{repeat}\\left(g\\right)",
                                  .operands = 1,
+                                 .form = sum_form,
                                  .shape = tg__rule_reduced,
                                  .run = sum_run,
                                  .emit = tg__emit_sum,

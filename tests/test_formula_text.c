@@ -53,6 +53,9 @@ Test(formula_text, attributes) {
     reads(tg_sum(x, tg_axes_all()), "sum(x, axis=(0, 1, 2))");
     reads(tg_sum(x, tg_keep(tg_axis(-1))), "sum(x, axis=2, keepdims=True)");
     reads(tg_max(x, tg_axes2(2, 0)), "max(x, axis=(0, 2))");
+    TG_LET(bias, tg_input(g, TG_F64, tg_shape2(4, 1)));
+    TG_LET(seed, tg_input(g, TG_F64, tg_shape3(2, 4, 3)));
+    reads(tg_grad(tg_backward(tg_add(x, bias), seed), bias), "reshape(sum(seed, axis=(0, 2)), [4, 1])");
     reads(tg_sum(s, tg_axes_all()), "sum(s, axis=())");
     reads(tg_argmax(x, tg_keep(tg_axis(-1))), "argmax(x, axis=2, keepdims=True)");
     reads(tg_argmin(x, tg_axes_all()), "argmin(x)");

@@ -13,23 +13,16 @@ static void put_tuple(struct tg__sheet *s, int count, const int64_t *item) {
     tg__put(s, count == 1 ? ",)" : ")");
 }
 
-static int dropped_axes(const struct tg__node *n, int64_t *axis, bool *behind) {
+static int dropped_axes(const struct tg__node *n, int64_t *axis) {
     int count = 0;
     for (int i = 0; i < n->shape->dims.rank; i++)
         if (n->attr->axis[i] == TG__DROPPED) axis[count++] = i;
-    *behind = count > 0 && axis[count - 1] != count - 1;
     return count;
 }
 
 static struct tg__form form(const struct tg__wording *w, uint32_t node) {
     const struct tg__node *n = tg__node_of(w->graph, node);
-    const char *text = n->op->numpy, *second = strstr(text, "; ");
-    if (n->op->form) return tg__form_of(n, text);
-    int64_t axis[TG_MAX_RANK];
-    bool behind = false;
-    if (second) dropped_axes(n, axis, &behind);
-    if (behind) text = second + 2;
-    return (struct tg__form){text, second && !behind ? second : text + strlen(text)};
+    return tg__form_of(n, n->op->numpy);
 }
 
 /* A number of the node's dtype: beside a bare one, a scalar of f32 would become f64. */
@@ -81,7 +74,6 @@ static bool put_window_word(struct tg__sheet *s, const struct tg__node *n, const
 static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node, const char *at, size_t length) {
     const struct tg__node *n = tg__node_of(w->graph, node);
     int64_t axis[TG_MAX_RANK];
-    bool behind;
     if (tg__is_word("shape", at, length)) {
         put_tuple(s, n->shape->dims.rank, n->shape->dims.dim);
     } else if (tg__is_word("dtype", at, length)) {
@@ -94,7 +86,7 @@ static bool word(struct tg__sheet *s, const struct tg__wording *w, uint32_t node
     } else if (tg__is_word("T", at, length)) {
         tg__put(s, n->shape->dims.rank > 2 ? "swapaxes(-1, -2)" : "T");
     } else if (tg__is_word("dropped", at, length)) {
-        put_tuple(s, dropped_axes(n, axis, &behind), axis);
+        put_tuple(s, dropped_axes(n, axis), axis);
     } else {
         return put_window_word(s, n, at, length) || tg__put_numpy_pad(s, w->graph, n, at, length) ||
                tg__put_word(s, w, node, at, length);

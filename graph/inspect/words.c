@@ -36,7 +36,7 @@ void tg__put_axes(struct tg__sheet *s, const tg_graph *g, const struct tg__node 
     for (int i = 0, k = 0; i < rank; i++)
         if (n->attr->axis[i] != TG__STAYS) tg__putf(s, k++ ? ", %d" : "%d", i);
     if (count != 1) tg__put(s, ")");
-    if (kept) tg__put(s, ", keepdims=True");
+    if (kept && kept == count) tg__put(s, ", keepdims=True"); /* a mixture has a form of its own */
 }
 
 /* 1:7:2 for first, step and count of the elements along an axis of length n; what goes to its ends is left out. */
