@@ -71,14 +71,4 @@ int tg__reads(const char *piece, int slot);            /* how often a piece of C
 size_t tg__word(const char *s);                        /* length of the word or number at s; 0: neither */
 static inline bool tg__is_operand(const char *s, size_t length) { return length == 1 && *s >= 'a' && *s <= 'd'; }
 
-/* The C library has its functions for whole vectors, too (libmvec), and the compiler can be told so. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
-#if __GLIBC_PREREQ(2, 35)
-#define TG__VECTOR_MATH 1
-#endif
-#endif
-#ifndef TG__VECTOR_MATH
-#define TG__VECTOR_MATH 0
-#endif
-
 #endif

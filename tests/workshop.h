@@ -105,7 +105,7 @@ static inline double result_of(const char *source, const char *symbol) {
     tg_graph *g = tg_graph_new();
     void *function;
     strcpy(why, "not even that");
-    struct tg__object *object = tg__jit(g, source, strlen(source), symbol, false, &function, why, sizeof why);
+    struct tg__object *object = tg__jit(g, source, strlen(source), symbol, &function, why, sizeof why);
     double (*call)(double);
     memcpy(&call, &function, sizeof call);
     const bool kept = tg_error(g) == TG_OK && !object == !function && is_one_line(why) && (object || why[0]);

@@ -238,6 +238,18 @@ static void put_piece(struct tg__source *s, int i, const struct tg__emit *e, con
     }
 }
 
+/* MULTIPLY_ADD_f32_(x, y, -z) */
+static void put_sum(struct tg__source *s, const struct tg__term *t) {
+    const struct tg__sum sum = tg__sum_of(s->f, t->node);
+    tg__putf(s->sheet, "MULTIPLY_ADD_%s_(", tg__dtype_name((tg_dtype)tg__node_of(s->f->g, t->node)->dtype));
+    for (int k = 0; k < 3; k++) {
+        tg__put(s->sheet, k ? ", " : "");
+        if (k != 1 && sum.sign[k / 2] < 0) tg__put(s->sheet, "-");
+        tg__put_term(s, t->in[k]);
+    }
+    tg__put(s->sheet, ")");
+}
+
 static void put_variable(struct tg__source *s, int i, uint8_t scope) {
     const struct tg__term *t = term(s, i);
     struct tg__emit e;
@@ -251,6 +263,8 @@ static void put_variable(struct tg__source *s, int i, uint8_t scope) {
     tg__put(s->sheet, " = ");
     if (t->array)
         tg__put_array_at(s, t->array, t);
+    else if (t->contracts)
+        put_sum(s, t);
     else
         put_piece(s, i, &e, e.code);
     tg__put(s->sheet, ";\n");

@@ -11,7 +11,8 @@
 #define OPENMP
 #endif
 
-#define ALWAYS "-std=c11", "-fPIC", "-shared", "-fno-math-errno", "-w"
+/* Contraction would be the compiler's choice at each place: a node's bits are to be the same wherever it is computed. */
+#define ALWAYS "-std=c11", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=off", "-w"
 
 /* A function is never taken for one of the program's, or of libc's, that has its name; and this processor's own code.
  */

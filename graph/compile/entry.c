@@ -2,20 +2,13 @@
 #include "ahead.h"
 
 /* At -O2 gcc 12 leaves out the rounding of (double)(float)x where it vectorizes straight-line code. */
-static const char exact[] =
-    "/* A product is rounded before anything is added to it; and gcc 12 vectorizes some lines into wrong ones. */\n"
+static const char rounding[] =
+    "/* A product is rounded before anything is added to it, unless it says MULTIPLY_ADD; and gcc 12 vectorizes some\n"
+    " * lines into wrong ones. */\n"
     "#if defined(__GNUC__) && !defined(__clang__)\n"
     "#pragma GCC optimize(\"fp-contract=off\", \"no-tree-slp-vectorize\")\n"
     "#else\n"
     "#pragma STDC FP_CONTRACT OFF\n"
-    "#endif\n";
-
-static const char fast[] =
-    "/* A product may be rounded together with a sum; and gcc 12 vectorizes some lines into wrong ones. */\n"
-    "#if defined(__GNUC__) && !defined(__clang__)\n"
-    "#pragma GCC optimize(\"fp-contract=fast\", \"no-tree-slp-vectorize\")\n"
-    "#else\n"
-    "#pragma STDC FP_CONTRACT ON\n"
     "#endif\n";
 
 static const char quiet[] = "#if defined(__clang__) /* a loop that is not worth it is not vectorized */\n"
@@ -38,11 +31,12 @@ static void put_includes(struct tg__ahead *a, struct tg__sheet *s) {
     tg__putf(s, "/* %s: what it computes stands in %s.h. Written by tapegrad %s. */\n", a->names.function,
              a->names.function, TG_VERSION);
     tg__putf(s, "#include \"%s.h\"\n\n", a->names.function);
-    tg__put(s, a->p->mode == TG_EXACT ? exact : fast);
+    tg__put(s, rounding);
     tg__put(s, quiet);
     tg__put(s, tg__includes);
     tg__put(s, "#ifndef INLINE_\n");
     tg__put(s, tg__macros);
+    if (a->p->mode == TG_FAST) tg__put(s, tg__multiply_add);
     tg__put(s, "#endif\n\n");
 }
 

@@ -9,8 +9,7 @@ void tg__fused_free(struct tg__fused *f) {
 }
 
 bool tg__fuse(struct tg__fused *f, tg_graph *g, uint32_t length, const uint32_t *wanted, size_t count, tg_mode mode) {
-    *f =
-        (struct tg__fused){.g = g, .mode = mode, .vector_math = mode == TG_FAST && TG__VECTOR_MATH, .last = length - 1};
+    *f = (struct tg__fused){.g = g, .mode = mode, .last = length - 1};
     f->anchors.size = sizeof(struct tg__anchor);
     f->reads.size = sizeof(struct tg__read);
     f->nests.size = sizeof(struct tg__nest);

@@ -34,6 +34,19 @@ const char tg__macros[] =
     "#define PARALLEL_SIMD_ SIMD_\n"
     "#endif\n";
 
+/* Rounded once where the processor does that as fast as an addition. */
+const char tg__multiply_add[] =
+    "#if defined(__FP_FAST_FMAF) || defined(__FMA__)\n"
+    "#define MULTIPLY_ADD_f32_(x, y, z) fmaf(x, y, z)\n"
+    "#else\n"
+    "#define MULTIPLY_ADD_f32_(x, y, z) ((x) * (y) + (z))\n"
+    "#endif\n"
+    "#if defined(__FP_FAST_FMA) || defined(__FMA__)\n"
+    "#define MULTIPLY_ADD_f64_(x, y, z) (fma)(x, y, z)\n"
+    "#else\n"
+    "#define MULTIPLY_ADD_f64_(x, y, z) ((x) * (y) + (z))\n"
+    "#endif\n";
+
 static const char around[] =
     "#if defined(__AVX__) && defined(__GNUC__)\n"
     "typedef float f32_vector_ __attribute__((vector_size(32), aligned(4), may_alias));\n"
@@ -65,17 +78,6 @@ static const char around[] =
     "STREAM_(float, f32, ps)\n"
     "STREAM_(double, f64, pd)\n";
 
-/* What the C library has for whole vectors, which math.h tells the compiler only under -ffast-math. */
-static const char vectors[] =
-    "#if defined(__GNUC__) && !defined(__clang__)\n"
-    "#define VECTOR_ __attribute__((simd(\"notinbranch\")))\n"
-    "#define VECTOR_1_(name) VECTOR_ double(name)(double); VECTOR_ float(name##f)(float);\n"
-    "#define VECTOR_2_(name) VECTOR_ double(name)(double, double); VECTOR_ float(name##f)(float, float);\n"
-    "VECTOR_1_(exp) VECTOR_1_(log) VECTOR_1_(sin) VECTOR_1_(cos) VECTOR_1_(tan) VECTOR_1_(expm1) VECTOR_1_(log1p)\n"
-    "VECTOR_1_(log2) VECTOR_1_(asin) VECTOR_1_(acos) VECTOR_1_(atan) VECTOR_1_(sinh) VECTOR_1_(cosh) VECTOR_1_(tanh)\n"
-    "VECTOR_1_(erf) VECTOR_1_(erfc) VECTOR_2_(pow) VECTOR_2_(atan2)\n"
-    "#endif\n";
-
 static const char loop[] =
     "typedef void loop_t_(void *out, const void *const *in, const size_t *step, size_t count);\n"
     "#endif\n"
@@ -85,7 +87,7 @@ void tg__put_jit_head(struct tg__source *s) {
     tg__put(s->sheet, "#ifndef INLINE_\n");
     tg__put(s->sheet, tg__includes);
     tg__put(s->sheet, tg__macros);
+    tg__put(s->sheet, tg__multiply_add);
     tg__put(s->sheet, around);
-    if (s->f->vector_math) tg__put(s->sheet, vectors);
     tg__put(s->sheet, loop);
 }

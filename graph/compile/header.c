@@ -132,7 +132,7 @@ static const char usage[] =
     " *\n";
 
 static const char building[] =
-    " *     cc -std=c99 -O3 -march=native -fno-math-errno%s -c %s.c\n"
+    " *     cc -std=c99 -O3 -march=native -fno-math-errno -ffp-contract=off -c %s.c\n"
     " *\n"
     " * and -lm where it is linked; with -fopenmp it runs in threads.\n"
     " *\n";
@@ -143,8 +143,8 @@ static const char exact[] =
     " * place.";
 
 static const char fast[] =
-    " * Its sums are rearranged, and products may be contracted: the last digits are not the tape's. They do not\n"
-    " * depend on the number of threads.";
+    " * Its sums are rearranged, and where it says MULTIPLY_ADD a product is rounded together with a sum if the\n"
+    " * processor can do that: the last digits are not the tape's. They do not depend on the number of threads.";
 
 static const char rounds[] =
     " Large products\n * of matrices may have gone through a BLAS on the tape: they are the same to rounding.";
@@ -157,7 +157,7 @@ static void put_words(struct tg__ahead *a, struct tg__sheet *s) {
     put_list(a, s, TG__IN, " from ");
     tg__putf(s, ". Written by tapegrad %s.\n", TG_VERSION);
     tg__put(s, usage);
-    tg__putf(s, building, is_exact ? " -ffp-contract=off" : "", a->names.function);
+    tg__putf(s, building, a->names.function);
     tg__put(s, is_exact ? exact : fast);
     if (is_exact && a->rounds) tg__put(s, rounds);
     tg__put(s, " */\n");

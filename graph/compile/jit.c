@@ -117,7 +117,7 @@ static int open_source(struct job *j) {
     return -1;
 }
 
-static enum tg__end try_flags(struct job *j, const char *const *flags, bool fast, const char *output, int source,
+static enum tg__end try_flags(struct job *j, const char *const *flags, const char *output, int source,
                               struct tg__reason *r) {
     enum { MORE = 32 };
     const size_t bytes = (j->compiler.words + MORE) * sizeof(char *);
@@ -126,7 +126,7 @@ static enum tg__end try_flags(struct job *j, const char *const *flags, bool fast
     size_t n = 0;
     for (size_t i = 0; i < j->compiler.words; i++) word[n++] = j->compiler.word[i];
     for (size_t i = 0; flags[i]; i++) word[n++] = flags[i];
-    const char *const rest[] = {fast ? "-ffp-contract=fast" : "-ffp-contract=off", "-o", output, "-x", "c", "-", "-lm"};
+    const char *const rest[] = {"-o", output, "-x", "c", "-", "-lm"};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) word[n++] = rest[i];
     word[n] = NULL;
     const enum tg__end end = tg__spawn(j->g, j->compiler.path, word, source, j->work.path, r);
@@ -134,7 +134,7 @@ static enum tg__end try_flags(struct job *j, const char *const *flags, bool fast
     return end;
 }
 
-static bool compile(struct job *j, bool fast) {
+static bool compile(struct job *j) {
     char output[TG__PATH + TG__NAME];
     struct tg__reason last = {.text = ""};
     enum tg__end end = TG__REFUSED;
@@ -143,7 +143,7 @@ static bool compile(struct job *j, bool fast) {
     snprintf(output, sizeof output, "%s/%s", j->work.path, j->key.name);
     for (size_t n = 0; end == TG__REFUSED && tg__flags(n); n++) {
         last.text[0] = 0;
-        end = try_flags(j, tg__flags(n), fast, output, source, &last);
+        end = try_flags(j, tg__flags(n), output, source, &last);
     }
     close(source);
     if (end != TG__DONE) tg__because(&j->why, "%s", last.text);
@@ -170,9 +170,9 @@ static bool open_work(struct job *j) {
     return false;
 }
 
-static bool make(struct job *j, bool fast) {
+static bool make(struct job *j) {
     if (!open_work(j)) return false;
-    const bool done = compile(j, fast) && take_new(j);
+    const bool done = compile(j) && take_new(j);
     tg__folder_close(&j->work);
     return done;
 }
@@ -195,22 +195,22 @@ static bool is_wanted(struct tg__reason *r) {
     return false;
 }
 
-static bool run(struct job *j, bool fast) {
+static bool run(struct job *j) {
     if (!is_wanted(&j->why) || !tg__compiler_find(j->g, &j->compiler, &j->why)) return false;
-    if (!tg__key_new(j->g, &j->key, &j->compiler, j->source, j->length, fast)) return false;
+    if (!tg__key_new(j->g, &j->key, &j->compiler, j->source, j->length)) return false;
     const bool cached = tg__folder_cache(&j->cache, &j->aside);
     if (cached && tg__cache_has(j->g, &j->cache, &j->key) && take_kept(j)) return true;
     if (cached) j->aside.text[0] = 0; /* what cannot be loaded is made again */
-    return !is_memory_out(j) && make(j, fast);
+    return !is_memory_out(j) && make(j);
 }
 
-struct tg__object *tg__jit(tg_graph *g, const char *source, size_t length, const char *symbol, bool fast,
-                           void **function, char *why, size_t room) {
+struct tg__object *tg__jit(tg_graph *g, const char *source, size_t length, const char *symbol, void **function,
+                           char *why, size_t room) {
     struct job j = {.g = g, .source = source, .length = length, .symbol = symbol, .cache.fd = -1, .work.fd = -1};
     j.object = tg__alloc(g, sizeof *j.object);
     if (!j.object) return NULL;
     *j.object = (struct tg__object){.library = NULL};
-    if (!run(&j, fast)) {
+    if (!run(&j)) {
         tg__release(g, j.object, sizeof *j.object);
         j.object = NULL;
     }

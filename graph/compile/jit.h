@@ -45,8 +45,7 @@ struct tg__key {
     size_t length;
     char name[TG__NAME];
 };
-bool tg__key_new(tg_graph *g, struct tg__key *k, const struct tg__compiler *c, const char *source, size_t length,
-                 bool fast);
+bool tg__key_new(tg_graph *g, struct tg__key *k, const struct tg__compiler *c, const char *source, size_t length);
 void tg__key_free(tg_graph *g, struct tg__key *k);
 void tg__hash(const void *bytes, size_t count, uint64_t hash[2]); /* of 128 bits; nothing is trusted because of it */
 

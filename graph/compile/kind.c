@@ -205,6 +205,7 @@ bool tg__kinds(struct tg__fused *f, const uint32_t *wanted, size_t count) {
             for (int k = 0; k < n->operands; k++) readers[n->in[k]]++;
         }
         store_dear(f, readers, size);
+        tg__contract(f, readers);
     }
     if (broad) tg__release(f->g, broad, nodes);
     if (readers) tg__release(f->g, readers, nodes * sizeof *readers);

@@ -43,7 +43,7 @@ static bool make(struct tg__machine *m, const struct tg__small *s, tg_mode mode,
         return true;
     }
     void *function = NULL;
-    m->object = tg__jit(g, m->source.text, m->source.length, entry, mode == TG_FAST, &function, m->why, sizeof m->why);
+    m->object = tg__jit(g, m->source.text, m->source.length, entry, &function, m->why, sizeof m->why);
     if (!m->object) return !g->error.status;
     memcpy(&m->run, &function, sizeof m->run);
     if (m->fused.work) m->work = tg__data_new(g, m->fused.work);

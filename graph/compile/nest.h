@@ -36,6 +36,8 @@ struct tg__item { /* by node */
     bool loaded;     /* some nest or call reads it from memory */
     bool shared;     /* another group reads it, or another shape of it is read */
     bool inside;     /* only its own nest reads it: no memory is needed */
+    bool contracted; /* a product that is rounded together with the sum that alone reads it: it has no value */
+    int8_t contracts; /* a sum: which operand is contracted; TG__NONE: none */
     uint16_t cost;   /* of computing it from what is stored */
     int32_t anchor;  /* that makes it */
     int32_t local;   /* the group in which alone it is needed, row by row */
@@ -55,6 +57,7 @@ struct tg__term {
     uint16_t loops;                 /* a bit for each that it depends on */
     uint8_t stage, uses;
     bool numeral;
+    bool contracts;                 /* a sum whose operands are the product's two, and the other summand */
     bool used;                      /* by more than the check of a label, which comes before */
 };
 
@@ -106,7 +109,6 @@ struct tg__fused {
     struct tg__table groups;
     int32_t levels;
     double largest;  /* elements of the largest space */
-    bool vector_math; /* functions of the library stand in loops as they are, and the compiler vectorizes them */
     size_t work; /* bytes */
 };
 
@@ -129,9 +131,22 @@ uint16_t tg__space(const tg_shape *dims, struct tg__index at[TG_MAX_RANK]); /* o
                                                                                than 1; says how many */
 uint16_t tg__reduced_loops(const struct tg__emit *e);
 
+/* -------------------------------------------------------------------------------------------------- contract.c
+ * In TG_FAST a product and a sum may be one operation. Whether they are is decided for the node, once, and written out;
+ * were it left to the C compiler, a node could have other last digits in one nest than in another, and what compares
+ * them would find a difference. */
+
+void tg__contract(struct tg__fused *f, const uint32_t *readers); /* readers: by node, how often it is an operand */
+struct tg__sum {                    /* of a contracting node: sign[0] x*y + sign[1] z */
+    uint32_t product;
+    int slot, other;                /* of the product, of z */
+    int8_t sign[2];
+};
+struct tg__sum tg__sum_of(const struct tg__fused *f, uint32_t id);
+
 /* ------------------------------------------------------------------------------------------------------- term.c */
 
-bool tg__takes_blocks(const struct tg__fused *f, const struct tg__nest *n, uint32_t node); /* computed by a function that wants whole blocks */
+bool tg__takes_blocks(const struct tg__fused *f, uint32_t node); /* computed by a function that wants whole blocks */
 bool tg__asks(const struct tg__fused *f, const struct tg__term *t, int axis);
 bool tg__terms(struct tg__fused *f, struct tg__nest *n, int32_t nest); /* nest: its number, or TG__ALONE */
 

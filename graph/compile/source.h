@@ -155,7 +155,7 @@ void tg__written_free(struct tg__written *w);
 
 /* ----------------------------------------------------------------------------------------------------- source.c */
 
-extern const char tg__includes[], tg__macros[], tg__stray[];
+extern const char tg__includes[], tg__macros[], tg__stray[], tg__multiply_add[];
 bool tg__lay_out(struct tg__source *s); /* plans the work space: before all that follows */
 bool tg__put_groups(struct tg__source *s);
 

@@ -5,7 +5,7 @@
 static const struct tg__term *term(const struct tg__source *s, int i) { return tg__term_of(s->f, s->nest, i); }
 
 bool tg__is_call(const struct tg__source *s, const struct tg__term *t) {
-    return s->blocks && !t->array && !t->numeral && tg__takes_blocks(s->f, s->nest, t->node);
+    return s->blocks && !t->array && !t->numeral && tg__takes_blocks(s->f, t->node);
 }
 
 bool tg__varies(const struct tg__source *s, const struct tg__term *t) {

@@ -37,20 +37,43 @@ static struct tg__index inside(const struct tg__term *t, const struct tg__emit *
     return i;
 }
 
-/* Operands of a map, read where the term's own index says; labels first, for others are read there. */
+/* Operand k of a kernel, read where the index of its node says. */
+static struct tg__term operand(const struct tg__term *t, const struct tg__emit *e, int k) {
+    struct tg__term x = {.node = e->node->in[k]};
+    for (int axis = 0; axis < e->in[k]->shape->dims.rank; axis++) x.at[axis] = inside(t, e, k, axis, t->in[1]);
+    return x;
+}
+
+static bool set_operand(struct tg__fused *f, struct tg__nest *n, int number, int to, struct tg__term x) {
+    const int made = find(f, n, x.node, x.at);
+    if (made != TG__NONE) tg__term_of(f, n, number)->in[to] = (int16_t)made;
+    return made != TG__NONE;
+}
+
+/* The product's operands in its place. */
+static bool open_sum(struct tg__fused *f, struct tg__nest *n, int number) {
+    const struct tg__term *t = tg__term_of(f, n, number);
+    const struct tg__sum s = tg__sum_of(f, t->node);
+    struct tg__emit e, product;
+    tg__kernel(f->g, t->node, &e);
+    tg__kernel(f->g, s.product, &product);
+    const struct tg__term p = operand(t, &e, s.slot);
+    const int last = product.node->operands - 1;
+    tg__term_of(f, n, number)->contracts = true;
+    return set_operand(f, n, number, 2, operand(t, &e, s.other)) &&
+           set_operand(f, n, number, 1, operand(&p, &product, last)) &&
+           set_operand(f, n, number, 0, operand(&p, &product, 0));
+}
+
+/* Operands of a map; labels first, for others are read there. */
 static bool open_map(struct tg__fused *f, struct tg__nest *n, int number) {
-    struct tg__index at[TG_MAX_RANK];
     struct tg__emit e;
     tg__kernel(f->g, tg__term_of(f, n, number)->node, &e);
-    for (int k = e.node->operands - 1; k >= 0; k--) {
-        if (tg__reads(e.code, k) + tg__reads(e.guard, k) == 0) continue;
-        const struct tg__term *t = tg__term_of(f, n, number);
-        memset(at, 0, sizeof at);
-        for (int axis = 0; axis < e.in[k]->shape->dims.rank; axis++) at[axis] = inside(t, &e, k, axis, t->in[1]);
-        const int made = find(f, n, e.node->in[k], at);
-        if (made == TG__NONE) return false;
-        tg__term_of(f, n, number)->in[k] = (int16_t)made;
-    }
+    if (f->item[tg__term_of(f, n, number)->node].contracts != TG__NONE) return open_sum(f, n, number);
+    for (int k = e.node->operands - 1; k >= 0; k--)
+        if (tg__reads(e.code, k) + tg__reads(e.guard, k) > 0 &&
+            !set_operand(f, n, number, k, operand(tg__term_of(f, n, number), &e, k)))
+            return false;
     return true;
 }
 
@@ -83,14 +106,9 @@ static bool plant(struct tg__fused *f, struct tg__nest *n, int32_t nest, struct 
     return true;
 }
 
-enum { LONG = 64 }; /* a loop whose last elements, which fill no vector, cost little */
-
-/* What is computed on a condition only cannot be vectorized as it stands. */
-bool tg__takes_blocks(const struct tg__fused *f, const struct tg__nest *n, uint32_t node) {
-    const struct tg_op *op = tg__node_of(f->g, node)->op;
-    if (!op->transcendent) return false;
-    return !f->vector_math || n->loops == 0 || n->extent[n->loops - 1] < LONG || !op->code || strchr(op->code, '?');
-}
+/* Vectors of the C library and its single numbers differ in the last digits. A compiler that vectorized a loop around
+ * such a function would give one element these digits here and those there; blocks give the same ones everywhere. */
+bool tg__takes_blocks(const struct tg__fused *f, uint32_t node) { return tg__node_of(f->g, node)->op->transcendent; }
 
 /* Whether the kernel asks which turn of the loop along an axis it is in. */
 bool tg__asks(const struct tg__fused *f, const struct tg__term *t, int axis) {
@@ -122,7 +140,7 @@ static bool is_settled(struct tg__fused *f, struct tg__nest *n, struct tg__term 
     if (t->numeral) loops = 0;
     const bool inner = n->loops > 0 && loops >> (n->loops - 1) & 1;
     if (!inner) stage = 0;
-    if (inner && !t->array && tg__takes_blocks(f, n, t->node)) stage++;
+    if (inner && !t->array && tg__takes_blocks(f, t->node)) stage++;
     const bool same = loops == t->loops && stage == t->stage;
     t->loops = loops;
     t->stage = stage;
@@ -156,8 +174,8 @@ static bool use_operands(struct tg__fused *f, struct tg__nest *n, const struct t
     bool more = false;
     if (t->array || t->numeral) return false;
     tg__kernel(f->g, t->node, &e);
-    for (int k = 0; k < e.node->operands; k++)
-        if (t->in[k] != TG__NONE && tg__reads(e.code, k)) more |= use(tg__term_of(f, n, t->in[k]));
+    for (int k = 0; k < TG__OPERANDS; k++)
+        if (t->in[k] != TG__NONE && (t->contracts || tg__reads(e.code, k))) more |= use(tg__term_of(f, n, t->in[k]));
     return more;
 }
 
