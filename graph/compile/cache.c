@@ -1,6 +1,6 @@
-/* Objects that are kept. Behind its machine code a file has the key that it was made from and a hash of all of it, and
- * both are looked at before anything is loaded. Names come by rename, so nobody ever sees half an object, and processes
- * that make the same one at the same time do each other no harm. */
+/* Objects that are kept. After its machine code a file has the key that it was made from and a hash of all of it, and
+ * both are checked before anything is loaded. A file gets its name by rename: no process ever sees half an object, and
+ * processes that make the same one at the same time do each other no harm. */
 #include "jit.h"
 
 #include <dirent.h>
@@ -13,8 +13,8 @@
 
 enum { OBJECTS = 1000, DAY = 24 * 60 * 60, HOUR = 60 * 60, AT_ONCE = 1 << 30, DROPS = 64 };
 
-static const intmax_t LARGEST = INTMAX_C(1) << 30, BYTES = INTMAX_C(1)
-                                                           << 28; /* of one object that is believed, of all */
+static const intmax_t LARGEST = INTMAX_C(1) << 30; /* bytes of one object that is read */
+static const intmax_t BYTES = INTMAX_C(1) << 28;   /* of all that are kept */
 
 struct seal {         /* the end of a file */
     uint64_t hash[2]; /* of what is before it */
@@ -85,7 +85,7 @@ bool tg__cache_has(tg_graph *g, const struct tg__folder *f, const struct tg__key
     char *all = ours ? contents(g, fd, &bytes, 0) : NULL;
     const bool good = all && is_sealed(all, bytes, k);
     tg__release(g, all, bytes);
-    if (good && time(NULL) - s.st_mtim.tv_sec > DAY) futimens(fd, NULL); /* in use: not among the oldest */
+    if (good && time(NULL) - s.st_mtim.tv_sec > DAY) futimens(fd, NULL); /* so that it is not among the oldest */
     close(fd);
     return good;
 }
@@ -99,7 +99,7 @@ struct count {
     char name[TG__NAME]; /* of the oldest */
 };
 
-/* Only what has a name as we give it. What a process that was killed left unfinished goes after an hour. */
+/* Only files with names that this file gives. One that a killed process left unfinished is removed after an hour. */
 static void look_at(const struct tg__folder *f, const char *name, struct count *c) {
     struct stat s;
     const size_t length = strlen(name), hash = sizeof "tapegrad-" - 1;
@@ -152,10 +152,10 @@ static bool bring(const struct tg__folder *f, const struct tg__key *k, const cha
     const int fd = tg__folder_create(f, k->name, name);
     bool done = fd >= 0 && write_all(fd, all, bytes);
     int error = errno;
+    if (fd >= 0 && close(fd) != 0 && errno != EINTR && done) done = false, error = errno;
     tg__cache_name(k, final);
     if (done && renameat(f->fd, name, f->fd, final) != 0) done = false, error = errno;
     if (fd >= 0 && !done) unlinkat(f->fd, name, 0);
-    if (fd >= 0) close(fd);
     if (!done) tg__because_of(r, error, "the cache '%s' cannot be written", f->path);
     return done;
 }
@@ -165,6 +165,7 @@ bool tg__cache_keep(tg_graph *g, const struct tg__folder *f, int object, const s
     const size_t behind = k->length + sizeof(struct seal);
     size_t bytes;
     char *all = contents(g, object, &bytes, behind);
+    if (!all && !g->error.status) tg__because(r, "the object cannot be copied into the cache '%s'", f->path);
     if (!all) return false;
     seal(all, bytes, k);
     const bool done = bring(f, k, all, bytes + behind, r);

@@ -55,8 +55,9 @@ int tg__machine_run(const struct tg__machine *m, void *const *at);
 
 struct tg__object; /* machine code in this process */
 
-/* Compiles a C file of one translation unit and finds `symbol` in it, or takes it from the cache. NULL: why says in one line what was in the way; nothing is in g unless memory is out. With an object why
- * is "", or says what is wrong with the cache. */
+/* Compiles a C file of one translation unit and finds `symbol` in it, or takes it from the cache. NULL: `why` says in one
+ * line what was in the way; nothing is in g unless memory is out. With an object `why` is "", or says what is wrong with
+ * the cache. */
 struct tg__object *tg__jit(tg_graph *g, const char *source, size_t length, const char *symbol, void **function,
                            char *why, size_t room);
 void tg__jit_free(tg_graph *g, struct tg__object *object);

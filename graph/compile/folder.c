@@ -1,6 +1,6 @@
-/* A directory for objects. Whoever can write there can have us run any code, so it has to be ours alone: no link, owned
- * by the user that we act as, written by nobody else. Files are reached through its descriptor: what was checked is
- * what is used, whatever becomes of the path. */
+/* A directory for objects. A user who can write there can have this process run any code, so it must be this user's
+ * alone: no symbolic link, owned by the effective user, and not writable by others. Files are reached through its
+ * descriptor, so that what was checked is what is used, whatever becomes of the path. */
 #include "jit.h"
 
 #include <dirent.h>
@@ -11,7 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { TRIES = 100 };
+enum { TRIES = 100, STICKY = 01000 /* S_ISVTX, which POSIX leaves to the XSI option */ };
 
 int tg__aside(int fd) {
     if (fd < 0 || fd > 2) return fd;
@@ -37,7 +37,8 @@ static bool is_ours(const struct tg__folder *f, const char *what, struct tg__rea
     return false;
 }
 
-/* The loader would say that a segment cannot be mapped, and lose a mapping. POSIX has no name for it. */
+/* Asked before the loader is, which would say that a segment cannot be mapped, and leak a mapping. POSIX does not name
+ * the flag. */
 bool tg__folder_runs(const struct tg__folder *f) {
 #if defined(__linux__)
     enum { NOEXEC = 8 };
@@ -64,8 +65,8 @@ static bool open_folder(struct tg__folder *f, const char *what, struct tg__reaso
 
 /* ------------------------------------------------------------------------------------------------------ the cache */
 
-/* "./" before what is relative: a path that begins with '-' or '@' is something else to a compiler. A '/' at the end
- * would have a link followed. */
+/* A relative path gets "./" in front, for to a compiler one that begins with '-' or '@' is something else. A '/' at the
+ * end goes, for it would have a symbolic link followed. */
 static bool set_path(struct tg__folder *f, const char *base, const char *name) {
     const int n = snprintf(f->path, sizeof f->path, "%s%s%s", *base == '/' ? "" : "./", base, name);
     if (n < 0 || (size_t)n >= sizeof f->path - TG__NAME) return false;
@@ -80,7 +81,7 @@ static bool make_path(struct tg__folder *f) {
         *s = 0;
         const bool there = mkdir(f->path, 0700) == 0 || errno == EEXIST;
         *s = end;
-        if (!end) return there; /* only now: who may not make anything in / may do so in its own home */
+        if (!end) return there; /* only the last counts: who may make nothing in / may do so in a home below it */
     }
 }
 
@@ -88,7 +89,7 @@ bool tg__folder_cache(struct tg__folder *f, struct tg__reason *r) {
     const char *own = getenv("TAPEGRAD_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     *f = (struct tg__folder){.fd = -1};
     if (own && !*own) return false;
-    const bool has_xdg = xdg && *xdg == '/'; /* the standard has relative ones ignored */
+    const bool has_xdg = xdg && *xdg == '/'; /* the XDG specification says to ignore relative paths */
     if (!own && !has_xdg && !(home && *home == '/')) {
         tg__because(r, "there is no cache: HOME is no absolute path");
     } else if (!set_path(f, own ? own : has_xdg ? xdg : home, own ? "" : has_xdg ? "/tapegrad" : "/.cache/tapegrad")) {
@@ -103,8 +104,20 @@ bool tg__folder_cache(struct tg__folder *f, struct tg__reason *r) {
     return false;
 }
 
-/* --------------------------------------------------------------------------------------------------- a temporary one
- */
+/* ------------------------------------------------------------------------------------------ a temporary directory */
+
+/* Where others may write they could put a directory of theirs in the place of ours while the compiler runs, unless the
+ * sticky bit keeps them from it. */
+static bool is_safe(const char *base, struct tg__reason *r) {
+    struct stat s;
+    if (stat(base, &s) != 0)
+        tg__because_of(r, errno, "no temporary directory can be made in '%s'", base);
+    else if ((s.st_mode & S_IWOTH) && !(s.st_mode & STICKY))
+        tg__because(r, "no temporary directory is made in '%s', which all users can write and has no sticky bit", base);
+    else
+        return true;
+    return false;
+}
 
 bool tg__folder_temporary(struct tg__folder *f, const char *base, struct tg__reason *r) {
     if (!base) base = getenv("TMPDIR");
@@ -112,40 +125,64 @@ bool tg__folder_temporary(struct tg__folder *f, const char *base, struct tg__rea
     if (!base || !*base) base = "/tmp";
     if (!set_path(f, base, "/tapegrad-XXXXXX")) {
         tg__because(r, "the path of the temporary directory is too long");
+    } else if (!is_safe(base, r)) {
+        return false;
     } else if (!mkdtemp(f->path)) {
         tg__because_of(r, errno, "no temporary directory can be made in '%s'", base);
     } else {
         f->temporary = true;
         if (open_folder(f, "the temporary directory", r)) return true;
+        f->temporary = false;
         rmdir(f->path);
     }
     return false;
 }
 
-/* A compiler that was killed may have left more than was asked for. */
-static void empty(const struct tg__folder *f) {
-    const int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!dir && fd >= 0) close(fd);
-    if (!dir) return;
-    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) unlinkat(f->fd, entry->d_name, 0);
+/* What a compiler that was killed has left, directories too. fd: of the directory; it is closed. */
+static void empty(int fd, int depth) {
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return;
+    }
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || unlinkat(fd, name, 0) == 0) continue;
+        const int below = depth > 0 ? openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+        if (below >= 0) empty(below, depth - 1);
+        if (below >= 0) unlinkat(fd, name, AT_REMOVEDIR);
+    }
     closedir(dir);
 }
 
+/* Reads the directory by the descriptor that is open, for there may be no other. A process that dies may write to the
+ * last, so once is not always enough. */
+static void remove_folder(struct tg__folder *f) {
+    enum { DEPTH = 8 };
+    struct tg__reason none = {.text = ""};
+    for (int n = 0; n < 3 && f->fd >= 0; n++) {
+        empty(f->fd, DEPTH);
+        f->fd = -1;
+        if (rmdir(f->path) != 0) open_folder(f, "the temporary directory", &none);
+    }
+    if (f->fd >= 0) close(f->fd);
+}
+
 void tg__folder_close(struct tg__folder *f) {
-    if (f->fd < 0) return;
-    if (f->temporary) empty(f);
-    close(f->fd);
+    if (f->temporary)
+        remove_folder(f);
+    else if (f->fd >= 0)
+        close(f->fd);
     f->fd = -1;
-    if (f->temporary) rmdir(f->path);
 }
 
 int tg__folder_create(const struct tg__folder *f, const char *stem, char name[TG__NAME]) {
     for (int n = 0; n < TRIES; n++) {
         snprintf(name, TG__NAME, "%.41s.%ld.%d", stem, (long)getpid(), n);
         const int fd = openat(f->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd >= 0) return tg__aside(fd);
+        const int aside = tg__aside(fd);
+        if (fd >= 0 && aside < 0) unlinkat(f->fd, name, 0);
+        if (fd >= 0) return aside;
         if (errno != EEXIST && errno != EINTR) break;
     }
     return -1;

@@ -1,17 +1,11 @@
-/* From C text to a function in this process. The compiler works in a temporary directory; what it made is copied into
- * the cache under its final name and loaded from there, or, where there is no cache that will do, from where it was
- * made. */
+/* From C text to a function in this process. The compiler works in a temporary directory; its object is copied into the
+ * cache under its final name and loaded from there, or, where no cache can be used, from the temporary directory. */
 #include "jit.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#if defined(__linux__)
-#include <sys/auxv.h>
-#endif
 
 struct tg__object {
     void *library;
@@ -21,35 +15,14 @@ struct job {
     tg_graph *g;
     const char *source, *symbol;
     size_t length;
+    double seconds; /* for the compiler */
     struct tg__compiler compiler;
     struct tg__key key;
-    struct tg__folder cache, work; /* the one that is kept, and the one that is not */
-    struct tg__reason aside, why;  /* what is wrong with the cache; with all the rest */
+    struct tg__folder cache, work;
+    struct tg__reason aside, why; /* what is wrong with the cache; with all the rest */
     struct tg__object *object;
     void *function;
 };
-
-/* ------------------------------------------------------------------------------------------------------- reasons */
-
-void tg__because(struct tg__reason *r, const char *format, ...) {
-    if (r->text[0]) return;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(r->text, sizeof r->text, format, args);
-    va_end(args);
-}
-
-void tg__because_of(struct tg__reason *r, int error, const char *format, ...) {
-    if (r->text[0]) return;
-    char text[128];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(r->text, sizeof r->text - sizeof text, format, args);
-    va_end(args);
-    if (strerror_r(error, text, sizeof text) != 0) snprintf(text, sizeof text, "error %d", error);
-    const size_t n = strlen(r->text);
-    snprintf(r->text + n, sizeof r->text - n, ": %s", text);
-}
 
 static void report(const struct job *j, char *why, size_t room) {
     char both[2 * TG__REASON + 8];
@@ -62,8 +35,8 @@ static bool is_memory_out(const struct job *j) { return j->g->error.status == TG
 
 /* ------------------------------------------------------------------------------------------------------- loading */
 
-/* By way of the directory's descriptor, where the system has such paths: the directory that was checked, whatever its
- * path leads to by now. The loader takes equal paths for the same library; an object's name has its hash. */
+/* By the directory's descriptor, where the system has such paths: that is the directory that was checked, whatever its
+ * path leads to by now. The loader takes equal paths for the same library, and an object's name has its hash. */
 static void *load(const struct tg__folder *f, const char *name) {
     char path[TG__PATH + TG__NAME];
     snprintf(path, sizeof path, "/proc/self/fd/%d/%s", f->fd, name);
@@ -98,7 +71,7 @@ static bool take_kept(struct job *j) {
 
 /* ----------------------------------------------------------------------------------------------------- compiling */
 
-/* Its own memory of what it is: nothing on disk is left over if this process is killed. */
+/* A file that has no name any more, so that nothing is left on the disk if this process is killed. */
 static int open_source(struct job *j) {
     char name[TG__NAME];
     const int fd = tg__folder_create(&j->work, j->key.name, name);
@@ -129,7 +102,8 @@ static enum tg__end try_flags(struct job *j, const char *const *flags, const cha
     const char *const rest[] = {"-o", output, "-x", "c", "-", "-lm"};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) word[n++] = rest[i];
     word[n] = NULL;
-    const enum tg__end end = tg__spawn(j->g, j->compiler.path, word, source, j->work.path, r);
+    const struct tg__order order = {j->compiler.path, word, source, j->work.path, j->seconds};
+    const enum tg__end end = tg__spawn(j->g, &order, r);
     tg__release(j->g, word, bytes);
     return end;
 }
@@ -179,34 +153,20 @@ static bool make(struct job *j) {
 
 /* ----------------------------------------------------------------------------------------------------- the whole */
 
-/* Who runs a program with more rights than its own does not choose what code it runs. */
-static bool is_wanted(struct tg__reason *r) {
-    const char *jit = getenv("TAPEGRAD_JIT");
-    if (jit && strcmp(jit, "0") == 0)
-        tg__because(r, "TAPEGRAD_JIT=0 in the environment: nothing is compiled");
-    else if (getuid() != geteuid() || getgid() != getegid())
-        tg__because(r, "a program with another user's rights compiles nothing");
-#if defined(__linux__)
-    else if (getauxval(AT_BASE) == 0)
-        tg__because(r, "a program that is linked statically cannot load anything");
-#endif
-    else
-        return true;
-    return false;
-}
-
 static bool run(struct job *j) {
-    if (!is_wanted(&j->why) || !tg__compiler_find(j->g, &j->compiler, &j->why)) return false;
+    if (!tg__may_compile(&j->why) || !tg__compile_seconds(j->length, &j->seconds, &j->why)) return false;
+    if (!tg__compiler_find(j->g, &j->compiler, &j->why)) return false;
     if (!tg__key_new(j->g, &j->key, &j->compiler, j->source, j->length)) return false;
     const bool cached = tg__folder_cache(&j->cache, &j->aside);
     if (cached && tg__cache_has(j->g, &j->cache, &j->key) && take_kept(j)) return true;
-    if (cached) j->aside.text[0] = 0; /* what cannot be loaded is made again */
+    if (cached) j->aside.text[0] = 0; /* an object that cannot be loaded is made again */
     return !is_memory_out(j) && make(j);
 }
 
 struct tg__object *tg__jit(tg_graph *g, const char *source, size_t length, const char *symbol, void **function,
                            char *why, size_t room) {
-    struct job j = {.g = g, .source = source, .length = length, .symbol = symbol, .cache.fd = -1, .work.fd = -1};
+    struct job j = {.g = g, .source = source, .symbol = symbol, .length = length};
+    j.cache.fd = j.work.fd = -1;
     j.object = tg__alloc(g, sizeof *j.object);
     if (!j.object) return NULL;
     *j.object = (struct tg__object){.library = NULL};

@@ -1,26 +1,38 @@
 /* The jit from inside. All of the compiler that needs processes, a file system or a loader is in these files, and a
  * build without them leaves them out:
  *
- *   compiler  $CC in words, the program behind it, its flags
+ *   permit    whether this process may compile, and how long that may take
+ *   compiler  $CC in words, the program that it names, its flags
  *   key       what an object is made from, as text that is kept in the object; its hash is the object's name
  *   folder    a directory in which nobody else writes: the cache, or a temporary one
  *   cache     objects that are kept: looked for, checked, brought there, dropped
- *   spawn     a compiler at work
- *   jit       all of it
+ *   spawn     runs a compiler and says what came of it
+ *   attend    hears what it says, waits for its end, and stops it when its time is up
+ *   jit       all of these in order
+ *   reason    why something could not be done
  */
 #ifndef TG_JIT_H
 #define TG_JIT_H
 
 #include "compile.h"
 
+#include <sys/types.h>
+
 enum { TG__PATH = 4096, TG__REASON = 1024, TG__NAME = 80 };
 
-/* Why something could not be, in one line: the first reason stays. */
+/* ---------------------------------------------------------------------------------------------------- reason.c */
+
 struct tg__reason {
-    char text[TG__REASON];
+    char text[TG__REASON]; /* "": none */
 };
 void tg__because(struct tg__reason *r, const char *format, ...) TG_FORMAT_(2, 3);
-void tg__because_of(struct tg__reason *r, int error, const char *format, ...) TG_FORMAT_(3, 4); /* errno is added */
+void tg__because_of(struct tg__reason *r, int error, const char *format, ...) TG_FORMAT_(3, 4); /* adds errno's text */
+
+/* ---------------------------------------------------------------------------------------------------- permit.c */
+
+bool tg__may_compile(struct tg__reason *r);
+/* For how long a compiler may run on a source of that length; INFINITY: for ever. false: the environment is wrong. */
+bool tg__compile_seconds(size_t length, double *seconds, struct tg__reason *r);
 
 /* -------------------------------------------------------------------------------------------------- compiler.c */
 
@@ -58,7 +70,7 @@ struct tg__folder {
 };
 bool tg__folder_cache(struct tg__folder *f, struct tg__reason *r); /* false, no reason: none is wanted */
 bool tg__folder_temporary(struct tg__folder *f, const char *base, struct tg__reason *r); /* base NULL: TMPDIR's */
-void tg__folder_close(struct tg__folder *f); /* a temporary one is removed, with all files in it */
+void tg__folder_close(struct tg__folder *f);      /* a temporary one is removed, with all that is in it */
 bool tg__folder_runs(const struct tg__folder *f); /* false: nothing in it can be loaded (noexec) */
 int tg__folder_create(const struct tg__folder *f, const char *stem, char name[TG__NAME]); /* a new file; -1: errno */
 int tg__aside(int fd); /* the same file, closed on exec, and not in the place of stdin, stdout or stderr */
@@ -75,13 +87,34 @@ bool tg__cache_keep(tg_graph *g, const struct tg__folder *f, int object, const s
 
 enum tg__end {
     TG__DONE,
-    TG__REFUSED,
-    TG__ENDED
-}; /* TG__REFUSED: it ran, and said no. TG__ENDED: it did not run well */
+    TG__REFUSED, /* the compiler ran and failed: other flags may suit it */
+    TG__ENDED    /* it could not be started, or was ended before it was done */
+};
 
-/* Runs path with these words, `in` as its stdin from the start, and `work` as its TMPDIR. What is not TG__DONE has a
- * reason, or an error in g. */
-enum tg__end tg__spawn(tg_graph *g, const char *path, const char *const *word, int in, const char *work,
-                       struct tg__reason *r);
+struct tg__order {
+    const char *path;        /* of the program */
+    const char *const *word; /* its arguments, NULL at the end */
+    int in;                  /* a file that it reads from its start, as stdin */
+    const char *work;        /* its TMPDIR */
+    double seconds;          /* after which it is stopped */
+};
+
+/* What is not TG__DONE has a reason, or an error in g. */
+enum tg__end tg__spawn(tg_graph *g, const struct tg__order *o, struct tg__reason *r);
+
+/* ---------------------------------------------------------------------------------------------------- attend.c */
+
+enum { TG__SAID = 2048 };
+
+struct tg__child {
+    pid_t pid;
+    int listen; /* the end of the pipe from which its messages are read; -1: closed */
+    bool gone, late;
+    bool unknown; /* it has ended, but how is not known */
+    int status;   /* as waitpid gives it */
+    size_t length;
+    char said[TG__SAID];
+};
+void tg__attend(struct tg__child *c, double seconds); /* late: it was stopped */
 
 #endif
