@@ -68,9 +68,15 @@ static tg_node api_cube_vjp(tg_node z, tg_node g, const tg_node *in, int slot, v
 static const tg_custom_op api_custom = {"cube", api_cube, api_cube_vjp};
 
 static tg_status api_double(tg_call *c) {
+    const tg_node z = tg_call_node(c);
     const double *x = tg_call_input(c, 0);
-    double *z = tg_call_output(c);
-    for (size_t i = 0; i < tg_size(tg_call_node(c)); i++) z[i] = 2 * x[i];
+    const float *narrow = tg_call_input(c, 0);
+    for (size_t i = 0; i < tg_size(z); i++) {
+        if (tg_dtype_of(z) == TG_F64)
+            ((double *)tg_call_output(c))[i] = 2 * x[i];
+        else
+            ((float *)tg_call_output(c))[i] = 2 * narrow[i];
+    }
     return TG_OK;
 }
 
