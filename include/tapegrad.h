@@ -652,9 +652,9 @@ TG_API TG_CHECK tg_status tg_compare(tg_node a, tg_array other, double tolerance
 /* First divergence: lays arrays beside the nodes that have their names, fills rows[count] in the order of the tape,
  * and gives the number of the first row that parts, or count where none does. A name that no node has is an error; an
  * array of another shape is a row that parts.
- * A difference that rounding itself would make, measured by running an f64 twin whose every result is moved by one unit
- * of roundoff (CESTAC, Vignes 1974), is not held against a column: a constant column has variance 0 in truth and
- * rounding in practice. */
+ * A difference that rounding itself would make is not held against a column: a constant column has variance 0 in truth
+ * and rounding in practice. It is measured by running an f64 twin whose every result is moved by some units of roundoff
+ * (CESTAC, Vignes 1974). The units are those of f32 if the tape is in f32 or any of the arrays is. */
 TG_API TG_CHECK tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, double tolerance,
                                      tg_difference *rows, size_t *first);
 

@@ -86,6 +86,13 @@ static tg_status compare(tg_graph *g, const tg_array *others, const struct step 
     return TG_OK;
 }
 
+/* If one step was kept in f32, then the others were made from f32 as well, whatever they are kept in. */
+static tg_dtype coarsest_of(const tg_array *others, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (others[i].dtype == TG_F32) return TG_F32;
+    return TG_F64;
+}
+
 tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, double tolerance, tg_difference *rows,
                      size_t *first) {
     if (!g) return TG_HANDLE;
@@ -99,7 +106,7 @@ tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, double t
     tg_status status = steps && floors && order(g, others, count, steps) ? TG_OK : g->error.status;
     const bool ordered = !status;
     for (size_t i = 0; i < count && ordered; i++) floors[i] = (struct tg__floor){.node = steps[i].node};
-    if (ordered) status = tg__floors(g, floors, count);
+    if (ordered) status = tg__floors(g, coarsest_of(others, count), floors, count);
     g->busy = false;
     if (!status) status = compare(g, others, steps, floors, count, tolerance, rows, first);
     if (ordered) tg__floors_free(g, floors, count);

@@ -136,6 +136,8 @@ uint32_t tg__made_for(const tg_graph *g, uint32_t id); /* the node whose gradien
 
 /* The formula's outermost operation on absolute values, one double an element. false: no value, or no memory. */
 bool tg__scale(tg_graph *g, uint32_t id, double *scale);
+/* Of an f64 node whose operator has a magnitude: Σ|terms|, and how many terms there are. */
+bool tg__summed(tg_graph *g, uint32_t id, double *size, double *terms);
 
 /* ------------------------------------------------------------------------------------------------------- twin.c */
 
@@ -154,7 +156,8 @@ struct tg__floor {
     double *base, *column; /* its value; the floor of each column */
 };
 tg_status tg__run_nudged(const tg_graph *g, tg_graph *twin, uint64_t *random); /* every result off by g's roundoff */
-tg_status tg__floors(tg_graph *g, struct tg__floor *floors, size_t count);
+/* coarsest: the dtype of the least precise array that is laid beside the nodes. */
+tg_status tg__floors(tg_graph *g, tg_dtype coarsest, struct tg__floor *floors, size_t count);
 void tg__floors_free(tg_graph *g, struct tg__floor *floors, size_t count);
 
 /* ---------------------------------------------------------------- gradient.c difference.c verdict.c: for check.c */

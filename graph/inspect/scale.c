@@ -6,14 +6,17 @@
 
 enum { LAYERS = 8 };
 
-static void *absolute(tg_graph *g, uint32_t id) {
+static double one(double v) { return (void)v, 1; }
+
+/* Each element made into another; labels stay what they are. */
+static void *mapped(tg_graph *g, uint32_t id, double (*map)(double)) {
     const struct tg__node *n = tg__node_of(g, id);
     char *copy = tg__alloc(g, tg__bytes(n));
     if (!copy) return NULL;
     for (size_t i = 0; i < n->shape->count; i++) {
         tg_dtype dtype = (tg_dtype)n->dtype;
         double v = tg__load(dtype, tg__value_of(g, id)->data, i);
-        tg__store(dtype, copy, i, dtype == TG_I32 ? v : fabs(v)); /* labels stay what they are */
+        tg__store(dtype, copy, i, dtype == TG_I32 ? v : map(v));
     }
     return copy;
 }
@@ -31,8 +34,8 @@ static int inside(const tg_graph *g, const struct tg__node *n) {
     return slot;
 }
 
-/* Runs `op` for node id on the absolute values of its operands, `own` taking the place of operand `slot`. */
-static void *run_on_absolute(tg_graph *g, uint32_t id, const struct tg_op *op, int slot, void *own) {
+/* Runs `op` for node id on what `map` makes of its operands, `own` taking the place of operand `slot`. */
+static void *run_on(double (*map)(double), tg_graph *g, uint32_t id, const struct tg_op *op, int slot, void *own) {
     struct tg__node node = *tg__node_of(g, id);
     node.op = op;
     struct tg__call c = {.graph = g, .id = id, .node = &node};
@@ -40,7 +43,7 @@ static void *run_on_absolute(tg_graph *g, uint32_t id, const struct tg_op *op, i
     bool ready = true;
     for (int i = 0; i < node.operands; i++) {
         c.shape[i] = tg__node_of(g, node.in[i])->shape;
-        c.in[i] = i == slot ? own : (made[i] = absolute(g, node.in[i]));
+        c.in[i] = i == slot ? own : (made[i] = mapped(g, node.in[i], map));
         ready &= c.in[i] != NULL;
     }
     if (ready) out = tg__alloc(g, tg__bytes(&node));
@@ -63,10 +66,10 @@ bool tg__scale(tg_graph *g, uint32_t id, double *scale) {
         core = tg__node_of(g, core)->in[slot];
     }
     const struct tg_op *sum = tg__node_of(g, core)->op->magnitude;
-    void *values = sum ? run_on_absolute(g, core, sum, -1, NULL) : absolute(g, core);
+    void *values = sum ? run_on(fabs, g, core, sum, -1, NULL) : mapped(g, core, fabs);
     while (values && layers > 0) {
         const struct tg__node *n = tg__node_of(g, layer[--layers]);
-        void *outer = run_on_absolute(g, layer[layers], n->op, inside(g, n), values);
+        void *outer = run_on(fabs, g, layer[layers], n->op, inside(g, n), values);
         tg__release(g, values, tg__bytes(tg__node_of(g, core)));
         values = outer;
         core = layer[layers];
@@ -80,4 +83,16 @@ bool tg__scale(tg_graph *g, uint32_t id, double *scale) {
     }
     tg__release(g, values, tg__bytes(n));
     return true;
+}
+
+/* On ones, a sum counts its terms. */
+bool tg__summed(tg_graph *g, uint32_t id, double *size, double *terms) {
+    const struct tg__node *n = tg__node_of(g, id);
+    const size_t bytes = tg__bytes(n);
+    void *sum = run_on(fabs, g, id, n->op->magnitude, -1, NULL);
+    void *count = run_on(one, g, id, n->op->magnitude, -1, NULL);
+    if (sum && count) memcpy(size, sum, bytes), memcpy(terms, count, bytes);
+    if (sum) tg__release(g, sum, bytes);
+    if (count) tg__release(g, count, bytes);
+    return sum && count;
 }
