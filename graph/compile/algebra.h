@@ -40,8 +40,6 @@ enum tg__identity {
     TG__COUNT,
     TG__SOURCE,
     TG__SPLIT,
-    TG__CENTRED,
-    TG__CENTRED_ZERO,
     TG__DIFFERENCE,
     TG__ZERO,
     TG__INVERSE,
@@ -57,6 +55,17 @@ extern const struct tg__law tg__laws[TG__IDENTITIES];
 static inline bool tg__may(enum tg__identity i, unsigned flags) {
     return !tg__laws[i].finite || (flags & TG_ASSUME_FINITE);
 }
+
+/* What lies between which numbers: of an operator's result, from those of its operands. A NaN is outside of all; -0 is
+ * 0. number: how many elements of the first operand there are for one of the result. */
+struct tg__range {
+    double least, most;
+};
+struct tg__ranged {
+    const struct tg_op *op;
+    struct tg__range (*of)(const struct tg__range *in, double number);
+};
+extern const struct tg__ranged tg__ranges[]; /* op NULL at the end: of others nothing is known */
 
 /* outer(inner(x)) = x, as far as TG__INVERSE may be used. */
 struct tg__inverse {

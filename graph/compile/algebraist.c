@@ -8,6 +8,7 @@ bool tg__algebraist_open(struct tg__algebraist *a, struct tg__builder *b, tg_gra
     *a = (struct tg__algebraist){.old = old, .b = b, .flags = flags};
     a->made.size = sizeof(uint32_t);
     a->defined.size = sizeof(struct tg__form);
+    a->ranges.size = sizeof(struct tg__range);
     const size_t rows = old->nodes.length;
     a->meant = tg__alloc(b->g, rows * sizeof *a->meant);
     a->same = tg__alloc(b->g, rows * sizeof *a->same);
@@ -32,6 +33,7 @@ void tg__algebraist_close(struct tg__algebraist *a) {
     tg__release(a->b->g, a->uses, rows * sizeof *a->uses);
     tg__table_free(a->b->g, &a->made);
     tg__table_free(a->b->g, &a->defined);
+    tg__table_free(a->b->g, &a->ranges);
 }
 
 bool tg__made(struct tg__algebraist *a, uint32_t node, uint32_t id) {

@@ -49,12 +49,12 @@ struct tg__algebraist {
     tg_graph *old;
     struct tg__builder *b;
     unsigned flags;
-    bool live;               /* what is built now is more than a definition of something given */
     struct tg__meant *meant; /* by node of the old tape */
     uint32_t *same;          /* the node that it is a mere view of, or itself */
     uint32_t *uses;
     struct tg__table made;    /* by node of the new tape: the node of the old one that it was built for, 0: none */
     struct tg__table defined; /* forms */
+    struct tg__table ranges;  /* by node of the new tape */
 };
 
 /* ------------------------------------------------------------------------------------------------------ number.c */
@@ -93,6 +93,11 @@ uint32_t tg__filled(struct tg__algebraist *a, const struct tg__laid *x, const tg
 /* ---------------------------------------------------------------------------------------------------- multiply.c */
 
 struct tg__laid tg__multiplied(struct tg__algebraist *a, const struct tg__form *f, int rank, tg_dtype dtype);
+
+/* ------------------------------------------------------------------------------------------------------- range.c */
+
+/* Is it known of every element of that node of the new tape, or of 1/it, that it is not infinite? It may be NaN. */
+bool tg__is_bounded(struct tg__algebraist *a, uint32_t node, bool inverse);
 
 /* --------------------------------------------------------------------------------------------------- summation.c */
 

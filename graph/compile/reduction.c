@@ -1,24 +1,17 @@
 /* One reduction: what is under it, what leaves it, and whether it is there. */
 #include "summation.h"
 
-enum { LIVE = 1 << TG_MAX_RANK }; /* beside the axes: more than a definition of something given needs it */
-
 static uint32_t own_axes(const struct tg__summation *s, const struct tg__laid *x) {
     uint32_t axes = 0;
     for (int i = 0; i < s->dims->rank; i++) axes |= x->axis[i] >= 0 && (s->axes & 1u << i) ? 1u << x->axis[i] : 0;
     return axes;
 }
 
-bool tg__is_live(const struct tg__summation *s, const struct tg__laid *x) {
-    return tg__built_known(s->a->b, tg__notation.sum, x->node, own_axes(s, x) | LIVE) != 0;
-}
-
 static bool remember(const struct tg__summation *s, const struct tg__laid *x, uint32_t node) {
     struct tg__builder *b = s->a->b;
     const uint32_t axes = own_axes(s, x);
     if (b->finds || tg__is_const(b->g, node)) return true;
-    return tg__built_know(b, tg__notation.sum, x->node, axes, node) &&
-           (!s->a->live || tg__built_know(b, tg__notation.sum, x->node, axes | LIVE, node));
+    return tg__built_know(b, tg__notation.sum, x->node, axes, node);
 }
 
 /* Σ x. Along the same axes it is the same, whether they are kept or dropped. */
@@ -77,4 +70,31 @@ bool tg__times_laid(const struct tg__summation *s, struct tg__form *z, struct tg
 
 struct tg__laid tg__built_inside(const struct tg__summation *s, const struct tg__form *inside) {
     return tg__is_atom(inside) ? inside->factor[0].at : tg__multiplied(s->a, inside, s->dims->rank, s->dtype);
+}
+
+/* NaN where c is infinite: c - (c - c). */
+static struct tg__laid never_infinite(const struct tg__summation *s, struct tg__laid c) {
+    struct tg__laid z = c;
+    for (int i = 0; i < 2 && z.node; i++)
+        z = tg__apply_laid(s->a, tg__notation.sub, (struct tg__laid[]){c, z}, s->dims->rank);
+    return z;
+}
+
+bool tg__guard(const struct tg__summation *s, struct tg__form *outside) {
+    const struct tg__axes same = tg__broadcast_axes(TG_MAX_RANK, TG_MAX_RANK);
+    struct tg__form z = tg__form_number(1);
+    if (s->a->flags & TG_ASSUME_FINITE) return true;
+    z.by = outside->by;
+    for (int i = 0; i < outside->factors; i++) {
+        struct tg__factor c = outside->factor[i];
+        if (!tg__is_bounded(s->a, c.at.node, c.power < 0)) {
+            if (c.power < 0) c.at = tg__apply_laid(s->a, tg__notation.reciprocal, &c.at, s->dims->rank);
+            c.power = (int8_t)(c.power < 0 ? -c.power : c.power);
+            if (c.at.node) c.at = never_infinite(s, c.at);
+        }
+        const struct tg__form f = tg__form_at(c.at);
+        if (!c.at.node || !tg__form_times(&z, &f, c.power, &same, s->dtype, s->a->flags)) return false;
+    }
+    *outside = z;
+    return true;
 }

@@ -81,7 +81,6 @@ static bool copy(struct simplifier *s, uint32_t id) {
 
 static bool mean(struct simplifier *s, uint32_t id) {
     const struct tg__node *n = tg__node_of(s->goal->graph, id);
-    s->a.live = s->mark[id] & LIVE;
     s->b.site = tg__fact_of(s->goal->graph, id)->site;
     if (!tg__is_leaf(n)) return tg__mean(&s->a, id) && (is_computed(s, id) || tg__mean_given(&s->a, id));
     return copy(s, id) && tg__mean_leaf(&s->a, id, s->to[id]);

@@ -1,51 +1,64 @@
-/* Sums along axes: what is constant there comes out; what is left is split only where that saves a pass, and never a
- * product: E[x²] - E[x]² is not a variance. */
+/* Sums along axes: what is constant there comes out. A sum is split only where that makes it independent of other sums,
+ * and never a product: E[x²] - E[x]² is not a variance. */
 #include "summation.h"
 
 /* ------------------------------------------------------------------------------------------------------- splitting */
 
-static bool is_better_apart(const struct tg__summation *s, int first, int last) {
-    bool all = true, one = false;
-    for (int i = first; i < last; i++) {
-        all &= s->term[i].kind == TG__FOUND || s->term[i].kind == TG__VANISHED;
-        one |= s->term[i].kind == TG__VANISHED;
-    }
-    return all || one;
+/* A sum of centred values waits for their mean alone, and what they are multiplied with often waits for other sums: apart
+ * they save a pass. They are of both signs, so that apart they lose no digit that together they have. That is not so of
+ * any two terms: Σ(x - y) is better than Σx - Σy where x and y are nearly equal. */
+static bool is_better_apart(const struct tg__summation *s) {
+    bool waits = false;
+    for (int i = 0; i < s->terms; i++) waits |= s->term[i].kind == TG__CENTRED && s->term[i].outside.factors;
+    return waits && s->terms > 1;
 }
 
-/* The terms, the sums' nodes among them opened where that helps; false: memory is out. */
-static bool find_terms(struct tg__summation *s) {
+static void look_closer(const struct tg__summation *s, struct tg__summand *t) {
+    tg__look_up(s, t);
+    if (t->kind == TG__NEW && tg__is_centred(s, &t->f)) t->kind = TG__CENTRED;
+}
+
+/* The terms, the sums' nodes among them opened where that helps. */
+static void find_terms(struct tg__summation *s) {
     for (int i = 0; i < s->terms; i++) {
-        if (!tg__look_closer(s, &s->term[i])) return false;
-        if (s->term[i].kind != TG__NEW) continue;
+        look_closer(s, &s->term[i]);
+        if (s->term[i].kind != TG__NEW || s->terms == TG__SUMMANDS) continue;
         struct tg__summation inner = *s;
         inner.term[0].f = s->term[i].f;
         inner.terms = 1;
-        if (s->terms == TG__SUMMANDS || !tg__open_term(&inner, 0)) continue;
-        if (!tg__look_closer(&inner, &inner.term[0]) || !tg__look_closer(&inner, &inner.term[1])) return false;
-        if (!is_better_apart(&inner, 0, 2)) continue;
+        if (!tg__open_term(&inner, 0)) continue;
+        look_closer(&inner, &inner.term[0]);
+        look_closer(&inner, &inner.term[1]);
+        if (!is_better_apart(&inner)) continue;
         s->term[i] = inner.term[0];
         s->term[s->terms++] = inner.term[1];
         i--;
     }
-    return true;
 }
 
-static bool sum_of_term(const struct tg__summation *s, struct tg__summand *t) {
+/* z = Σ of the term */
+static bool sum_of_term(const struct tg__summation *s, const struct tg__summand *t, struct tg__form *z) {
     struct tg__form inside;
-    if (t->kind != TG__NEW) return true;
-    tg__part_form(s, &t->f, &inside, &t->z);
-    const struct tg__laid x = tg__built_inside(s, &inside);
-    return tg__form_by(&t->z, tg__times(s, tg__mask_of_form(&inside)), s->dtype) && x.node &&
-           tg__times_laid(s, &t->z, tg__reduced_laid(s, &x));
+    struct tg__laid sum = t->sum;
+    tg__part_form(s, &t->f, &inside, z);
+    if (t->kind == TG__EVEN) {
+        *z = t->outside;
+        return true;
+    }
+    if (!sum.node) {
+        const struct tg__laid x = tg__built_inside(s, &inside);
+        if (x.node) sum = tg__reduced_laid(s, &x);
+    }
+    return sum.node && tg__guard(s, z) && tg__form_by(z, tg__times(s, tg__mask_of_form(&inside)), s->dtype) &&
+           tg__times_laid(s, z, sum);
 }
 
 /* All the sums, added. */
 static bool add_up(struct tg__summation *s, struct tg__form *z) {
     struct tg__laid all = {.node = 0};
     for (int i = 0; i < s->terms; i++) {
-        if (!sum_of_term(s, &s->term[i])) return false;
-        struct tg__form f = s->term[i].z;
+        struct tg__form f;
+        if (!sum_of_term(s, &s->term[i], &f)) return false;
         if (f.by.value == 0 && !f.factors) continue;
         const bool minus = all.node && f.by.value < 0;
         if (minus) f.by = tg__number_times(f.by, (struct tg__number){-1, -1, 1});
@@ -61,15 +74,12 @@ static bool add_up(struct tg__summation *s, struct tg__form *z) {
 
 /* z *= Σ inside. */
 static bool sum_inside(struct tg__summation *s, const struct tg__form *inside, struct tg__form *z) {
-    struct tg__summation terms;
-    struct tg__summand known = {.f = *inside};
-    tg__look_up(s, &known);
     s->term[0].f = *inside;
     s->terms = 1;
-    if (known.kind == TG__NEW && tg__vanishes(s, inside, &terms)) return tg__nothing(&terms, z);
-    if (known.kind == TG__NEW && tg__open_term(s, 0)) {
-        if (!find_terms(s)) return false;
-        if (is_better_apart(s, 0, s->terms)) return add_up(s, z);
+    tg__look_up(s, &s->term[0]);
+    if (s->term[0].kind == TG__NEW && tg__open_term(s, 0)) {
+        find_terms(s);
+        if (is_better_apart(s)) return add_up(s, z);
     }
     const struct tg__laid x = tg__built_inside(s, inside);
     return x.node && tg__times_laid(s, z, tg__reduced_laid(s, &x));
@@ -123,13 +133,14 @@ static bool sum_form(struct tg__summation *s, const struct tg__form *f, struct t
             break;
         }
         const struct tg__axes same = tg__broadcast_axes(TG_MAX_RANK, TG_MAX_RANK);
+        if (!tg__guard(s, &outside)) return false;
         if (!tg__form_times(&next, &outside, 1, &same, s->dtype, s->a->flags)) return false;
         s->axes = axes;
         source = next;
     }
     if (!tg__form_by(z, tg__times(s, tg__mask_of_form(&inside)), s->dtype)) return false;
     s->axes &= tg__mask_of_form(&inside); /* the others have been counted */
-    return !inside.factors || sum_inside(s, &inside, z);
+    return !inside.factors || (tg__guard(s, z) && sum_inside(s, &inside, z));
 }
 
 /* As it stands: where nothing is summed, or no form has room. */

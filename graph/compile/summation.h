@@ -7,18 +7,18 @@
 enum { TG__SUMMANDS = 8 };
 
 enum tg__known_as {
-    TG__NEW,     /* it would be one more pass */
-    TG__FOUND,   /* a reduction that is there already, times what is constant */
-    TG__EVEN,    /* constant along the axes, so a number of times itself */
-    TG__VANISHED /* 0, but for NaN */
+    TG__NEW,    /* no such sum is there */
+    TG__FOUND,  /* a reduction that is there already, times what is constant */
+    TG__EVEN,   /* constant along the axes, so a number of times itself */
+    TG__CENTRED /* NEW, of values less their mean, times what is constant: it is as small as rounding makes it */
 };
 
 struct tg__summand {
-    struct tg__form f;     /* as it stands under the sum */
-    struct tg__form z;     /* what its sum is, unless it is NEW */
-    struct tg__form known; /* the same, with what is given looked into */
+    struct tg__form f;       /* as it stands under the sum */
+    struct tg__form outside; /* what is constant along the axes, with the number of times that it is added up */
+    struct tg__laid sum;     /* FOUND: of the rest */
+    struct tg__form known;   /* the whole sum, with what is given looked into */
     enum tg__known_as kind;
-    bool live; /* FOUND: and is needed */
 };
 
 /* One sum: over which axes of which shape. */
@@ -40,10 +40,12 @@ void tg__part_form(const struct tg__summation *s, const struct tg__form *f, stru
                    struct tg__form *outside);
 struct tg__laid tg__built_inside(const struct tg__summation *s, const struct tg__form *inside);
 struct tg__laid tg__reduced_laid(const struct tg__summation *s, const struct tg__laid *x); /* Σ x */
-bool tg__is_live(const struct tg__summation *s, const struct tg__laid *x); /* Σ x is there, and needed */
 struct tg__number tg__times(const struct tg__summation *s, unsigned varies);
 unsigned tg__mask_of_form(const struct tg__form *f);
 bool tg__times_laid(const struct tg__summation *s, struct tg__form *z, struct tg__laid x); /* z *= x */
+/* What leaves a sum must not be infinite there: c, or what 1/c is, becomes NaN where it is infinite, for what it is
+ * multiplied with on the tape, one by one, may have both signs. */
+bool tg__guard(const struct tg__summation *s, struct tg__form *outside);
 
 /* -------------------------------------------------------------------------------------------------------- terms.c */
 
@@ -53,10 +55,7 @@ struct tg__axes tg__axes_under(const struct tg__summation *s, const struct tg__l
                                uint32_t id);        /* where its axes lie */
 bool tg__open_term(struct tg__summation *s, int i); /* a sum's node becomes two terms; false: it is none, or no room */
 void tg__look_up(const struct tg__summation *s, struct tg__summand *t); /* finds, and builds nothing */
-bool tg__look_closer(struct tg__summation *s,
-                     struct tg__summand *t); /* the same, and what vanishes; false: memory is out */
-/* Is the sum of that node made of sums that cancel? They are then in `terms`. */
-bool tg__vanishes(const struct tg__summation *s, const struct tg__form *f, struct tg__summation *terms);
-bool tg__nothing(struct tg__summation *terms, struct tg__form *z); /* z *= 0, but for NaN */
+/* Are these values less their own mean along the axes, times what is constant there? */
+bool tg__is_centred(const struct tg__summation *s, const struct tg__form *f);
 
 #endif

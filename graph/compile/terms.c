@@ -60,26 +60,27 @@ bool tg__open_term(struct tg__summation *s, int i) {
 
 void tg__look_up(const struct tg__summation *s, struct tg__summand *t) {
     struct tg__builder *b = s->a->b;
-    struct tg__form inside, outside;
-    tg__part_form(s, &t->f, &inside, &outside);
+    struct tg__form inside;
+    tg__part_form(s, &t->f, &inside, &t->outside);
+    t->sum = (struct tg__laid){.node = 0};
     t->kind = inside.factors ? TG__NEW : TG__EVEN;
-    t->z = outside;
-    if (!tg__form_by(&t->z, tg__times(s, tg__mask_of_form(&inside)), s->dtype)) t->kind = TG__NEW;
+    if (!tg__form_by(&t->outside, tg__times(s, tg__mask_of_form(&inside)), s->dtype)) t->kind = TG__NEW;
     if (t->kind == TG__EVEN || !inside.factors) return;
     b->finds = true;
     const struct tg__laid x = tg__built_inside(s, &inside);
-    const struct tg__laid z = x.node ? tg__reduced_laid(s, &x) : x;
+    if (x.node) t->sum = tg__reduced_laid(s, &x);
     b->finds = false;
-    if (z.node && tg__times_laid(s, &t->z, z)) t->kind = TG__FOUND;
-    t->live = z.node && tg__is_live(s, &x);
+    if (t->sum.node) t->kind = TG__FOUND;
 }
 
 /* What is given may be looked into for comparison. */
 static bool define(const struct tg__summation *s, struct tg__summand *t) {
+    struct tg__form z = t->outside;
     t->known = tg__form_number(1);
-    if (!tg__form_by(&t->known, t->z.by, s->dtype)) return false;
-    for (int i = 0; i < t->z.factors; i++) {
-        const struct tg__factor *x = &t->z.factor[i];
+    if (t->sum.node && !tg__times_laid(s, &z, t->sum)) return false;
+    if (!tg__form_by(&t->known, z.by, s->dtype)) return false;
+    for (int i = 0; i < z.factors; i++) {
+        const struct tg__factor *x = &z.factor[i];
         const uint32_t id = built_for(s, x->at.node);
         const struct tg__form *defined = id ? s->a->meant[id].defined : NULL;
         const struct tg__form own = tg__form_at(x->at);
@@ -90,13 +91,13 @@ static bool define(const struct tg__summation *s, struct tg__summand *t) {
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------- what vanishes */
+/* ----------------------------------------------------------------------------------------------- what is centred */
 
 static bool are_alike(const struct tg__summation *s, int i, int j) {
     return tg__same_factors(&s->term[i].known, &s->term[j].known);
 }
 
-/* Do the sums of all terms cancel, exactly? */
+/* Do the sums of all terms cancel in exact arithmetic? */
 static bool cancel(struct tg__summation *s) {
     for (int i = 0; i < s->terms; i++)
         if (s->term[i].kind == TG__NEW || !define(s, &s->term[i])) return false;
@@ -109,55 +110,14 @@ static bool cancel(struct tg__summation *s) {
     return s->terms > 1;
 }
 
-bool tg__vanishes(const struct tg__summation *s, const struct tg__form *f, struct tg__summation *terms) {
-    *terms = *s;
-    terms->term[0].f = *f;
-    terms->terms = 1;
-    if (!tg__open_term(terms, 0)) return false;
-    for (int i = 0; i < terms->terms; i++) {
-        tg__look_up(terms, &terms->term[i]);
-        if (terms->term[i].kind == TG__NEW && tg__open_term(terms, i)) i--;
+bool tg__is_centred(const struct tg__summation *s, const struct tg__form *f) {
+    struct tg__summation terms = *s;
+    tg__part_form(s, f, &terms.term[0].f, &(struct tg__form){.factors = 0});
+    terms.terms = 1;
+    if (!tg__open_term(&terms, 0)) return false;
+    for (int i = 0; i < terms.terms; i++) {
+        tg__look_up(&terms, &terms.term[i]);
+        if (terms.term[i].kind == TG__NEW && tg__open_term(&terms, i)) i--;
     }
-    return cancel(terms);
-}
-
-/* Of terms that cancel one another one speaks for all: which is constant along the axes, or else the first. */
-static bool speaks(const struct tg__summation *s, int i) {
-    const bool even = s->term[i].kind == TG__EVEN;
-    for (int j = 0; j < s->terms; j++)
-        if (j != i && are_alike(s, i, j) && (s->term[j].kind == TG__EVEN ? !even || j < i : !even && j < i))
-            return false;
-    return true;
-}
-
-/* Σ q - q over those that speak: NaN where a NaN or an infinity was summed. */
-bool tg__nothing(struct tg__summation *s, struct tg__form *z) {
-    struct tg__laid all = {.node = 0};
-    const int rank = s->dims->rank;
-    if (tg__may(TG__CENTRED_ZERO, s->a->flags)) {
-        *z = tg__form_number(0);
-        return true;
-    }
-    for (int i = 0; i < s->terms; i++) {
-        struct tg__form q = s->term[i].kind == TG__EVEN ? s->term[i].f : s->term[i].z;
-        if (!speaks(s, i)) continue;
-        if (q.by.value < 0) q.by = tg__number_times(q.by, (struct tg__number){-1, -1, 1});
-        const struct tg__laid x = tg__multiplied(s->a, &q, rank, s->dtype);
-        const struct tg__laid nan = tg__apply_laid(s->a, tg__notation.sub, (struct tg__laid[]){x, x}, rank);
-        all = all.node ? tg__apply_laid(s->a, tg__notation.add, (struct tg__laid[]){all, nan}, rank) : nan;
-        if (!all.node) return false;
-    }
-    return tg__times_laid(s, z, all);
-}
-
-bool tg__look_closer(struct tg__summation *s, struct tg__summand *t) {
-    struct tg__form inside, outside;
-    struct tg__summation terms;
-    tg__look_up(s, t);
-    if (t->kind == TG__FOUND && !t->live) t->kind = TG__NEW;
-    tg__part_form(s, &t->f, &inside, &outside);
-    if (t->kind != TG__NEW || !tg__vanishes(s, &inside, &terms)) return true;
-    t->kind = TG__VANISHED;
-    t->z = outside;
-    return tg__nothing(&terms, &t->z);
+    return cancel(&terms);
 }
