@@ -74,7 +74,7 @@ static double up_or_down(uint64_t *random) { return tg__random_uniform(random, -
 static bool jolt_sums(const struct tg__node *n, tg_graph *twin, uint32_t id, double unit, uint64_t *random) {
     const size_t bytes = n->shape->count * sizeof(double);
     double *size = tg__alloc(twin, bytes), *terms = tg__alloc(twin, bytes), *v = value_in(twin, id);
-    const bool summed = size && terms && tg__summed(twin, id, size, terms);
+    const bool summed = size && terms && tg__sum_scale(twin, id, size, terms);
     for (size_t i = 0; summed && i < n->shape->count; i++)
         v[i] += size[i] * unit * (UNITS + terms[i] / 4) * up_or_down(random);
     tg__release(twin, size, bytes);

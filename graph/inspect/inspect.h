@@ -137,7 +137,7 @@ uint32_t tg__made_for(const tg_graph *g, uint32_t id); /* the node whose gradien
 /* The formula's outermost operation on absolute values, one double an element. false: no value, or no memory. */
 bool tg__scale(tg_graph *g, uint32_t id, double *scale);
 /* Of an f64 node whose operator has a magnitude: Σ|terms|, and how many terms there are. */
-bool tg__summed(tg_graph *g, uint32_t id, double *size, double *terms);
+bool tg__sum_scale(tg_graph *g, uint32_t id, double *size, double *terms);
 
 /* ------------------------------------------------------------------------------------------------------- twin.c */
 

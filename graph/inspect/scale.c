@@ -86,7 +86,7 @@ bool tg__scale(tg_graph *g, uint32_t id, double *scale) {
 }
 
 /* On ones, a sum counts its terms. */
-bool tg__summed(tg_graph *g, uint32_t id, double *size, double *terms) {
+bool tg__sum_scale(tg_graph *g, uint32_t id, double *size, double *terms) {
     const struct tg__node *n = tg__node_of(g, id);
     const size_t bytes = tg__bytes(n);
     void *sum = run_on(fabs, g, id, n->op->magnitude, -1, NULL);
