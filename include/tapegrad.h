@@ -178,6 +178,7 @@ TG_API tg_node tg_abs(tg_node x);        /* z = |x|             g sign(x); abs'(
 TG_API tg_node tg_sign(tg_node x);       /* z = -1, 0 or 1      none */
 TG_API tg_node tg_square(tg_node x);     /* z = x²              2x g */
 TG_API tg_node tg_sqrt(tg_node x);       /* z = √x              g / 2z */
+TG_API tg_node tg_root(tg_node x);       /* z = √x              g / 2z, 0 where z = 0; second derivatives are NaN there */
 TG_API tg_node tg_rsqrt(tg_node x);      /* z = 1/√x            -z g / 2x */
 TG_API tg_node tg_reciprocal(tg_node x); /* z = 1/x             -z² g */
 TG_API tg_node tg_floor(tg_node x);      /* z = ⌊x⌋             none */
@@ -219,13 +220,18 @@ TG_API tg_node tg_add(tg_node x, tg_node y); /* z = x + y                       
 TG_API tg_node tg_sub(tg_node x, tg_node y); /* z = x - y                        g, -g */
 TG_API tg_node tg_mul(tg_node x, tg_node y); /* z = x y                          y g, x g */
 TG_API tg_node tg_div(tg_node x, tg_node y); /* z = x / y                        g / y, -z g / y */
+TG_API tg_node tg_ratio(tg_node x, tg_node y); /* z = x / y, 0 where y = 0       g / y, 0 where y = 0; -z g / y, NaN there;
+                                                0 times x, so that a NaN or an infinity in x becomes NaN */
 TG_API tg_node tg_pow(tg_node x, tg_node y); /* z = xʸ, 0⁰ = 1                   y xʸ⁻¹ g, z ln(x) g; both 0 for 0⁰; for
                                                 x = 0, y > 0 the second is 0, for x < 0 it is NaN */
 TG_API tg_node tg_maximum(tg_node x, tg_node y); /* z = the larger, or NaN       g to the larger, equals half each */
 TG_API tg_node tg_minimum(tg_node x, tg_node y); /* z = the smaller, or NaN      g to the smaller, equals half each */
+TG_API tg_node tg_hypot(tg_node x, tg_node y); /* z = √(x² + y²)                 g x / z, g y / z; 0 at the origin, where
+                                                second derivatives are NaN; no square overflows or vanishes */
 TG_API tg_node tg_atan2(tg_node x, tg_node y); /* z = angle of the point (y, x), as atan2(x, y) of C
                                                                                  y g / (x² + y²), -x g / (x² + y²);
-                                                                                 0 at the origin */
+                                                                                 0 at the origin, where second derivatives
+                                                                                 are NaN */
 TG_API tg_node tg_eq(tg_node x, tg_node y);  /* z = 1 where x = y, else 0        none */
 TG_API tg_node tg_ne(tg_node x, tg_node y);  /* z = 1 where x ≠ y, else 0        none */
 TG_API tg_node tg_lt(tg_node x, tg_node y);  /* z = 1 where x < y, else 0        none */
@@ -393,10 +399,13 @@ TG_API tg_node tg_log_softmax(tg_node x, int axis, const char *scope);
 /* Reductions over any axes, kept or not, with tg_sum's rules. They have no scope and no names.
  *   mean       Σx/n; of nothing NaN
  *   var        Σ(x - mean)²/(n - ddof), in two passes; NaN where n ≤ ddof
- *   std        √var; gradient 0 where var is 0
+ *   std        √var; gradient 0 where var is 0, and second derivatives NaN
  *   prod       Πx, as a tree of pairwise products: exact derivatives with any number of zeros; of nothing 1
  *   logsumexp  ln Σeˣ, however large x is; a row whose maximum is ±∞ is that, with gradient 0; of nothing: an error
- *   norm       Σ|x|, √Σx² or max|x| for the order 1, 2 or INFINITY; gradient 0 at 0; the largest of nothing: an error */
+ *   norm       Σ|x|, √Σx² or max|x| for the order 1, 2 or INFINITY; gradient 0 at 0; the largest of nothing: an error
+ * In std and in the norm of order 2 no square overflows or vanishes. At 0 that norm has no second derivative, whatever is
+ * made of it: of |x|² take the sum of squares. Where abs, relu, clamp, max and their like have a corner, second derivatives
+ * are those of one piece, or of the mean of two: that of square(abs(x)) at 0 is 0, not 2. */
 TG_API tg_node tg_mean(tg_node x, tg_axes axes);
 TG_API tg_node tg_var(tg_node x, tg_axes axes, int ddof);
 TG_API tg_node tg_std(tg_node x, tg_axes axes, int ddof);
@@ -412,8 +421,8 @@ typedef enum tg_reduction { TG_MEAN, TG_SUM, TG_NONE } tg_reduction;
  *   l1     |x - y|                               stages off size loss
  *   huber  (x - y)²/2 up to |x - y| = delta, delta (|x - y| - delta/2) from there on; delta > 0
  *                                                stages off size far square line each loss
- *   bce    -y ln sigmoid(x) - (1 - y) ln sigmoid(-x) of logits x, exact far out; weight multiplies the first part (what
- *          broadcasts to x; nil: 1)              stages yes no each loss */
+ *   bce    -y ln sigmoid(x) - (1 - y) ln sigmoid(-x) of logits x, exact far out and at infinities, where a part without
+ *          weight is 0; weight multiplies the first part (what broadcasts to x; nil: 1)      stages yes no each loss */
 TG_API tg_node tg_mse_loss(tg_node x, tg_node y, tg_reduction how, const char *scope);
 TG_API tg_node tg_l1_loss(tg_node x, tg_node y, tg_reduction how, const char *scope);
 TG_API tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, const char *scope);
@@ -514,7 +523,8 @@ TG_API void tg_require_finite(tg_graph *g, bool require);
 TG_API size_t tg_params(tg_graph *g, tg_node *params, size_t room);
 TG_API void tg_gradients(tg_grads d, const tg_node *params, size_t count, tg_node *grads); /* tg_grad of each */
 
-/* Scales all gradients by most/norm where their common norm √ΣΣg² is above it; gives the norm. most > 0. */
+/* Scales all gradients by most/norm where their common norm √ΣΣg² is above it; gives the norm. most > 0. No square
+ * overflows or vanishes; where the norm itself is too large for its dtype it is infinite, and yet the gradients are scaled. */
 TG_API tg_node tg_clip_global_norm(tg_node *grads, size_t count, double most, const char *scope);
 
 /* g += weight_decay·p;  velocity = momentum·velocity + g;  p -= rate·velocity, with nesterov p -= rate·(g +

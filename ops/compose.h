@@ -16,11 +16,10 @@ bool tg__is_of(tg_graph *g, tg_node a, const char *what, const char *who);
 bool tg__lies_along(tg_node x, tg_node a, int last, const char *what, const char *who);
 const char *tg__described(tg_node x, char *text, size_t room); /* 'x' [4, 3] */
 
-/* √s, and 0 where s is 0 with gradient 0: what the root would do to a gradient there is kept away from it. */
-static inline tg_node tg__root(tg_node s) {
-    const tg_node zero = tg_scalar_like(s, 0), nothing = tg_eq(s, zero);
-    return tg_where(nothing, zero, tg_sqrt(tg_where(nothing, tg_scalar_like(s, 1), s)));
-}
+/* √(share Σx²) along axes, in each of whose results `extent` numbers meet. At 0 as tg_root. */
+tg_node tg__length(tg_node x, tg_axes axes, int64_t extent, double share);
+/* By what numbers of which the largest is `top` are to be divided before they are squared: 1 or a power of two. */
+tg_node tg__divisor(tg_node top);
 
 /* 1/n; of nothing the mean is no number. */
 static inline double tg__share(int64_t n) { return n > 0 ? 1 / (double)n : (double)NAN; }

@@ -37,38 +37,55 @@ static tg_node to_low(tg_node x, tg_node low, tg_node high, tg_node g) {
     return only_where(tg_lt(x, low), ordered);
 }
 
-/* √(1 - x²), to the last digits near 1 too. */
+/* √(1 - x²). Below 1/2 the square is what keeps the last digits of the derivative, above it the two factors keep those
+ * of the value. */
 static tg_node leg(tg_node x) {
-    const tg_node below = one_minus(x), above = one_plus(x);
-    return tg_sqrt(tg_mul(below, above));
+    const tg_node below = one_minus(x), above = one_plus(x), product = tg_mul(below, above);
+    const tg_node difference = one_minus(tg_square(x)), near = tg_lt(tg_abs(x), tg_scalar_like(x, 0.5));
+    return tg_sqrt(tg_where(near, difference, product));
 }
 
-/* d silu / dx = σ(x) + z σ(-x) */
-static tg_node slope_of_silu(tg_node x, tg_node z) {
+/* g/h²; the square may overflow or vanish where the quotient does not. */
+static tg_node over_square(tg_node g, tg_node h) {
+    const tg_node once = tg_div(g, h);
+    return tg_div(once, h);
+}
+
+/* x within ±most, beyond which a factor that decays has vanished: so that 0 does not meet an infinity there. */
+static tg_node within(tg_node x, double most) { return tg_clamp(x, -most, most); }
+
+/* e^-x² */
+static tg_node bell(tg_node x) { return tg_exp(tg_neg(tg_square(within(x, 28)))); }
+
+/* d silu / dx = σ(x) + x σ(x) σ(-x) */
+static tg_node slope_of_silu(tg_node x) {
     const tg_node rise = tg_sigmoid(x), fall = tg_sigmoid(tg_neg(x));
+    const tg_node z = tg_mul(within(x, 800), rise);
     return tg_add(rise, tg_mul(z, fall));
 }
 
 /* d gelu / dx = Φ(x) + x φ(x), of the normal distribution */
 static tg_node slope_of_gelu(tg_node x) {
-    const tg_node share = times(0.5, tg_erfc(times(-0.7071067811865476, x)));
-    const tg_node density = times(0.3989422804014327, tg_exp(times(-0.5, tg_square(x))));
-    return tg_add(share, tg_mul(x, density));
+    const tg_node share = times(0.5, tg_erfc(times(-0.7071067811865476, x))), near = within(x, 40);
+    const tg_node density = times(0.3989422804014327, tg_exp(times(-0.5, tg_square(near))));
+    return tg_add(share, tg_mul(near, density));
 }
 
-/* With u = 2√(2/π) (x + 0.044715 x³): z = x σ(u) and dz/dx = σ(u) + z σ(-u) du/dx */
-static tg_node slope_of_gelu_tanh(tg_node x, tg_node z) {
-    const tg_node xx = tg_square(x), k = tg_scalar_like(x, 1.5957691216057308);
-    const tg_node u = tg_mul(x, tg_add(k, times(0.07135481627260025, xx)));
+/* With u = 2√(2/π) (x + 0.044715 x³): dz/dx = σ(u) + x σ(u) σ(-u) du/dx */
+static tg_node slope_of_gelu_tanh(tg_node x) {
+    const tg_node near = within(x, 40), xx = tg_square(near), k = tg_scalar_like(x, 1.5957691216057308);
+    const tg_node u = tg_mul(near, tg_add(k, times(0.07135481627260025, xx)));
     const tg_node du = tg_add(k, times(0.21406444881780073, xx));
-    const tg_node rise = tg_sigmoid(u), fall = tg_mul(z, tg_sigmoid(tg_neg(u)));
+    const tg_node rise = tg_sigmoid(u), z = tg_mul(near, rise), fall = tg_mul(z, tg_sigmoid(tg_neg(u)));
     return tg_add(rise, tg_mul(fall, du));
 }
 
-/* y xʸ⁻¹, which at x = y = 0 is 0: there the exponent stays 0. */
+/* y xʸ⁻¹. Where 1/x is no finite number the exponent 0 stays 0, so that the slope of x⁰ is 0 there too. */
 static tg_node slope_of_power(tg_node x, tg_node y) {
+    const tg_node least = tg_scalar_like(x, tg_dtype_of(x) == TG_F32 ? 0x1p-128 : 0x1p-1024);
     const tg_node one = tg_scalar_like(x, 1), zero = tg_scalar_like(x, 0);
-    const tg_node down = tg_where(x, one, tg_ne(y, zero)); /* by what the exponent goes down */
+    const tg_node usual = tg_gt(tg_abs(x), least);
+    const tg_node down = tg_where(usual, one, tg_ne(y, zero)); /* by what the exponent goes down */
     return tg_mul(y, tg_pow(x, tg_sub(y, down)));
 }
 
@@ -78,15 +95,10 @@ static tg_node log_of_base(tg_node x, tg_node y) {
     return tg_log(tg_where(x, x, still));
 }
 
-/* x² + y², but 1 at the origin, which has no angle. */
-static tg_node radius(tg_node x, tg_node y) {
-    const tg_node xx = tg_square(x), yy = tg_square(y), r = tg_add(xx, yy);
-    return tg_where(r, r, tg_scalar_like(x, 1));
-}
-
+/* y/(x² + y²) times g; 0 at the origin, which has no angle. */
 static tg_node angle_to_x(tg_node x, tg_node y, tg_node g) {
-    const tg_node r = radius(x, y);
-    return tg_mul(g, tg_div(y, r));
+    const tg_node r = tg_hypot(x, y), sine = tg_ratio(y, r);
+    return tg_ratio(tg_mul(g, sine), r);
 }
 
 /* ------------------------------------------------------------------------------------------------ a row unfolded

@@ -127,6 +127,7 @@ VECTOR_MATH(tanh)
 VECTOR_MATH(erf)
 VECTOR_MATH(erfc)
 VECTOR_MATH_2(atan2)
+VECTOR_MATH_2(hypot)
 #endif
 #endif
 

@@ -68,6 +68,13 @@ tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, cons
     return close(each, how);
 }
 
+/* weight·cost; a weight of 0 makes nothing of an infinite cost. */
+static tg_node weighed(tg_node weight, tg_node cost) {
+    const tg_node zero = tg_scalar_like(cost, 0), infinite = tg_eq(cost, tg_scalar_like(cost, (double)INFINITY));
+    const tg_node nothing = tg_mul(infinite, tg_eq(weight, zero));
+    return tg_where(nothing, zero, tg_mul(weight, cost));
+}
+
 /* ln sigmoid(x) = -softplus(-x): what is certain costs nothing, and nothing cancels. */
 tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction how, const char *scope) {
     if (!fits(x, y, how, "bce_with_logits") ||
@@ -76,9 +83,10 @@ tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction ho
         return tg_nil(x.graph);
     open(&x, &y, scope);
     tg_node miss = tg_softplus(tg_neg(x));
-    TG_LET(yes, tg_mul(y, tg_is_nil(weight) ? miss : tg_mul(weight, miss)));
-    const tg_node other = tg_softplus(x);
-    TG_LET(no, tg_mul(tg_sub(tg_scalar_like(x, 1), y), other));
+    const tg_node counted = tg_is_nil(weight) ? miss : weighed(weight, miss), one = tg_scalar_like(x, 1);
+    TG_LET(yes, weighed(y, counted));
+    const tg_node wrong = tg_sub(one, y), other = tg_softplus(x);
+    TG_LET(no, weighed(wrong, other));
     TG_LET(each, tg_add(yes, no));
     return close(each, how);
 }

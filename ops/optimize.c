@@ -107,20 +107,44 @@ static bool are_gradients(tg_graph *g, const char *who, const tg_node *params, c
 
 /* ------------------------------------------------------------------------------------------------------ clipping */
 
+/* The dtype to compute in. */
+static tg_node widest(const tg_node *grads, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (tg_dtype_of(grads[i]) == TG_F64) return grads[i];
+    return grads[0];
+}
+
+/* max |g| of them all. */
+static tg_node largest(const tg_node *grads, size_t count, tg_node wide) {
+    tg_node top = tg_scalar_like(wide, 0);
+    for (size_t i = 0; i < count; i++)
+        if (tg_size(grads[i])) top = tg_maximum(top, as(tg_max(tg_abs(grads[i]), tg_axes_all()), wide));
+    return top;
+}
+
+/* Gradients whose squares would overflow are divided by a power of two before they are squared, and those that are not
+ * clipped multiplied with it again. */
 tg_node tg_clip_global_norm(tg_node *grads, size_t count, double most, const char *scope) {
     tg_graph *g = graph_of(grads, count);
     if (!(most > 0)) return tg_fail(g, TG_ARGUMENT, "clip_global_norm: the largest norm %g must be positive", most);
     if (count == 0 || !are_of(g, grads, count, "gradient", "clip_global_norm")) return tg_nil(g);
+    const tg_node wide = widest(grads, count);
     tg_scope_open(g, scope);
+    const tg_node scale = tg__divisor(tg_detach(largest(grads, count, wide)));
     tg_node sum = tg_nil(g);
     for (size_t i = 0; i < count; i++) {
-        const tg_node square = as(tg_sum(tg_square(grads[i]), tg_axes_all()), grads[0]);
+        const tg_node scaled = tg_ratio(as(grads[i], wide), scale);
+        const tg_node square = tg_sum(tg_square(scaled), tg_axes_all());
         sum = i ? tg_add(sum, square) : square;
+        if (tg_dtype_of(grads[i]) == tg_dtype_of(wide)) grads[i] = scaled;
     }
-    TG_LET(norm, tg_sqrt(sum));
-    const tg_node limit = tg_scalar_like(norm, most), one = tg_scalar_like(norm, 1), share = tg_div(limit, norm);
-    TG_LET(factor, tg_where(tg_gt(norm, limit), share, one));
-    for (size_t i = 0; i < count; i++) grads[i] = tg_mul(grads[i], as(factor, grads[i]));
+    const tg_node root = tg_sqrt(sum), limit = tg_scalar_like(root, most);
+    TG_LET(norm, as(tg_mul(root, scale), grads[0]));
+    TG_LET(factor, tg_where(tg_gt(root, tg_div(limit, scale)), tg_div(limit, root), scale));
+    for (size_t i = 0; i < count; i++) {
+        const bool scaled = tg_dtype_of(grads[i]) == tg_dtype_of(wide);
+        grads[i] = as(tg_mul(scaled ? grads[i] : tg_ratio(as(grads[i], wide), scale), factor), grads[i]);
+    }
     tg_scope_close(g);
     return norm;
 }

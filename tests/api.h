@@ -117,7 +117,7 @@ static tg_node api_mutant(const tg_node *a) {
     E(neg, 1)                                                                                                          \
     E(abs, 1)                                                                                                          \
     E(sign, 0)                                                                                                         \
-    E(square, 1) E(sqrt, 1) E(rsqrt, 1) E(reciprocal, 1) E(floor, 0) E(ceil, 0) E(round, 0) E(exp, 1) E(expm1, 1)      \
+    E(square, 1) E(sqrt, 1) E(root, 1) E(rsqrt, 1) E(reciprocal, 1) E(floor, 0) E(ceil, 0) E(round, 0) E(exp, 1) E(expm1, 1)      \
         E(log, 1) E(log1p, 1) E(log2, 1) E(sin, 1) E(cos, 1) E(tan, 1) E(asin, 1) E(acos, 1) E(atan, 1) E(sinh, 1)     \
             E(cosh, 1) E(tanh, 1) E(erf, 1) E(erfc, 1) E(relu, 1) E(sigmoid, 1) E(softplus, 1) E(silu, 1) E(gelu, 1)   \
                 E(gelu_tanh, 1) E(identity, 1) E(detach, 0)
@@ -125,7 +125,7 @@ static tg_node api_mutant(const tg_node *a) {
     E(add, 1)                                                                                                          \
     E(sub, 1)                                                                                                          \
     E(mul, 1)                                                                                                          \
-    E(div, 1) E(pow, 1) E(maximum, 1) E(minimum, 1) E(atan2, 1) E(eq, 0) E(ne, 0) E(lt, 0) E(le, 0) E(gt, 0) E(ge, 0)
+    E(div, 1) E(pow, 1) E(maximum, 1) E(minimum, 1) E(atan2, 1) E(hypot, 1) E(ratio, 1) E(eq, 0) E(ne, 0) E(lt, 0) E(le, 0) E(gt, 0) E(ge, 0)
 
 #define API_MORE(X)                                                                                                    \
     X(leaky_relu, "f23", 1, tg_leaky_relu(a[0], 0.1))                                                                  \

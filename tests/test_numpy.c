@@ -405,7 +405,7 @@ Test(numpy, reads_like_an_assignment) {
         "    (gamma, xmu, sqrtvar, ivar, xhat) = cache\n",
         "    # step 9\n    dgammax = dout\n    dbeta = np.sum(dout, axis=0)\n",
         "    # step 8\n    dgamma = np.sum(dgammax*xhat, axis=0)\n    dxhat = dgammax*gamma\n",
-        "    dsqrtvar = -divar*np.square(ivar)\n",
+        "    dsqrtvar = -divar*ivar*ivar\n",
         "    dxmu = dxmu1 + dxmu2\n    dx1 = dxmu\n    dmu = np.sum(-dxmu, axis=0)\n",
         "    # step 0\n    dx = dx1 + dx2\n\n    return dx, dgamma, dbeta\n"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

@@ -12,6 +12,7 @@ static double f_abs(const double *v) { return sqrt(v[0] * v[0]); }
 static double f_sign(const double *v) { return (v[0] > 0) - (v[0] < 0); }
 static double f_square(const double *v) { return pow(v[0], 2); }
 static double f_sqrt(const double *v) { return pow(v[0], 0.5); }
+static double f_root(const double *v) { return exp(log(v[0]) / 2); }
 static double f_rsqrt(const double *v) { return pow(v[0], -0.5); }
 static double f_reciprocal(const double *v) { return pow(v[0], -1); }
 static double f_floor(const double *v) { return (int)(v[0] + 10) - 10; }
@@ -55,10 +56,12 @@ static double f_add(const double *v) { return v[0] - -v[1]; }
 static double f_sub(const double *v) { return v[0] + -v[1]; }
 static double f_mul(const double *v) { return (pow(v[0] + v[1], 2) - pow(v[0] - v[1], 2)) / 4; }
 static double f_div(const double *v) { return v[0] * pow(v[1], -1); }
+static double f_ratio(const double *v) { return v[0] / v[1]; }
 static double f_pow(const double *v) { return exp(v[1] * log(v[0])); }
 static double f_maximum(const double *v) { return (v[0] + v[1] + fabs(v[0] - v[1])) / 2; }
 static double f_minimum(const double *v) { return (v[0] + v[1] - fabs(v[0] - v[1])) / 2; }
 static double f_atan2(const double *v) { return 2 * atan(v[0] / (hypot(v[0], v[1]) + v[1])); }
+static double f_hypot(const double *v) { return sqrt(v[0] * v[0] + v[1] * v[1]); }
 static double f_eq(const double *v) { return !(v[0] < v[1] || v[0] > v[1]); }
 static double f_ne(const double *v) { return 1 - f_eq(v); }
 static double f_lt(const double *v) { return signbit(v[0] - v[1]) != 0; }
@@ -75,6 +78,7 @@ static const struct formula {
                 {"sign", f_sign},
                 {"square", f_square},
                 {"sqrt", f_sqrt},
+                {"root", f_root},
                 {"rsqrt", f_rsqrt},
                 {"reciprocal", f_reciprocal},
                 {"floor", f_floor},
@@ -109,9 +113,11 @@ static const struct formula {
                 {"sub", f_sub},
                 {"mul", f_mul},
                 {"div", f_div},
+                {"ratio", f_ratio},
                 {"pow", f_pow},
                 {"maximum", f_maximum},
                 {"minimum", f_minimum},
+                {"hypot", f_hypot},
                 {"atan2", f_atan2},
                 {"eq", f_eq},
                 {"ne", f_ne},

@@ -180,7 +180,7 @@ Test(reductions, statistics_of_little) {
     gives(var, (double[]){1, 0}, 1e-15);
     gives(std, (double[]){s, 0}, 1e-15);
     gives(ds, (double[]){-1 / (3 * s), 0, 1 / (3 * s), 0, 0, 0}, 1e-15);
-    for (size_t i = 3; i < 6; i++) cr_assert_eq(tg_item(twice, i), 0, "the second derivative too");
+    for (size_t i = 3; i < 6; i++) cr_assert(isnan(tg_item(twice, i)), "there is no second derivative at a corner");
     gives(lone, (double[]){0, 0}, 0);
     gives(d_lone, (double[]){0, 0}, 0);
     gives(empty, (double[]){nan_, nan_}, 0);
@@ -310,7 +310,7 @@ Test(reductions, norms) {
     gives(z[2], (double[]){0, 4, 2, nan_, inf}, 0);
     for (size_t i = 0; i < 3; i++) {
         for (size_t k = 0; k < 3; k++) cr_assert_eq(tg_item(dx[k], i), 0, "order %g", order[k]);
-        cr_assert_eq(tg_item(twice, i), 0, "the second derivative too");
+        cr_assert(isnan(tg_item(twice, i)), "there is no second derivative at a corner");
     }
     for (size_t i = 3; i < 6; i++) {
         cr_assert_eq(tg_item(dx[0], i), i == 3 ? 2 : i == 4 ? -2 : 0);

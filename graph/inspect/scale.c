@@ -21,13 +21,14 @@ static void *mapped(tg_graph *g, uint32_t id, double (*map)(double)) {
     return copy;
 }
 
-/* The operand inside an operation that only scales or moves: unnamed, and the others constant. -1: there is none. What
+/* The operand inside an operation that only scales or moves: unnamed, and the others constants, or what a gradient takes
+ * for constants. -1: there is none. What
  * becomes an integer is looked at as it is: absolute values may leave an integer's range where the values did not. */
 static int inside(const tg_graph *g, const struct tg__node *n) {
     int slot = -1;
     for (int i = 0; n->op->through && n->dtype != TG_I32 && i < n->operands; i++) {
         const struct tg__node *x = tg__node_of(g, n->in[i]);
-        if (x->op == &tg__op_const) continue;
+        if (x->op == &tg__op_const || (n->flags & ~x->flags & TG__DIFFERENTIABLE)) continue;
         if (slot >= 0 || tg__is_leaf(x) || tg__fact_of(g, n->in[i])->name) return -1;
         slot = i;
     }

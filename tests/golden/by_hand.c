@@ -150,8 +150,8 @@ void batchnorm_backward(struct batchnorm *t) {
         t->divar[j] = total(sum, 2);
     }
 
-    /* step 6: dsqrtvar = -divar*square(ivar) */
-    for (int j = 0; j < 2; j++) t->dsqrtvar[j] = -(t->divar[j] * (t->ivar[j] * t->ivar[j]));
+    /* step 6: dsqrtvar = -divar*ivar*ivar */
+    for (int j = 0; j < 2; j++) t->dsqrtvar[j] = -((t->divar[j] * t->ivar[j]) * t->ivar[j]);
 
     /* step 5: dvar = 0.5*dsqrtvar/sqrtvar */
     for (int j = 0; j < 2; j++) t->dvar[j] = (0.5 * t->dsqrtvar[j]) / t->sqrtvar[j];

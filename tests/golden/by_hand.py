@@ -60,7 +60,7 @@ def batchnorm_backward(dout, cache):
     divar = np.sum(dxhat*xmu, axis=0)
 
     # step 6
-    dsqrtvar = -divar*np.square(ivar)
+    dsqrtvar = -divar*ivar*ivar
 
     # step 5
     dvar = 0.5*dsqrtvar/sqrtvar
