@@ -85,8 +85,45 @@ static bool is_on_way(const struct tg__sweep *s, uint32_t node) {
     return !s->goal || (node >= s->goal && s->way[node - s->goal]);
 }
 
+/* ---------------------------------------------------------------------------------------------------------- masks
+ * A selection sends exact zeros to what it has not taken. Where such a zero would meet a slope that is infinite or NaN,
+ * the term is selected too: the mask is what the sweep makes of ones on the way from the selection down. It does not
+ * depend on the cotangent, so that a 0 which happens to arrive where something was taken keeps its derivatives. */
+
+static tg_node mask_of(tg_graph *g, const struct tg__node *z, uint32_t mask) {
+    if (mask) return tg__handle(g, mask);
+    return g->calculus.expand(tg_scalar(g, (tg_dtype)z->dtype, 1), z->shape->dims);
+}
+
+/* Of the operand; nil: it has none. */
+static tg_node mask_below(tg_graph *g, uint32_t node, uint32_t mask, int slot) {
+    const struct tg__node *n = tg__node_of(g, node), *operand = tg__node_of(g, n->in[slot]);
+    const bool selects = n->op->nature & TG__SELECTS, moves = n->op->nature & TG__MOVES;
+    if (!(operand->known & TG__AT_RISK) || !(mask || selects) || !(moves || n->op->loop[0])) return tg_nil(g);
+    tg_node below = mask_of(g, n, mask);
+    if (selects || moves) below = n->op->vjp(tg__handle(g, node), below, slot);
+    return tg_is_nil(below) ? below : unbroadcast(g, below, operand->shape);
+}
+
+static tg_node masked(tg_graph *g, uint32_t node, uint32_t mask, tg_node term) {
+    const struct tg__node *n = tg__node_of(g, node);
+    if (!mask || !(n->known & TG__STEEP) || tg__node_of(g, term.id)->shape != n->shape) return term;
+    return g->calculus.where(tg__handle(g, mask), term, tg_scalar(g, (tg_dtype)n->dtype, 0));
+}
+
+/* Masks of several terms: what any of them has taken. */
+static bool merge_mask(tg_graph *g, struct tg__adjoint *a, tg_node mask) {
+    if (a->first == a->last || !a->mask || tg_is_nil(mask))
+        a->mask = a->first == a->last && !tg_is_nil(mask) ? mask.id : 0;
+    else if (a->mask != mask.id)
+        a->mask = g->calculus.add(tg__handle(g, a->mask), mask).id;
+    return !tg__is_broken(g);
+}
+
 bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint) {
     const struct tg__node *n = tg__node_of(g, node);
+    const struct tg__adjoint *own = tg__adjoint_of(s, node);
+    const uint32_t mask = own ? own->mask : 0;
     for (int slot = 0; slot < n->operands; slot++) {
         const struct tg__node *operand = tg__node_of(g, n->in[slot]);
         if (!(operand->flags & TG__DIFFERENTIABLE) || !is_on_way(s, n->in[slot])) continue;
@@ -97,8 +134,11 @@ bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint)
             continue; /* the operator has no gradient for this operand */
         }
         if (!is_alike(operand, term, g) && !tg__is_term(tg__handle(g, node), slot, term, slot + 1)) return false;
-        term = bent(s, unbroadcast(g, term, operand->shape), node, slot);
+        term = masked(g, node, mask, term);
+        if (!tg_is_nil(term)) term = bent(s, unbroadcast(g, term, operand->shape), node, slot);
         if (tg_is_nil(term) || !tg__deliver(g, s, n->in[slot], term, node, slot)) return false;
+        const tg_node below = mask_below(g, node, mask, slot);
+        if (!merge_mask(g, tg__adjoint_of(s, n->in[slot]), below)) return false;
     }
     return true;
 }

@@ -57,13 +57,34 @@ enum tg__flag {
     TG__ASSIGNED = 4        /* a leaf that a commit changes */
 };
 
+/* What may be known of an operator. Nothing is known of a row without any; if it is elementwise, it may have poles. */
+enum tg__nature {
+    TG__SMOOTH = 1,           /* values and slopes are finite where the operands are */
+    TG__LINEAR = 2,           /* so are the slopes where they are not: each is a plain number */
+    TG__SELECTS = 4,          /* some slopes are 0 because another operand, or another element, was taken */
+    TG__MOVES = 8,            /* the vjp moves, repeats or sums g: what it makes of a mask is the operand's mask */
+    TG__SAFE_ABOVE_ZERO = 16, /* smooth where the last operand is positive */
+    TG__GIVES_NOT_NEGATIVE = 32,
+    TG__LIKE = 64, /* no number below 0 from such numbers, and positive ones from positive ones */
+    TG__ADDS = 128 /* the same, and positive if one of them is */
+};
+
+/* What is known of a node. */
+enum tg__known {
+    TG__FINITE = 1,
+    TG__NOT_NEGATIVE = 2,
+    TG__ABOVE_ZERO = 4,
+    TG__STEEP = 8,   /* elementwise, and a slope may be infinite or NaN */
+    TG__AT_RISK = 16 /* it is steep, or what a mask reaches through it is */
+};
+
 struct tg__node {
     const struct tg_op *op;
     const struct tg__shape *shape;
     const struct tg__attr *attr;
     uint32_t in[TG__OPERANDS];
     uint32_t epoch;
-    uint8_t dtype, operands, flags;
+    uint8_t dtype, operands, flags, known;
 };
 
 struct tg__value {
@@ -109,6 +130,7 @@ struct tg__assign {
 
 struct tg__adjoint {
     uint32_t node, first, last; /* the adjoint; its terms' rows in the log */
+    uint32_t mask; /* a node of its shape: where it is 0, the adjoint is 0 because nothing below was taken; 0: none */
 };
 
 /* ------------------------------------------------------------------------------------------------ one operator
@@ -135,11 +157,13 @@ struct tg__call {
     void *out;
 };
 
-/* The three operators that differentiation itself needs. */
+/* The operators that differentiation itself needs. */
 struct tg__calculus {
     const struct tg_op *const *operators; /* all rows of ours, NULL at the end: for tables and tests */
     tg_node (*add)(tg_node, tg_node);
     tg_node (*sum)(tg_node, const struct tg__attr *fates);
+    tg_node (*where)(tg_node, tg_node, tg_node);
+    tg_node (*expand)(tg_node, tg_shape);
 };
 
 /* A row that was registered: what the user keeps, and the graph's own copy, in which no text is missing. */
@@ -339,6 +363,11 @@ bool tg__is_identifier(const char *name); /* that an operator may have */
 const struct tg_op *tg__row_called(const tg_graph *g, const char *name); /* NULL: none */
 const struct tg_op *tg__complete(tg_graph *g, const struct tg_op *op); /* a copy of the graph's, with all texts */
 bool tg__share_rows(tg_graph *twin, const tg_graph *g); /* twin uses g's registered rows, and must not outlive it */
+
+/* -------------------------------------------------------------------------------------------------- nature.c */
+
+uint8_t tg__known_of(const struct tg_op *op, const struct tg__node *const *from, bool differentiable);
+uint8_t tg__known_number(double v);
 
 /* ------------------------------------------------------------------------------------------------------ leaf.c */
 

@@ -49,7 +49,7 @@ static tg_node leaf(tg_graph *g, const struct tg_op *op, tg_dtype dtype, const t
     if (!shape) return tg_nil(g);
     struct tg__node *n = tg__append(g, TG__LEAF_SITE);
     if (!n) return tg_nil(g);
-    *n = (struct tg__node){.op = op, .shape = shape, .dtype = (uint8_t)dtype, .epoch = g->epoch};
+    *n = (struct tg__node){.op = op, .shape = shape, .dtype = (uint8_t)dtype, .epoch = g->epoch, .known = TG__FINITE};
     if (op != &tg__op_const && dtype != TG_I32) n->flags = TG__DIFFERENTIABLE;
     return tg__newest(g);
 }
@@ -64,6 +64,7 @@ static bool fill(tg_node a, const void *data) {
     struct tg__value *v = tg__value_of(g, a.id);
     if (n->shape->count) memmove((void *)(uintptr_t)v->data, data, n->shape->count * tg__item_size(n->dtype));
     v->valid = true;
+    if (n->shape->count == 1) tg__node_of(g, a.id)->known = tg__known_number(tg__load((tg_dtype)n->dtype, data, 0));
     return true;
 }
 

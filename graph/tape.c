@@ -154,6 +154,7 @@ static tg_node apply(tg_graph *g, struct tg__rule *r) {
     n->dtype = (uint8_t)r->dtype;
     n->operands = (uint8_t)op->operands;
     n->flags = (reached && op->vjp && r->dtype != TG_I32 ? TG__DIFFERENTIABLE : 0) | (same ? TG__SAME_SHAPE : 0);
+    n->known = tg__known_of(op, from, n->flags & TG__DIFFERENTIABLE);
     return tg__newest(g);
 }
 

@@ -178,7 +178,7 @@ TG_API tg_node tg_abs(tg_node x);        /* z = |x|             g sign(x); abs'(
 TG_API tg_node tg_sign(tg_node x);       /* z = -1, 0 or 1      none */
 TG_API tg_node tg_square(tg_node x);     /* z = x²              2x g */
 TG_API tg_node tg_sqrt(tg_node x);       /* z = √x              g / 2z */
-TG_API tg_node tg_root(tg_node x);       /* z = √x              g / 2z, 0 where z = 0; second derivatives are NaN there */
+TG_API tg_node tg_root(tg_node x);       /* z = √x              g / 2z, 0 where z = 0, and there its derivatives are NaN */
 TG_API tg_node tg_rsqrt(tg_node x);      /* z = 1/√x            -z g / 2x */
 TG_API tg_node tg_reciprocal(tg_node x); /* z = 1/x             -z² g */
 TG_API tg_node tg_floor(tg_node x);      /* z = ⌊x⌋             none */
@@ -220,8 +220,8 @@ TG_API tg_node tg_add(tg_node x, tg_node y); /* z = x + y                       
 TG_API tg_node tg_sub(tg_node x, tg_node y); /* z = x - y                        g, -g */
 TG_API tg_node tg_mul(tg_node x, tg_node y); /* z = x y                          y g, x g */
 TG_API tg_node tg_div(tg_node x, tg_node y); /* z = x / y                        g / y, -z g / y */
-TG_API tg_node tg_ratio(tg_node x, tg_node y); /* z = x / y, 0 where y = 0       g / y, 0 where y = 0; -z g / y, NaN there;
-                                                0 times x, so that a NaN or an infinity in x becomes NaN */
+TG_API tg_node tg_ratio(tg_node x, tg_node y); /* z = x / y, 0 x where y = 0     g / y, 0 g where y = 0; -z g / y, NaN where
+                                                y = 0 */
 TG_API tg_node tg_pow(tg_node x, tg_node y); /* z = xʸ, 0⁰ = 1                   y xʸ⁻¹ g, z ln(x) g; both 0 for 0⁰; for
                                                 x = 0, y > 0 the second is 0, for x < 0 it is NaN */
 TG_API tg_node tg_maximum(tg_node x, tg_node y); /* z = the larger, or NaN       g to the larger, equals half each */
@@ -239,7 +239,7 @@ TG_API tg_node tg_le(tg_node x, tg_node y);  /* z = 1 where x ≤ y, else 0     
 TG_API tg_node tg_gt(tg_node x, tg_node y);  /* z = 1 where x > y, else 0        none */
 TG_API tg_node tg_ge(tg_node x, tg_node y);  /* z = 1 where x ≥ y, else 0        none */
 TG_API tg_node tg_where(tg_node c, tg_node x, tg_node y); /* z = x where c ≠ 0, else y   g where taken, 0 elsewhere,
-                 whatever stands there. (A 0 that meets an infinite slope below is NaN: sqrt(where(x > 0, x, 1)).) */
+                 whatever stands there, and however steep it is: see the README's limits */
 
 /* reductions */
 TG_API tg_node tg_sum(tg_node x, tg_axes axes); /* z = Σ x    g repeated along the axes */
@@ -403,9 +403,9 @@ TG_API tg_node tg_log_softmax(tg_node x, int axis, const char *scope);
  *   prod       Πx, as a tree of pairwise products: exact derivatives with any number of zeros; of nothing 1
  *   logsumexp  ln Σeˣ, however large x is; a row whose maximum is ±∞ is that, with gradient 0; of nothing: an error
  *   norm       Σ|x|, √Σx² or max|x| for the order 1, 2 or INFINITY; gradient 0 at 0; the largest of nothing: an error
- * In std and in the norm of order 2 no square overflows or vanishes. At 0 that norm has no second derivative, whatever is
- * made of it: of |x|² take the sum of squares. Where abs, relu, clamp, max and their like have a corner, second derivatives
- * are those of one piece, or of the mean of two: that of square(abs(x)) at 0 is 0, not 2. */
+ * In std and in the norm of order 2 no square overflows or vanishes. At 0 they have no second derivative: it is NaN, also
+ * that of a function of them which has one (instead of norm², take the sum of squares). Where abs, relu, clamp, max and
+ * their like have a corner, the slope is a constant to the next derivative: that of square(abs(x)) at 0 is 0, not 2. */
 TG_API tg_node tg_mean(tg_node x, tg_axes axes);
 TG_API tg_node tg_var(tg_node x, tg_axes axes, int ddof);
 TG_API tg_node tg_std(tg_node x, tg_axes axes, int ddof);
@@ -524,7 +524,7 @@ TG_API size_t tg_params(tg_graph *g, tg_node *params, size_t room);
 TG_API void tg_gradients(tg_grads d, const tg_node *params, size_t count, tg_node *grads); /* tg_grad of each */
 
 /* Scales all gradients by most/norm where their common norm √ΣΣg² is above it; gives the norm. most > 0. No square
- * overflows or vanishes; where the norm itself is too large for its dtype it is infinite, and yet the gradients are scaled. */
+ * overflows or vanishes. A norm too large for its dtype is infinite; the gradients are scaled all the same. */
 TG_API tg_node tg_clip_global_norm(tg_node *grads, size_t count, double most, const char *scope);
 
 /* g += weight_decay·p;  velocity = momentum·velocity + g;  p -= rate·velocity, with nesterov p -= rate·(g +
@@ -970,6 +970,7 @@ typedef struct tg_op {
                               error: no gradient for this operand; NULL: for none */
     const struct tg_op *magnitude; /* the operation on absolute values that bounds its rounding; NULL: |z| itself */
     bool through;          /* as an outer operation it scales or moves, and the scale is that of what is inside */
+    unsigned nature;       /* what may be known of values and slopes (enum tg__nature); for the library's own rows */
     double low, high;      /* where tests draw operands from */
     const void *user;      /* attributes of your own: tg_rule_user, tg_call_user, tg_user_of */
 } tg_op;

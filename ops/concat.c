@@ -75,6 +75,7 @@ const struct tg_op tg__op_concat = {.name = "concat",
                                     .run = concat_run,
                                     .emit = concat_emit,
                                     .vjp = concat_vjp,
+                                    .nature = TG__MOVES | TG__LINEAR | TG__LIKE,
                                     .low = -2,
                                     .high = 2};
 

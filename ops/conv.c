@@ -100,6 +100,7 @@ const struct tg_op tg__op_conv2d = {.name = "conv2d",
                                     .emit = tg__emit_conv2d,
                                     .vjp = conv2d_vjp,
                                     .magnitude = &tg__op_conv2d,
+                                    .nature = TG__SMOOTH,
                                     .low = -2,
                                     .high = 2};
 
@@ -117,6 +118,7 @@ const struct tg_op tg__op_conv2d_data = {
     .emit = tg__emit_conv2d_data,
     .vjp = conv2d_data_vjp,
     .magnitude = &tg__op_conv2d_data,
+    .nature = TG__SMOOTH,
     .low = -2,
     .high = 2};
 
@@ -134,6 +136,7 @@ const struct tg_op tg__op_conv2d_weight = {.name = "conv2d_weight",
                                            .emit = tg__emit_conv2d_weight,
                                            .vjp = conv2d_weight_vjp,
                                            .magnitude = &tg__op_conv2d_weight,
+                                           .nature = TG__SMOOTH,
                                            .low = -2,
                                            .high = 2};
 

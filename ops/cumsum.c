@@ -81,6 +81,7 @@ const struct tg_op tg__op_cumsum = {
     .emit = cumsum_emit,
     .vjp = cumsum_vjp,
     .magnitude = &tg__op_cumsum,
+    .nature = TG__MOVES | TG__LINEAR | TG__LIKE,
     .low = -2,
     .high = 2};
 

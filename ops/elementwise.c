@@ -108,7 +108,19 @@ static tg_node angle_to_x(tg_node x, tg_node y, tg_node g) {
 #define SUM(op) .magnitude = &tg__op_##op
 #define SCALES  .through = true
 
-#define ROW(id, n, blocks, tokens, back, lo, hi, rounding, text, gradient_text, sign, in_numpy, in_tex, back_in_tex)   \
+enum {
+    SMOOTH = TG__SMOOTH,
+    LINEAR = TG__LINEAR,
+    POLES = 0,
+    SAFE_ABOVE_0 = TG__SAFE_ABOVE_ZERO,
+    SELECTS = TG__SELECTS,
+    NOT_NEGATIVE = TG__GIVES_NOT_NEGATIVE,
+    LIKE = TG__LIKE,
+    ADDS = TG__ADDS
+};
+
+#define ROW(id, n, blocks, tokens, back, lo, hi, rounding, kind, text, gradient_text, sign, in_numpy, in_tex,          \
+            back_in_tex)                                                                                               \
     const struct tg_op tg__op_##id = {.name = #id,                                                                     \
                                       .formula = text,                                                                 \
                                       .gradient = gradient_text,                                                       \
@@ -123,6 +135,7 @@ static tg_node angle_to_x(tg_node x, tg_node y, tg_node g) {
                                       .loop = {id##_f32, id##_f64},                                                    \
                                       .vjp = back,                                                                     \
                                       .transcendent = blocks,                                                          \
+                                      .nature = kind,                                                                  \
                                       .low = lo,                                                                       \
                                       .high = hi,                                                                      \
                                       rounding};

@@ -36,6 +36,7 @@ const struct tg_op tg__op_max = {.name = "max",
                                  .run = tg__run_max,
                                  .emit = tg__emit_max,
                                  .vjp = share_vjp,
+                                 .nature = TG__SELECTS | TG__MOVES | TG__LINEAR | TG__LIKE,
                                  .low = -2,
                                  .high = 2};
 tg_node tg_max(tg_node x, tg_axes axes) { return tg__apply_reduction(&tg__op_max, x, axes); }
@@ -52,6 +53,7 @@ const struct tg_op tg__op_min = {.name = "min",
                                  .run = tg__run_min,
                                  .emit = tg__emit_min,
                                  .vjp = share_vjp,
+                                 .nature = TG__SELECTS | TG__MOVES | TG__LINEAR | TG__LIKE,
                                  .low = -2,
                                  .high = 2};
 tg_node tg_min(tg_node x, tg_axes axes) { return tg__apply_reduction(&tg__op_min, x, axes); }

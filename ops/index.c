@@ -139,6 +139,7 @@ const struct tg_op tg__op_gather = {.name = "gather",
                                     .run = gather_run,
                                     .emit = gather_emit,
                                     .vjp = gather_vjp,
+                                    .nature = TG__MOVES | TG__LINEAR,
                                     .low = -2,
                                     .high = 2};
 const struct tg_op tg__op_scatter = {.name = "scatter",
@@ -154,6 +155,7 @@ const struct tg_op tg__op_scatter = {.name = "scatter",
                                      .run = scatter_run,
                                      .emit = scatter_emit,
                                      .vjp = scatter_vjp,
+                                     .nature = TG__MOVES | TG__LINEAR,
                                      .low = -2,
                                      .high = 2};
 

@@ -175,6 +175,7 @@ const struct tg_op tg__op_matmul = {
     .emit = matmul_emit,
     .vjp = matmul_vjp,
     .magnitude = &tg__op_matmul,
+    .nature = TG__SMOOTH | TG__LIKE,
     .low = -2,
     .high = 2};
 

@@ -45,6 +45,7 @@ const struct tg_op tg__op_cast = {.name = "cast",
                                   .emit = cast_emit,
                                   .vjp = cast_vjp,
                                   .through = true,
+                                  .nature = TG__MOVES | TG__LINEAR | TG__LIKE,
                                   .low = -2,
                                   .high = 2};
 
@@ -100,6 +101,7 @@ const struct tg_op tg__op_transpose = {.name = "transpose",
                                        .emit = transpose_emit,
                                        .vjp = transpose_vjp,
                                        .through = true,
+                                       .nature = TG__MOVES | TG__LINEAR | TG__LIKE,
                                        .low = -2,
                                        .high = 2};
 
@@ -179,6 +181,7 @@ const struct tg_op tg__op_expand = {.name = "expand",
                                     .emit = expand_emit,
                                     .vjp = expand_vjp,
                                     .through = true,
+                                    .nature = TG__MOVES | TG__LINEAR | TG__LIKE,
                                     .low = -2,
                                     .high = 2};
 

@@ -34,7 +34,9 @@ static void to_heap(void *user, void *block, size_t bytes) {
 }
 
 tg_graph *tg_graph_new_with(tg_allocator allocator) {
-    return tg__graph_new(&(struct tg__calculus){.operators = operators, .add = tg_add, .sum = tg__sum}, allocator);
+    return tg__graph_new(&(struct tg__calculus){.operators = operators, .add = tg_add, .sum = tg__sum, .where = tg_where,
+                                                .expand = tg_expand},
+                         allocator);
 }
 
 tg_graph *tg_graph_new(void) { return tg_graph_new_with((tg_allocator){.alloc = from_heap, .free = to_heap}); }

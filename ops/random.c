@@ -118,6 +118,7 @@ const struct tg_op tg__op_uniform = {
     .shape = uniform_shape,
     .run = uniform_run,
     .emit = uniform_emit,
+    .nature = TG__LINEAR | TG__GIVES_NOT_NEGATIVE,
     .low = 0,
     .high = 1};
 

@@ -252,6 +252,7 @@ const struct tg_op tg__op_sum = {.name = "sum",
                                  .emit = tg__emit_sum,
                                  .vjp = sum_vjp,
                                  .magnitude = &tg__op_sum,
+                                 .nature = TG__MOVES | TG__LINEAR | TG__LIKE,
                                  .low = -2,
                                  .high = 2};
 

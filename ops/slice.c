@@ -91,6 +91,7 @@ const struct tg_op tg__op_slice = {.name = "slice",
                                    .emit = slice_emit,
                                    .vjp = slice_vjp,
                                    .through = true,
+                                   .nature = TG__MOVES | TG__LINEAR | TG__LIKE,
                                    .low = -2,
                                    .high = 2};
 const struct tg_op tg__op_pad = {.name = "pad",
@@ -108,6 +109,7 @@ const struct tg_op tg__op_pad = {.name = "pad",
                                  .emit = pad_emit,
                                  .vjp = pad_vjp,
                                  .through = true,
+                                 .nature = TG__MOVES | TG__LINEAR,
                                  .low = -2,
                                  .high = 2};
 

@@ -156,6 +156,7 @@ const struct tg_op tg__op_take = {.name = "take",
                                   .run = take_run,
                                   .emit = take_emit,
                                   .vjp = take_vjp,
+                                  .nature = TG__MOVES | TG__LINEAR,
                                   .low = -2,
                                   .high = 2};
 const struct tg_op tg__op_scatter_add = {.name = "scatter_add",
@@ -173,6 +174,7 @@ const struct tg_op tg__op_scatter_add = {.name = "scatter_add",
                                          .emit = scatter_add_emit,
                                          .vjp = scatter_add_vjp,
                                          .magnitude = &tg__op_scatter_add,
+                                         .nature = TG__MOVES | TG__LINEAR,
                                          .low = -2,
                                          .high = 2};
 

@@ -44,6 +44,7 @@ const struct tg_op tg__op_identity = {.name = "identity",
                                       .emit = tg__emit_view,
                                       .vjp = pass,
                                       .through = true,
+                                      .nature = TG__MOVES | TG__LINEAR | TG__LIKE,
                                       .low = -2,
                                       .high = 2};
 tg_node tg_identity(tg_node x) { return tg__apply(&tg__op_identity, &x, NULL); }
@@ -60,6 +61,7 @@ const struct tg_op tg__op_detach = {.name = "detach",
                                     .run = tg__run_view,
                                     .emit = tg__emit_view,
                                     .through = true,
+                                    .nature = TG__LINEAR | TG__LIKE,
                                     .low = -2,
                                     .high = 2};
 tg_node tg_detach(tg_node x) { return tg__apply(&tg__op_detach, &x, NULL); }
@@ -95,6 +97,7 @@ const struct tg_op tg__op_reshape = {.name = "reshape",
                                      .emit = reshape_emit,
                                      .vjp = reshape_vjp,
                                      .through = true,
+                                     .nature = TG__MOVES | TG__LINEAR | TG__LIKE,
                                      .low = -2,
                                      .high = 2};
 

@@ -213,6 +213,7 @@ const struct tg_op tg__op_windows = {.name = "windows",
                                      .emit = tg__emit_windows,
                                      .vjp = windows_vjp,
                                      .through = true,
+                                     .nature = TG__MOVES | TG__LINEAR,
                                      .low = -2,
                                      .high = 2};
 
@@ -230,6 +231,7 @@ const struct tg_op tg__op_fold = {.name = "fold",
                                   .emit = tg__emit_fold,
                                   .vjp = fold_vjp,
                                   .magnitude = &tg__op_fold,
+                                  .nature = TG__MOVES | TG__LINEAR,
                                   .low = -2,
                                   .high = 2};
 
