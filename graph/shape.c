@@ -130,6 +130,11 @@ tg_axes tg_keep(tg_axes a) {
     return a;
 }
 
+tg_axes tg_empty(tg_axes a) {
+    a.empty = true;
+    return a;
+}
+
 /* Reads axes against a rank: negative ones count from the end; each at most once. */
 bool tg__fates(tg_graph *g, const struct tg_op *op, tg_node x, int rank, tg_axes axes, struct tg__attr *attr) {
     *attr = (struct tg__attr){0};

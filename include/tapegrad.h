@@ -92,11 +92,12 @@ typedef struct tg_shape {
     int64_t dim[TG_MAX_RANK]; /* beyond rank: 0 */
 } tg_shape;
 
-/* Axes of a reduction. Negative axes count from the end. keep: a reduced axis stays with length 1. */
+/* Axes of a reduction. Negative axes count from the end. keep: a reduced axis stays with length 1. empty: what is an
+ * error where there is nothing along the axes is the identity instead, which for a max is -INFINITY. */
 typedef struct tg_axes {
     int count; /* -1: all axes; -2: none. 0, from (tg_axes){0}, says none of these, and is refused: axis 0 is tg_axis(0) */
     int axis[TG_MAX_RANK];
-    bool keep;
+    bool keep, empty;
 } tg_axes;
 
 TG_API tg_shape tg_shape0(void); /* a scalar */
@@ -111,7 +112,8 @@ TG_API tg_axes tg_axes2(int a, int b);
 TG_API tg_axes tg_axes3(int a, int b, int c);
 TG_API tg_axes tg_axes_n(int count, const int *axis); /* tg_axes_n(0, NULL): none; tg_sum over none is x */
 TG_API tg_axes tg_axes_all(void);
-TG_API tg_axes tg_keep(tg_axes axes); /* the same axes, kept with length 1 */
+TG_API tg_axes tg_keep(tg_axes axes);  /* the same axes, kept with length 1 */
+TG_API tg_axes tg_empty(tg_axes axes); /* the same axes, along which there may be nothing: for max, min and logsumexp */
 
 /* start, start + step, … as far as stop, which is left out: NumPy's start:stop:step. Negative ones count from the end,
  * and what is outside is cut. To an end: TG_BEGIN before the first, TG_END behind the last. step: not 0. */
@@ -244,8 +246,9 @@ TG_API tg_node tg_where(tg_node c, tg_node x, tg_node y); /* z = x where c ≠ 0
 /* reductions */
 TG_API tg_node tg_sum(tg_node x, tg_axes axes); /* z = Σ x    g repeated along the axes */
 TG_API tg_node tg_max(tg_node x, tg_axes axes); /* z = max x  g shared equally by the ties; NaN wins, and then no
-                                                   gradient is sent (0); nothing to reduce is an error */
-TG_API tg_node tg_min(tg_node x, tg_axes axes); /* z = min x  as max */
+                                                   gradient is sent (0); nothing to reduce is an error,
+                                                   or with tg_empty -INFINITY */
+TG_API tg_node tg_min(tg_node x, tg_axes axes); /* z = min x  as max; of nothing INFINITY */
 TG_API tg_node tg_argmax(tg_node x, tg_axes axes); /* i32: where the maximum stands, over one axis, or over all in the
                                                       order of memory; the first of ties, the first NaN before anything;
                                                       nothing to reduce is an error   none. How many are right:
@@ -401,7 +404,8 @@ TG_API tg_node tg_log_softmax(tg_node x, int axis, const char *scope);
  *   var        Σ(x - mean)²/(n - ddof), in two passes; NaN where n ≤ ddof
  *   std        √var; gradient 0 where var is 0, and second derivatives NaN
  *   prod       Πx, as a tree of pairwise products: exact derivatives with any number of zeros; of nothing 1
- *   logsumexp  ln Σeˣ, however large x is; a row whose maximum is ±∞ is that, with gradient 0; of nothing: an error
+ *   logsumexp  ln Σeˣ, however large x is; a row whose maximum is ±∞ is that, with gradient 0; of nothing: an error, or
+ *              with tg_empty -INFINITY
  *   norm       Σ|x|, √Σx² or max|x| for the order 1, 2 or INFINITY; gradient 0 at 0; the largest of nothing: an error
  * In std and in the norm of order 2 no square overflows or vanishes. At 0 they have no second derivative: it is NaN, also
  * that of a function of them which has one (instead of norm², take the sum of squares). Where abs, relu, clamp, max and

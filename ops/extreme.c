@@ -1,6 +1,8 @@
 /* The largest and the smallest element over any axes. A NaN wins, ties share the gradient equally. */
 #include "ops.h"
 
+#include <math.h>
+
 bool tg__rule_extreme(struct tg__rule *r, const char *extreme) {
     if (!tg__rule_reduced(r)) return false;
     char name[80], shape[200];
@@ -24,6 +26,15 @@ static tg_node share_vjp(tg_node z, tg_node g, int slot) {
     return tg_where(tied, tg__expand(share, full, fates), none);
 }
 
+/* Of nothing the identity, if that was asked for: a sum of nothing, and the identity added. */
+static tg_node extreme(const struct tg_op *op, tg_node x, tg_axes axes, double identity) {
+    const struct tg__node *n = tg__get(x);
+    struct tg__attr fates;
+    if (!axes.empty || !n || n->shape->count || n->dtype == TG_I32) return tg__apply_reduction(op, x, axes);
+    if (!tg__fates(x.graph, op, x, n->shape->dims.rank, axes, &fates)) return tg_nil(x.graph);
+    return tg_add(tg_sum(x, axes), tg_scalar_like(x, identity));
+}
+
 const struct tg_op tg__op_max = {.name = "max",
                                  .formula = "z = max(x, axes)",
                                  .gradient = "g, shared equally by the ties",
@@ -39,7 +50,7 @@ const struct tg_op tg__op_max = {.name = "max",
                                  .nature = TG__SELECTS | TG__MOVES | TG__LINEAR | TG__LIKE,
                                  .low = -2,
                                  .high = 2};
-tg_node tg_max(tg_node x, tg_axes axes) { return tg__apply_reduction(&tg__op_max, x, axes); }
+tg_node tg_max(tg_node x, tg_axes axes) { return extreme(&tg__op_max, x, axes, -(double)INFINITY); }
 
 const struct tg_op tg__op_min = {.name = "min",
                                  .formula = "z = min(x, axes)",
@@ -56,4 +67,4 @@ const struct tg_op tg__op_min = {.name = "min",
                                  .nature = TG__SELECTS | TG__MOVES | TG__LINEAR | TG__LIKE,
                                  .low = -2,
                                  .high = 2};
-tg_node tg_min(tg_node x, tg_axes axes) { return tg__apply_reduction(&tg__op_min, x, axes); }
+tg_node tg_min(tg_node x, tg_axes axes) { return extreme(&tg__op_min, x, axes, (double)INFINITY); }

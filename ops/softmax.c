@@ -4,7 +4,7 @@
 
 /* A row whose largest element is infinite is not shifted: it is as large as that, and constant. */
 tg_node tg_logsumexp(tg_node x, tg_axes axes) {
-    if (tg__extent(x, axes, true, "logsumexp") < 0) return tg_nil(x.graph);
+    if (tg__extent(x, axes, !axes.empty, "logsumexp") < 0) return tg_nil(x.graph);
     tg_node top = tg_detach(tg_max(x, tg_keep(axes)));
     tg_node most = tg_scalar_like(x, (double)INFINITY), least = tg_scalar_like(x, -(double)INFINITY);
     tg_node lowest = tg_eq(top, least), highest = tg_eq(top, most), infinite = tg_add(highest, lowest);

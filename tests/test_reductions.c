@@ -293,6 +293,31 @@ Test(reductions, products_of_nothing) {
     cr_assert(tg_size(flat) == 0 && tg_size(dx) == 0 && tg_dims(all).rank == 2 && tg_dims(lone).rank == 2);
 }
 
+/* An error unless it is asked for; then the identity, and no gradient to speak of. Elsewhere the option changes nothing. */
+Test(reductions, extremes_of_nothing) {
+    tg_node none = matrix(0, 2, NULL), x = matrix(2, 2, (double[]){1, -3, 2, 5});
+    tg_node z[] = {tg_max(none, tg_empty(tg_axis(0))), tg_min(none, tg_empty(tg_axis(0))),
+                   tg_logsumexp(none, tg_empty(tg_axis(0)))};
+    tg_node kept = tg_max(none, tg_keep(tg_empty(tg_axis(0)))), flat = tg_min(none, tg_empty(tg_axis(1)));
+    tg_node all = tg_max(none, tg_empty(tg_axes_all())), some = tg_max(x, tg_empty(tg_axis(1))), dz[3];
+    for (size_t k = 0; k < 3; k++) dz[k] = slope(z[k], none);
+    run();
+    gives(z[0], (double[]){-inf, -inf}, 0);
+    gives(z[1], (double[]){inf, inf}, 0);
+    gives(z[2], (double[]){-inf, -inf}, 0);
+    gives(kept, (double[]){-inf, -inf}, 0);
+    gives(all, (double[]){-inf}, 0);
+    gives(some, (double[]){1, 5}, 0);
+    for (size_t k = 0; k < 3; k++) cr_assert(tg_dims(dz[k]).rank == 2 && tg_size(dz[k]) == 0);
+    cr_assert(tg_dims(kept).rank == 2 && tg_size(kept) == 2 && tg_size(flat) == 0 && tg_size(z[0]) == 2);
+    const tg_node label = tg_const(g, TG_I32, tg_shape1(0), NULL);
+    const tg_mark m = tg_mark_now(g);
+    refused(tg_max(none, tg_axis(0)), m, TG_SHAPE, "has nothing along the axes to take the maximum of");
+    refused(tg_max(label, tg_empty(tg_axis(0))), m, TG_DTYPE, "max: ");
+    refused(tg_min(none, tg_empty(tg_axis(2))), m, TG_SHAPE, "min: ");
+    refused(tg_logsumexp(none, tg_axis(0)), m, TG_SHAPE, "logsumexp: ");
+}
+
 /* At 0 every norm has a corner, and the gradient is 0; elsewhere the largest share theirs. */
 Test(reductions, norms) {
     const double v[] = {0, -0.0, 0, /**/ 3, -4, 0, /**/ -2, 2, 1, /**/ nan_, 1, 2, /**/ -inf, 1, 2};
