@@ -8,18 +8,18 @@
 
 /* Products: by, and the operands' powers. Sums: the operands' signs. */
 const struct tg__algebra tg__algebra[] = {
-    {&tg__op_neg,         TG__IS_PRODUCT,  -1, {1, 0}},
-    {&tg__op_square,      TG__IS_PRODUCT,  1,  {2, 0}},
-    {&tg__op_reciprocal,  TG__IS_PRODUCT,  1,  {-1, 0}},
-    {&tg__op_mul,         TG__IS_PRODUCT,  1,  {1, 1}},
-    {&tg__op_div,         TG__IS_PRODUCT,  1,  {1, -1}},
-    {&tg__op_add,         TG__IS_SUM,      1,  {1, 1}},
-    {&tg__op_sub,         TG__IS_SUM,      1,  {1, -1}},
-    {&tg__op_sum,         TG__SUMS,        1,  {0, 0}},
-    {&tg__op_expand,      TG__REPEATS,     1,  {0, 0}},
-    {&tg__op_reshape,     TG__RESHAPES,    1,  {0, 0}},
-    {&tg__op_scatter,     TG__PLACES,      1,  {0, 0}},
-    {NULL, TG__OPAQUE, 0, {0, 0}},
+    {&tg__op_neg,         TG__IS_PRODUCT,  -1, {1, 0},  1},
+    {&tg__op_square,      TG__IS_PRODUCT,  1,  {2, 0},  1},
+    {&tg__op_reciprocal,  TG__IS_PRODUCT,  1,  {-1, 0}, 4},
+    {&tg__op_mul,         TG__IS_PRODUCT,  1,  {1, 1},  1},
+    {&tg__op_div,         TG__IS_PRODUCT,  1,  {1, -1}, 4},
+    {&tg__op_add,         TG__IS_SUM,      1,  {1, 1},  1},
+    {&tg__op_sub,         TG__IS_SUM,      1,  {1, -1}, 1},
+    {&tg__op_sum,         TG__SUMS,        1,  {0, 0},  1},
+    {&tg__op_expand,      TG__REPEATS,     1,  {0, 0},  1},
+    {&tg__op_reshape,     TG__RESHAPES,    1,  {0, 0},  1},
+    {&tg__op_scatter,     TG__PLACES,      1,  {0, 0},  1},
+    {NULL, TG__OPAQUE, 0, {0, 0}, 0},
 };
 
 const struct tg__notation tg__notation = {.neg = &tg__op_neg,

@@ -19,6 +19,7 @@ struct tg__algebra {
     enum tg__meaning meaning;
     double by;
     int8_t power[2];
+    int8_t cost; /* of an element, in additions */
 };
 extern const struct tg__algebra tg__algebra[]; /* op NULL at the end */
 

@@ -43,7 +43,7 @@ struct tg__form tg__form_number(double by) {
 struct tg__form tg__form_at(struct tg__laid at) {
     struct tg__form f = tg__form_number(1);
     f.factors = 1;
-    f.factor[0] = (struct tg__factor){at, 1};
+    f.factor[0] = (struct tg__factor){at, 1, 1};
     return f;
 }
 
@@ -62,6 +62,7 @@ static bool include(struct tg__form *z, struct tg__factor f, unsigned flags) {
         if (tg__same_laid(&own->at, &f.at) && (cancels || (own->power < 0) == (f.power < 0))) {
             if (own->power + f.power > TG__HIGHEST || own->power + f.power < -TG__HIGHEST) return false;
             own->power = (int8_t)(own->power + f.power);
+            own->made = own->made > f.made ? own->made : f.made;
             if (own->power) return true;
             memmove(own, own + 1, (size_t)(--z->factors - i) * sizeof *own);
             return true;
@@ -99,7 +100,8 @@ bool tg__form_times(struct tg__form *z, const struct tg__form *x, int power, con
     for (int i = 0; i < x->factors; i++) {
         const int p = x->factor[i].power * power;
         if (p > TG__HIGHEST || p < -TG__HIGHEST) return false;
-        if (!include(z, (struct tg__factor){tg__move(&x->factor[i].at, axes), (int8_t)p}, flags)) return false;
+        const struct tg__factor own = {tg__move(&x->factor[i].at, axes), (int8_t)p, x->factor[i].made};
+        if (!include(z, own, flags)) return false;
     }
     if (z->by.value == 0 && tg__may(TG__ZERO, flags)) z->factors = 0;
     return true;

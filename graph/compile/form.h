@@ -25,7 +25,7 @@ struct tg__number {
 
 struct tg__factor {
     struct tg__laid at;
-    int8_t power;
+    int8_t power, made; /* made: the highest power of it that the tape computes, at least 1 */
 };
 
 struct tg__form {

@@ -1,6 +1,8 @@
 /* What a node means, by what its operator's row means: a product of powers, or what is built for it. */
 #include "form.h"
 
+#include <math.h>
+
 enum tg__meaning tg__meaning_of(const struct tg_op *op, const struct tg__algebra **row) {
     for (*row = tg__algebra; (*row)->op; (*row)++)
         if ((*row)->op == op) return (*row)->meaning;
@@ -11,41 +13,93 @@ static const struct tg__node *old_node(const struct tg__algebraist *a, uint32_t 
 
 /* -------------------------------------------------------------------------------------------------------- products */
 
-/* Is it worth to look into a factor that others need too? If parts of it can go elsewhere. */
-static bool is_worth(const struct tg__form *f, const struct tg__axes *axes, unsigned whole) {
-    bool worth = f->by.value != 1;
-    for (int i = 0; i < f->factors; i++) {
-        const struct tg__laid at = tg__move(&f->factor[i].at, axes);
-        worth |= f->factor[i].power != 1 || tg__mask(&at) != whole;
+/* A number that far from 1 decides what over- or underflows, so it stays where it stands. */
+static bool is_mild(double by) {
+    const double most = 1099511627776.0; /* 2^40 */
+    return by == 0 || (fabs(by) <= most && fabs(by) >= 1 / most);
+}
+
+/* Is an operand looked into? Not for its own sake: the tape's products and powers are known not to over- or underflow,
+ * others are not. But where its factors lie along different axes, so that some can be multiplied first or leave a sum;
+ * and where it is one factor. What others need too is computed once, number and all. */
+static bool is_open(const struct tg__form *f, bool shared) {
+    unsigned whole = 0;
+    bool apart = false;
+    for (int i = 0; i < f->factors; i++) whole |= tg__mask(&f->factor[i].at);
+    for (int i = 0; i < f->factors; i++) apart |= tg__mask(&f->factor[i].at) != whole;
+    if (f->factors == 0 || tg__is_atom(f)) return true;
+    if (!is_mild(f->by.value)) return false;
+    return apart || (!shared && f->factors == 1);
+}
+
+/* What is multiplied in for the operand: what it means; its number, with the rest as one node; or its node. */
+static bool operand_form(struct tg__algebraist *a, uint32_t x, bool looks, bool squared, struct tg__form *f) {
+    const struct tg__meant *m = tg__meant_of(a, x);
+    const struct tg__node *n = old_node(a, x);
+    const bool shared = a->uses[a->same[x]] > 1;
+    *f = m->form;
+    if (f->factors == 0 || (looks && is_open(f, shared) && !(squared && f->factors > 1))) return true;
+    if (looks && !shared && f->by.value != 1 && f->by.value != 0 && is_mild(f->by.value) && !m->core.node) {
+        struct tg__form rest = *f;
+        rest.by = (struct tg__number){1, 1, 1};
+        const struct tg__laid at = tg__multiplied(a, &rest, n->shape->dims.rank, (tg_dtype)n->dtype);
+        const struct tg__number by = f->by;
+        *f = tg__form_at(at);
+        f->by = by;
+        return at.node != 0;
     }
-    return worth;
+    const struct tg__laid core = tg__core(a, x);
+    *f = tg__form_at(core);
+    return core.node != 0;
 }
 
 static bool times_operand(struct tg__algebraist *a, struct tg__form *z, const struct tg__node *n, int slot, int power,
-                          bool looks) {
+                          bool looks, bool squared) {
     const uint32_t x = n->in[slot];
     const struct tg__axes axes = tg__broadcast_axes(old_node(a, x)->shape->dims.rank, n->shape->dims.rank);
-    const struct tg__form *f = &tg__meant_of(a, x)->form;
-    const bool shared = a->uses[a->same[x]] > 1 && !is_worth(f, &axes, tg__mask_of(&n->shape->dims));
-    if (looks && !shared) return tg__form_times(z, f, power, &axes, (tg_dtype)n->dtype, a->flags);
-    const struct tg__laid core = tg__core(a, x);
-    const struct tg__form atom = f->factors ? tg__form_at(core) : *f;
-    return core.node && tg__form_times(z, &atom, power, &axes, (tg_dtype)n->dtype, a->flags);
+    struct tg__form f;
+    return operand_form(a, x, looks, squared, &f) &&
+           tg__form_times(z, &f, power, &axes, (tg_dtype)n->dtype, a->flags);
+}
+
+static int powers_of(const struct tg__form *f) {
+    int all = 0;
+    for (int i = 0; i < f->factors; i++) all += f->factor[i].power < 0 ? -f->factor[i].power : f->factor[i].power;
+    return all;
+}
+
+/* The product of all that the operands are made of, if something of it cancels. */
+static bool cancels(struct tg__algebraist *a, const struct tg__node *n, const struct tg__algebra *row,
+                    struct tg__form *z) {
+    int all = 0;
+    *z = tg__form_number(row->by);
+    for (int i = 0; i < n->operands && tg__may(TG__CANCEL, a->flags); i++) {
+        const struct tg__form *f = &tg__meant_of(a, n->in[i])->form;
+        const struct tg__axes axes =
+            tg__broadcast_axes(old_node(a, n->in[i])->shape->dims.rank, n->shape->dims.rank);
+        if (!tg__form_times(z, f, row->power[i], &axes, (tg_dtype)n->dtype, a->flags)) return false;
+        all += powers_of(f) * (row->power[i] < 0 ? -row->power[i] : row->power[i]);
+    }
+    return powers_of(z) < all;
 }
 
 static bool mean_product(struct tg__algebraist *a, uint32_t id, const struct tg__algebra *row) {
     const struct tg__node *n = old_node(a, id);
-    for (int looks = 3; looks >= 0; looks--) { /* into both operands, one of them, neither */
-        struct tg__form z = tg__form_number(row->by);
-        bool fits = true;
+    const bool same = n->operands == 2 && a->same[n->in[0]] == a->same[n->in[1]];
+    const bool squared = same || row->power[0] > 1 || row->power[0] < -1;
+    struct tg__form z;
+    bool fits = cancels(a, n, row, &z);
+    for (int looks = 3; looks >= 0 && !fits; looks--) { /* into both operands, one of them, neither */
+        z = tg__form_number(row->by);
+        fits = true;
         for (int i = 0; i < n->operands && fits; i++)
-            fits = times_operand(a, &z, n, i, row->power[i], looks & (1 << i));
+            fits = times_operand(a, &z, n, i, row->power[i], looks & (1 << i), squared);
         if (a->b->g->error.status) return false;
-        if (!fits) continue;
-        a->meant[id].form = z;
-        return true;
     }
-    return false;
+    if (!fits) return false;
+    if (z.factors == 1) z.factor[0].made = (int8_t)(z.factor[0].power < 0 ? -z.factor[0].power : z.factor[0].power);
+    a->meant[id].form = z;
+    return true;
 }
 
 /* --------------------------------------------------------------------------------------------------------- the others
@@ -73,14 +127,15 @@ static bool operands_of(struct tg__algebraist *a, const struct tg__node *n, stru
 }
 
 /* An operand that would be added with a negative number is built with the positive one: the sign is the sum's. Not if
- * it stands already. */
+ * others need it as it is, and it would be there twice. */
 static int take_sign(struct tg__algebraist *a, const struct tg__node *n, int slot, struct tg__laid *x) {
     const struct tg__meant *m = tg__meant_of(a, n->in[slot]);
     const struct tg__node *old = old_node(a, n->in[slot]);
     const struct tg__axes axes = tg__broadcast_axes(old->shape->dims.rank, n->shape->dims.rank);
-    const bool takes = m->form.by.value < 0 && m->form.factors && (!m->core.node || m->form.by.value == -1);
     struct tg__form f = m->form;
-    if (takes) f.by = tg__number_times(f.by, (struct tg__number){-1, -1, 1});
+    f.by = tg__number_times(f.by, (struct tg__number){-1, -1, 1});
+    const bool once = a->uses[a->same[n->in[slot]]] == 1 && !m->core.node;
+    const bool takes = m->form.by.value < 0 && f.factors && (once || tg__is_atom(&f));
     const struct tg__laid core = !takes            ? tg__core(a, n->in[slot])
                                  : tg__is_atom(&f) ? f.factor[0].at
                                                    : tg__multiplied(a, &f, old->shape->dims.rank, (tg_dtype)n->dtype);

@@ -128,6 +128,36 @@ static bool build(struct simplifier *s) {
     return true;
 }
 
+/* --------------------------------------------------------------------------------------------------- what it costs
+ */
+
+/* In elements that are added: a node by itself costs as much as four. */
+static double cost_of(const tg_graph *g, uint32_t id) {
+    const struct tg__node *n = tg__node_of(g, id);
+    const struct tg__algebra *row;
+    size_t elements = n->shape->count;
+    if (tg__is_leaf(n) || n->op->view) return 0;
+    for (int i = 0; i < n->operands; i++) {
+        const size_t count = tg__node_of(g, n->in[i])->shape->count;
+        if (count > elements) elements = count;
+    }
+    tg__meaning_of(n->op, &row);
+    return 4 + (double)elements * (n->op->transcendent ? 16 : row->op ? row->cost : 1);
+}
+
+static double cost_before(const struct simplifier *s) {
+    double cost = 0;
+    for (uint32_t id = 1; id <= s->last; id++)
+        if ((s->mark[id] & LIVE) && is_computed(s, id)) cost += cost_of(s->goal->graph, id);
+    return cost;
+}
+
+static double cost_after(const struct simplifier *s) {
+    double cost = 0;
+    for (uint32_t id = 1; id < s->b.g->nodes.length; id++) cost += cost_of(s->b.g, id);
+    return cost;
+}
+
 /* ----------------------------------------------------------------------------------------------------------- the end
  */
 
@@ -201,7 +231,7 @@ static bool run(struct simplifier *s) {
     return tg__serve_places(s->b.g, g) && build(s) && finish(s);
 }
 
-bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
+static bool simplify(const struct tg__goal *goal, struct tg__small *small, bool *dearer) {
     tg_graph *g = goal->graph;
     struct simplifier s = {.goal = goal, .small = small};
     *small = (struct tg__small){0};
@@ -212,6 +242,7 @@ bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
     g->busy = true;
     const bool done = opened && run(&s) && !s.b.g->error.status;
     const size_t rows = g->nodes.length;
+    *dearer = done && cost_after(&s) > cost_before(&s);
     tg__release(g, s.mark, rows);
     tg__release(g, s.to, rows * sizeof *s.to);
     tg__algebraist_close(&s.a);
@@ -224,6 +255,17 @@ bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
         tg__fail_run(g, TG_MEMORY, 0, "compile: out of memory");
     tg__small_free(small, g);
     return false;
+}
+
+/* Algebra whose tape would be dearer than the one that it was given is done without. */
+bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
+    struct tg__goal plain = *goal;
+    bool dearer;
+    if (!simplify(goal, small, &dearer)) return false;
+    if (goal->mode == TG_EXACT || !dearer) return true;
+    plain.mode = TG_EXACT;
+    tg__small_free(small, goal->graph);
+    return simplify(&plain, small, &dearer);
 }
 
 void tg__small_free(struct tg__small *small, tg_graph *g) {
