@@ -11,7 +11,8 @@
  * is the same. `users`: the flags of graph/compile/compiler.c. */
 static const char *const quick = "cc -O0 -ffp-contract=off", *const other = "clang -O2 -march=native -ffp-contract=off";
 static const char *const users = "cc -O2 -ftree-loop-vectorize -fno-tree-slp-vectorize -fvect-cost-model=dynamic "
-                                 "-fpeel-loops -march=native -fopenmp -ffp-contract=off";
+                                 "-fpeel-loops -fno-thread-jumps -fno-trapping-math -fno-tree-pre -march=native "
+                                 "-fopenmp -ffp-contract=off";
 
 static inline bool is_long(void) { return getenv("TAPEGRAD_LONG") != NULL; }
 static inline bool has_other(void) { return system("command -v clang >/dev/null") == 0; }

@@ -1,12 +1,13 @@
 /* NAME.c: what the nests need, a function for each, and the one that calls them. */
 #include "ahead.h"
 
-/* At -O2 gcc 12 leaves out the rounding of (double)(float)x where it vectorizes straight-line code. */
+/* At -O2 gcc 12 leaves out the rounding of (double)(float)x where it vectorizes straight-line code. The others are what
+ * compiler.c says of them: selects that stay branches are not vectorized. */
 static const char rounding[] =
     "/* A product is rounded before anything is added to it, unless it says MULTIPLY_ADD; and gcc 12 vectorizes some\n"
     " * lines into wrong ones. */\n"
     "#if defined(__GNUC__) && !defined(__clang__)\n"
-    "#pragma GCC optimize(\"fp-contract=off\", \"no-tree-slp-vectorize\")\n"
+    "#pragma GCC optimize(\"fp-contract=off\", \"no-tree-slp-vectorize\", \"no-trapping-math\", \"no-tree-pre\")\n"
     "#else\n"
     "#pragma STDC FP_CONTRACT OFF\n"
     "#endif\n";

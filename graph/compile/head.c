@@ -78,6 +78,13 @@ static const char around[] =
     "STREAM_(float, f32, ps)\n"
     "STREAM_(double, f64, pd)\n";
 
+/* Otherwise a compiler takes what stands after many calls for code that is hardly ever run, and leaves it scalar. */
+static const char unlikely[] = "#if defined(__GNUC__)\n"
+                               "#define UNLIKELY_(fails) __builtin_expect((fails), 0)\n"
+                               "#else\n"
+                               "#define UNLIKELY_(fails) (fails)\n"
+                               "#endif\n";
+
 static const char loop[] =
     "typedef void loop_t_(void *out, const void *const *in, const size_t *step, size_t count);\n"
     "#endif\n"
@@ -89,5 +96,6 @@ void tg__put_jit_head(struct tg__source *s) {
     tg__put(s->sheet, tg__macros);
     tg__put(s->sheet, tg__multiply_add);
     tg__put(s->sheet, around);
+    tg__put(s->sheet, unlikely);
     tg__put(s->sheet, loop);
 }

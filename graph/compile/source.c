@@ -153,7 +153,7 @@ void tg__put_steps(struct tg__source *s, const struct tg__code *code) {
             tg__put_arrays(s, false);
             tg__put(s->sheet, ");\n");
         } else if (s->blocks) {
-            tg__line(s, "if (call_(self_, %u)) return 1;\n", node);
+            tg__line(s, "if (UNLIKELY_(call_(self_, %u))) return 1;\n", node);
         } else {
             tg__put_called_call(s, node);
         }
