@@ -730,7 +730,7 @@ TG_API tg_grads tg_mutate(tg_grads d, tg_node sender, int slot, tg_mutation kind
 
 typedef enum tg_mode {
     TG_FAST, /* algebra and fused multiply-add: other last digits than tg_run's, the same for any number of threads */
-    TG_EXACT /* tg_run's bits */
+    TG_EXACT /* tg_run's bits; where it has a NaN, a NaN, whose sign and payload may be others */
 } tg_mode;
 
 enum { /* flags of tg_compile_options */
@@ -777,10 +777,12 @@ TG_API TG_CHECK tg_status tg_program_give(tg_program *p, tg_node node, const voi
 /* Ahead of time: writes directory/`function`.c and directory/`function`.h, C99 without dependencies but libm (and OpenMP,
  * where it is compiled so), for programs that do not have this library. Both are written, or none. The header says what
  * the function is given and gives (structs with a member for every leaf that is read, for every output, and, with
- * TG_WITH_ASSIGNS, for the next value of every leaf that takes one), and how much workspace it wants. function: of what
- * is no identifier what can be; NULL: "network". A program that is interpreted is written just so. TG_EXACT: tg_run's
- * bits (exp, tanh and their like: within 4 units in the last place; products large enough for a BLAS: to rounding).
- * Constants of more than 1000 elements become inputs. TG_ARGUMENT: an operator without C. */
+ * TG_WITH_ASSIGNS, for the next value of every leaf that takes one), how much workspace it wants, and how much stack.
+ * function: a letter, then letters, digits and single underscores between them, fewer than 60 together, and no word of C
+ * or Python; NULL: "network". A program that is interpreted is written just so. TG_EXACT: tg_run's bits, but for the sign
+ * and payload of a NaN (exp, tanh and their like: within 4 units in the last place; products large enough for a BLAS: to
+ * rounding). Constants of more than 1000 elements become inputs. TG_ARGUMENT: another name, which the message proposes
+ * one for; an operator without C. */
 TG_API TG_CHECK tg_status tg_write_c(tg_program *p, const char *function, const char *directory);
 
 /* Why it is interpreted; of a compiled program, why its machine code is not kept for the next start; "": all is well. */
@@ -818,7 +820,7 @@ TG_API TG_CHECK tg_status tg_write_svg(tg_graph *g, tg_grads d, const char *path
 typedef struct tg_page_options {
     const char *title;
     tg_node out;          /* of the code tabs, as in tg_write_numpy; nil: the sweep's output */
-    const char *function; /* its name there; NULL: "network" */
+    const char *function; /* its name there, as in tg_write_c; NULL: "network" */
     const tg_check *checks; /* verdicts of the gradient check */
     size_t check_count;
     const tg_difference *differences; /* from tg_diverge, beside what, and the tolerance */
@@ -834,8 +836,9 @@ TG_API TG_CHECK tg_status tg_write_json(tg_graph *g, const char *path);
 /* `function`_forward, from the leaves to `out`, and `function`_backward, from the cotangent of out (an argument) to the
  * gradients of the leaves, in the tape's names with a comment for each step. out: a node that d passed; nil: d's output.
  * What the backward needs besides, from the rest of the tape, becomes an argument. LaTeX: an aligned derivation. C: C99
- * without dependencies but libm, one loop a node, the same bits as tg_run (exp, tanh and their like: within 4 units
- * in the last place; products large enough for a BLAS, from 4 million multiplications on: to rounding). */
+ * without dependencies but libm, one loop a node, the same bits as tg_run but for the sign and payload of a NaN (exp, tanh
+ * and their like: within 4 units in the last place; products large enough for a BLAS, from 4 million multiplications on:
+ * to rounding). function: as in tg_write_c; TG_ARGUMENT where it cannot be called so. */
 TG_API TG_CHECK tg_status tg_write_numpy(tg_grads d, tg_node out, const char *function, const char *path);
 TG_API TG_CHECK tg_status tg_write_latex(tg_grads d, tg_node out, const char *function, const char *path);
 TG_API TG_CHECK tg_status tg_write_c_staged(tg_grads d, tg_node out, const char *function, const char *path);

@@ -160,7 +160,7 @@ static tg_node chain(tg_node x, tg_node w) {
 static tg_status write_all(tg_graph *g, tg_grads d, tg_node out, const char *dir) {
     char path[4096];
     tg_status status = TG_OK;
-    const tg_page_options page = {.title = names[0], .function = names[1], .beside = names[2], .out = out};
+    const tg_page_options page = {.title = names[0], .beside = names[2], .out = out};
     const tg_draw_options whole = {.whole = true};
 #define PATH(name) (snprintf(path, sizeof path, "%s/%s", dir, name), path)
     if (!status) status = tg_write_html(g, d, PATH("page.html"), &page);
@@ -169,9 +169,9 @@ static tg_status write_all(tg_graph *g, tg_grads d, tg_node out, const char *dir
     if (!status) status = tg_write_dot(g, d, PATH("whole.dot"), &whole);
     if (!status) status = tg_write_svg(g, d, PATH("circuit.svg"), NULL);
     if (!status) status = tg_write_svg(g, d, PATH("whole.svg"), &whole);
-    if (!status) status = tg_write_numpy(d, out, names[20], PATH("code.py"));
-    if (!status) status = tg_write_c_staged(d, out, names[35], PATH("code.c"));
-    if (!status) status = tg_write_latex(d, out, names[95], PATH("code.tex"));
+    if (!status) status = tg_write_numpy(d, out, NULL, PATH("code.py"));
+    if (!status) status = tg_write_c_staged(d, out, NULL, PATH("code.c"));
+    if (!status) status = tg_write_latex(d, out, NULL, PATH("code.tex"));
     if (!status) status = tg_save_leaves(g, PATH("leaves.npz"));
     if (!status) status = tg_load_leaves(g, PATH("leaves.npz"));
     return status;

@@ -54,6 +54,21 @@ static inline tg_status set_doubles(tg_node leaf, const double *values) {
     return status;
 }
 
+/* The same bits, for which -0 is not 0; but NaN is NaN, for its sign and payload are the compiler's affair. */
+static inline bool same_bits_or_nan(tg_dtype dtype, const void *a, const void *b, size_t count) {
+    const size_t size = dtype == TG_F64 ? sizeof(double) : sizeof(float);
+    for (size_t i = 0; i < count; i++) {
+        const char *x = (const char *)a + i * size, *y = (const char *)b + i * size;
+        double u = 0, v = 0;
+        float s = 0, t = 0;
+        if (memcmp(x, y, size) == 0) continue;
+        if (dtype == TG_F64) memcpy(&u, x, size), memcpy(&v, y, size);
+        if (dtype == TG_F32) memcpy(&s, x, size), memcpy(&t, y, size), u = (double)s, v = (double)t;
+        if (!isnan(u) || !isnan(v)) return false;
+    }
+    return true;
+}
+
 static inline double *doubles_of(tg_node a) {
     size_t n = tg_size(a);
     double *values = malloc((n + 1) * sizeof *values);

@@ -294,23 +294,28 @@ Test(ahead, hostile_names) {
     close_folder();
 }
 
-/* What the function may be called; whatever is left of a name, the files are in the directory. */
-Test(ahead, hostile_functions) {
-    static const char *const given[] = {"../../up", "int", "9", "", "a b", "x.c", "/etc/passwd", "wr\"ite", NULL};
-    static const char *const file[] = {"up",  "int_network", "network", "network", "a_b",
-                                       "x_c", "etc_passwd",  "wr_ite",  "network"};
+/* A function that cannot be called so is refused, and a name is proposed that then is what the files are called. */
+Test(ahead, names_of_functions) {
+    static const char *const given[] = {"../../up", "int", "9", "", "a b", "x.c", "/etc/passwd", "wr\"ite", "f_", "1f", "main"};
+    static const char *const good[] = {"up",  "int_network", "network", "network", "a_b", "x_c",
+                                       "etc_passwd", "wr_ite", "f", "network", "main_network"};
     open_folder();
     tg_graph *g = tg_graph_new();
     const tg_node x = param(g, "x", TG_F64, tg_shape1(3));
     const tg_node y = tg_neg(x);
     tg_program *p = tg_compile(g, &y, 1, (tg_compile_options){.flags = TG_INTERPRET});
-    for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
-        char name[2][40];
-        cr_assert_eq(tg_write_c(p, given[i], folder), TG_OK, "%s", tg_message(g));
-        snprintf(name[0], sizeof name[0], "%s.c", file[i]);
-        snprintf(name[1], sizeof name[1], "%s.h", file[i]);
-        cr_expect(unlink(in_folder(name[0], -1, "")) == 0 && unlink(in_folder(name[1], -1, "")) == 0, "%s", file[i]);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char name[2][40], proposed[60];
+        cr_expect_eq(tg_write_c(p, given[i], folder), TG_ARGUMENT, "%s", given[i]);
+        snprintf(proposed, sizeof proposed, "'%s' would do", good[i]);
+        cr_expect_not_null(strstr(tg_message(g), proposed), "%s", tg_message(g));
+        cr_assert_eq(tg_write_c(p, i % 2 ? good[i] : "network", folder), TG_OK, "%s", tg_message(g));
+        snprintf(name[0], sizeof name[0], "%s.c", i % 2 ? good[i] : "network");
+        snprintf(name[1], sizeof name[1], "%s.h", i % 2 ? good[i] : "network");
+        cr_expect(unlink(in_folder(name[0], -1, "")) == 0 && unlink(in_folder(name[1], -1, "")) == 0, "%s", good[i]);
     }
+    cr_assert_eq(tg_write_c(p, NULL, folder), TG_OK, "%s", tg_message(g));
+    cr_expect(unlink(in_folder("network.c", -1, "")) == 0 && unlink(in_folder("network.h", -1, "")) == 0);
     tg_graph_free(g);
     close_folder();
 }
@@ -357,7 +362,7 @@ Test(ahead, misuse) {
               access(in_folder("f0.h", -1, ""), F_OK));
     rmdir(in_folder("f0.c", -1, ""));
     limit_files(0);
-    refuses(p, folder, TG_FILE, "f0.h: cannot be written");
+    refuses(p, folder, TG_FILE, "f0.c: cannot be written");
     limit_files(3000); /* the header has less, the program more */
     refuses(p, folder, TG_FILE, "f0.c: cannot be written");
     limit_files(RLIM_INFINITY);

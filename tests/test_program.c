@@ -93,6 +93,7 @@ Test(program, given_nodes) {
     tg_program *f = compile(forward, 3, TG_EXACT, 0);
     tg_program *b = tg_compile(g, back, 3, (tg_compile_options){TG_EXACT, TG_MUST_COMPILE, forward + 1, 2});
     cr_assert_not_null(b, "%s", tg_message(g));
+    cr_assert_str_empty(tg_program_note(b), "%s", tg_program_note(b));
     cr_assert_lt(tg_program_stats(b).tape_nodes, tg_program_stats(f).tape_nodes + 30);
 
     cr_assert_eq(tg_program_run(b), TG_VALUE);

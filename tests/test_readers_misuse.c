@@ -114,13 +114,19 @@ Test(readers_misuse, names) {
     char *huge = calloc(1, (1 << 20) + 1);
     memset(huge, 'a', 1 << 20);
     const char *const odd[] = {"", "1", "\xff", "*/", "f\nimport os", huge, NULL};
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-        answers(tg_write_numpy(d, tg_nil(g), odd[i], path), TG_OK, "numpy");
-        answers(tg_write_c_staged(d, tg_nil(g), odd[i], path), TG_OK, "c");
+    static const char *const would_do[] = {"network", "network", "network", "network", "f_import_os", "aaaa"};
+    for (size_t i = 0; odd[i]; i++) {
+        char proposed[40];
+        snprintf(proposed, sizeof proposed, i == 5 ? "'%s" : "'%s' would do", would_do[i]);
+        answers(tg_write_numpy(d, tg_nil(g), odd[i], path), TG_ARGUMENT, "numpy");
+        answers(tg_write_latex(d, tg_nil(g), odd[i], path), TG_ARGUMENT, "latex");
+        answers(tg_write_c_staged(d, tg_nil(g), odd[i], path), TG_ARGUMENT, "c");
+        cr_expect_not_null(strstr(tg_message(g), proposed), "%s", tg_message(g));
     }
     free(huge);
-    cr_expect(tg_write_c_staged(d, tg_nil(g), "int", path) == TG_OK && holds("struct int_network {"),
-              "a struct named int");
+    answers(tg_write_c_staged(d, tg_nil(g), "int", path), TG_ARGUMENT, "c");
+    cr_expect_not_null(strstr(tg_message(g), "'int_network' would do"), "%s", tg_message(g));
+    cr_expect(tg_write_c_staged(d, tg_nil(g), NULL, path) == TG_OK && holds("struct network {"), "a name is wanted");
     cr_expect_eq(unlink(path), 0);
     tg_node i = tg_let(tg_sum(tg_mul(tg_let(tg_neg(x), "I", NULL, 0), x), tg_axes_all()), "M_E", NULL, 0);
     const tg_grads macros = tg_backward(i, tg_nil(g));

@@ -70,7 +70,7 @@ static void close(struct tg__ahead *a) {
 
 static bool put_both(struct tg__ahead *a, struct tg__writer writer[FILES]) {
     bool ok = true;
-    for (int i = 0; i < FILES && ok; i++) {
+    for (int i = FILES - 1; i >= 0 && ok; i--) { /* the header says what the program turned out to need */
         struct tg__sheet file = tg__sheet_writer(&writer[i]);
         struct tg__wrap wrap;
         tg__wrap_open(&wrap, &file);
@@ -114,6 +114,7 @@ tg_status tg_write_c(tg_program *p, const char *function, const char *directory)
     tg_graph *g = p->graph, *small = p->small.graph;
     tg__clear_run(g);
     if (g->error.status || !tg__stands(p, "write_c")) return g->error.status;
+    if (function && !tg__names_function(g, function, "write_c")) return g->error.status;
     if (!directory || !*directory) return tg__fail_file(g, directory ? "''" : "NULL", "no directory to write to");
     g->busy = small->busy = true; /* what fails here can be tried again */
     const struct tg__point point = tg__point_open();

@@ -33,8 +33,11 @@ static tg_dtype dtype_of(const struct tg__source *s, const struct tg__anchor *a)
 
 void tg__put_around_buffers(struct tg__source *s) {
     int32_t at = s->nest->newest;
-    for (const struct tg__anchor *a; (a = next(s, &at));)
-        tg__line(s, "%s %s_o_[%d];\n", tg__c_type(dtype_of(s, a)), tg__ident(s->names, a->node), TG__STRIP);
+    for (const struct tg__anchor *a; (a = next(s, &at));) {
+        tg__line(s, "%s %s_o_", tg__c_type(dtype_of(s, a)), tg__ident(s->names, a->node));
+        tg__put_room(s, dtype_of(s, a), s->strip);
+        tg__put(s->sheet, ";\n");
+    }
 }
 
 void tg__put_around(struct tg__source *s) {

@@ -12,6 +12,12 @@ void tg__line(struct tg__source *s, const char *format, ...) {
     tg__put(s->sheet, text);
 }
 
+void tg__put_room(struct tg__source *s, tg_dtype dtype, int64_t count) {
+    tg__putf(s->sheet, "[%lld]", (long long)count);
+    s->stack += (size_t)count * tg__item_size(dtype);
+    if (s->stack > s->deepest) s->deepest = s->stack;
+}
+
 static const struct tg__term *term(const struct tg__source *s, int i) { return tg__term_of(s->f, s->nest, i); }
 
 /* ------------------------------------------------------------------------------------------------------- the order */

@@ -15,6 +15,14 @@ static bool fails(const struct tg__source *s, uint32_t node) {
     return e.guard || e.checks;
 }
 
+/* What its sum grows in: lanes of digits, at most (ops/reduce_c.c). */
+static void count_stack(struct tg__source *s, uint32_t node) {
+    struct tg__emit e;
+    tg__kernel(s->f->g, node, &e);
+    const size_t bytes = tg__reduces(&e) ? (size_t)(16 * e.digits) * tg__item_size((tg_dtype)e.node->dtype) : 0;
+    if (bytes > s->deepest) s->deepest = bytes;
+}
+
 void tg__put_called(struct tg__source *s, uint32_t node) {
     const struct tg__c c = own(s, node);
     const struct tg__node *n = tg__node_of(s->f->g, node);
@@ -26,6 +34,7 @@ void tg__put_called(struct tg__source *s, uint32_t node) {
                  "abcd"[k]);
     }
     tg__put(s->sheet, ") {\n");
+    count_stack(s, node);
     tg__put_statement(&c, node);
     tg__put(s->sheet, fails(s, node) ? "    return 0;\n}\n\n" : "}\n\n");
 }

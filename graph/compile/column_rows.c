@@ -1,12 +1,17 @@
 /* A few rows of columns, in a function that is called for four at once or for a single one. */
 #include "columns.h"
 
+static void put_stack(struct tg__source *s, const struct tg__columns *c, const struct tg__anchor *a) {
+    tg__line(s, "%s %s_s_", tg__anchor_type(s, a), tg__anchor_name(s, a));
+    tg__put_room(s, (tg_dtype)tg__node_of(s->f->g, a->node)->dtype, c->levels * c->block);
+    tg__put(s->sheet, ";\n");
+}
+
 void tg__put_stacks(struct tg__source *s, const struct tg__columns *c, const char *form) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (strcmp(form, "declare") == 0)
-            tg__line(s, "%s %s_s_[%lld];\n", tg__anchor_type(s, a), tg__anchor_name(s, a),
-                     (long long)(c->levels * c->block));
+            put_stack(s, c, a);
         else if (strcmp(form, "parameter") == 0)
             tg__putf(s->sheet, ", %s *restrict %s_s_", tg__anchor_type(s, a), tg__anchor_name(s, a));
         else
@@ -104,9 +109,9 @@ static void put_rows_in_strips(struct tg__source *s, const struct tg__columns *c
     tg__line(s, "const size_t r_ = 0;\n");
     put_row_index(s, c);
     tg__put_terms(s, (uint16_t)~s->loops.members[s->loops.count - 1], TG__NONE, 2);
-    tg__line(s, "for (size_t j0_ = c_, end_ = c_ + w_; j0_ < end_; j0_ += %d) {\n", TG__STRIP);
+    tg__line(s, "for (size_t j0_ = c_, end_ = c_ + w_; j0_ < end_; j0_ += %d) {\n", s->strip);
     s->indent++;
-    tg__line(s, "const size_t w_ = end_ - j0_ < %d ? end_ - j0_ : %d;\n", TG__STRIP, TG__STRIP);
+    tg__line(s, "const size_t w_ = end_ - j0_ < %d ? end_ - j0_ : %d;\n", s->strip, s->strip);
     tg__put_strip(s, 0, put_top);
     s->indent--;
     tg__line(s, "}\n");

@@ -35,9 +35,9 @@ static void close_loop(struct tg__source *s) {
 static void put_strips(struct tg__source *s, uint16_t bound) {
     const int last = s->loops.count - 1;
     const long long extent = (long long)s->loops.extent[last];
-    tg__line(s, "for (size_t j0_ = 0; j0_ < %lld; j0_ += %d) {\n", extent, TG__STRIP);
+    tg__line(s, "for (size_t j0_ = 0; j0_ < %lld; j0_ += %d) {\n", extent, s->strip);
     s->indent++;
-    tg__line(s, "const size_t w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
+    tg__line(s, "const size_t w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, s->strip, extent, s->strip);
     tg__put_around_buffers(s);
     tg__put_strip(s, bound, tg__put_stores);
     tg__put_around(s);

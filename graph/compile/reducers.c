@@ -142,6 +142,9 @@ static const char total_first[] =
 
 static const char fold_first[] = "INLINE_ T @_fold_(const T *x, size_t n) { return @_over_(x, n); }\n";
 
+/* Rows of lanes from which on a whole unit is quicker. */
+int tg__full_rows(const struct tg__source *s) { return s->f->mode == TG_FAST ? 6 : 16; }
+
 static void put_text(struct tg__source *s, const char *text, const struct tg__emit *e) {
     const struct tg__node *n = e->node;
     for (const char *at = text; *at;) {
@@ -153,7 +156,7 @@ static void put_text(struct tg__source *s, const char *text, const struct tg__em
         else if (length == 7 && strncmp(at, "NEUTRAL", 7) == 0)
             tg__put(s->sheet, e->neutral);
         else if (length == 4 && strncmp(at, "FULL", 4) == 0)
-            tg__put(s->sheet, s->f->mode == TG_FAST ? "6" : "16"); /* rows from which on a whole unit is quicker */
+            tg__putf(s->sheet, "%d", tg__full_rows(s));
         else if (*at == '@')
             tg__putf(s->sheet, "%s_%s_%s", s->name, n->op->name, tg__dtype_name((tg_dtype)n->dtype));
         else
@@ -181,15 +184,16 @@ static bool is_new(const struct tg__fused *f, uint32_t id, uint32_t seen[KINDS],
 /* Each calls what is above it. */
 static const struct piece {
     const char *call, *text, *first; /* first: the text where of equals the first is taken */
-} pieces[] = {{"@_(", pair, pair},
-              {"@_4_(", four, four},
-              {"@_rows_(", rows, rows},
-              {"@_few_(", few, few_first},
-              {"@_over_(", "", over},
-              {"@_unit_(", unit, unit_first},
-              {"@_part_(", part, part_first},
-              {"@_total_(", total, total_first},
-              {"@_fold_(", fold, fold_first}};
+    size_t numbers;                  /* that its arrays hold, in either text at most */
+} pieces[] = {{"@_(", pair, pair, 0},
+              {"@_4_(", four, four, 0},
+              {"@_rows_(", rows, rows, 0},
+              {"@_few_(", few, few_first, 16},
+              {"@_over_(", "", over, 64},
+              {"@_unit_(", unit, unit_first, 4},
+              {"@_part_(", part, part_first, 128},
+              {"@_total_(", total, total_first, 0},
+              {"@_fold_(", fold, fold_first, 16 * 40 + 256}};
 enum { PIECES = sizeof pieces / sizeof *pieces };
 
 static const char *text_of(const struct piece *p, const struct tg__emit *e) { return e->first ? p->first : p->text; }
@@ -207,8 +211,10 @@ static void put_pieces(struct tg__source *s, const struct tg__emit *e, const cha
         needed[i] = !text || calls(s, text, &pieces[i], e);
         for (int k = i + 1; k < PIECES; k++) needed[i] |= needed[k] && strstr(text_of(&pieces[k], e), pieces[i].call);
     }
-    for (int i = 0; i < PIECES; i++)
+    for (int i = 0; i < PIECES; i++) {
         if (needed[i]) put_text(s, text_of(&pieces[i], e), e);
+        if (needed[i]) s->joining += pieces[i].numbers * tg__item_size((tg_dtype)e->node->dtype);
+    }
     tg__put(s->sheet, "\n");
 }
 

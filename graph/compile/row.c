@@ -12,7 +12,8 @@ static bool has_streams(const struct tg__source *s) {
 
 /* Of a strip, which is a unit, or what is left. */
 static void put_sums(struct tg__source *s, long long extent) {
-    if (extent >= TG__STRIP) {
+    const bool units = extent >= TG__STRIP && s->strip == TG__STRIP;
+    if (units) {
         tg__line(s, "if (w_ == %d) {\n", TG__STRIP);
         s->indent++;
         tg__put_unit(s, false);
@@ -21,9 +22,18 @@ static void put_sums(struct tg__source *s, long long extent) {
     } else {
         tg__line(s, "{\n");
     }
-    if (extent % TG__STRIP == 0) return;
+    if (units && extent % TG__STRIP == 0) return;
     s->indent++;
     tg__put_unit(s, true);
+    s->indent--;
+    tg__line(s, "}\n");
+}
+
+static void put_full_unit(struct tg__source *s) {
+    tg__line(s, tg__carries(s) ? "if (fill_ == %d) {\n" : "if (w_ == %d) {\n", TG__STRIP);
+    s->indent++;
+    tg__put_unit(s, false);
+    if (tg__carries(s)) tg__line(s, "fill_ = 0;\n");
     s->indent--;
     tg__line(s, "}\n");
 }
@@ -33,7 +43,7 @@ static void put_strips(struct tg__source *s, int last) {
     const bool streams = has_streams(s), strips = streams && tg__sums_strips(s);
     tg__line(s, "for (size_t j0_ = 0, w_; j0_ < %lld; j0_ += w_) {\n", extent);
     s->indent++;
-    tg__line(s, "w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, TG__STRIP, extent, TG__STRIP);
+    tg__line(s, "w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, s->strip, extent, s->strip);
     if (tg__carries(s) && streams) tg__line(s, "if (w_ > %d - fill_) w_ = %d - fill_;\n", TG__STRIP, TG__STRIP);
     s->lies = streams && !tg__carries(s);
     tg__put_fetches(s);
@@ -44,12 +54,7 @@ static void put_strips(struct tg__source *s, int last) {
     if (streams && !strips) {
         tg__put_rest(s);
         if (tg__carries(s)) tg__line(s, "fill_ += w_;\n");
-        tg__line(s, tg__carries(s) ? "if (fill_ == %d) {\n" : "if (w_ == %d) {\n", TG__STRIP);
-        s->indent++;
-        tg__put_unit(s, false);
-        if (tg__carries(s)) tg__line(s, "fill_ = 0;\n");
-        s->indent--;
-        tg__line(s, "}\n");
+        if (tg__inner_points(s) >= TG__STRIP) put_full_unit(s);
     }
     s->lies = false;
     s->indent--;
@@ -131,10 +136,7 @@ static void put_row(struct tg__source *s) {
         tg__forget(s, 1);
         return;
     }
-    if (streams) {
-        tg__put_sums_begin(s);
-        tg__line(s, tg__carries(s) ? "size_t units_ = 0, fill_ = 0;\n" : "size_t units_ = 0;\n");
-    }
+    if (streams) tg__put_sums_begin(s);
     if (last == TG__NONE) {
         tg__put_row_roots(s, TG__NONE);
     } else {
@@ -162,10 +164,7 @@ static void open_row(struct tg__source *s) {
     s->indent++;
     put_row_index(s);
     tg__put_terms(s, s->nest->rows, TG__NONE, 1);
-    if (has_streams(s)) {
-        tg__put_sums_begin(s);
-        tg__line(s, "size_t units_ = 0;\n");
-    }
+    if (has_streams(s)) tg__put_sums_begin(s);
 }
 
 static bool ends_here(const struct tg__source *s, const struct tg__anchor *a, int stage) {

@@ -49,7 +49,7 @@ static void find_block(struct tg__source *s) {
         if (!tg__is_stream(s, a)) r->block = 0;
     if (calls_with_row(s)) r->block = 0;
     if (r->block == 0 || last == TG__NONE || tg__stages(s) == 0) return;
-    const int64_t rows = TG__STRIP / s->loops.extent[last];
+    const int64_t rows = s->strip / s->loops.extent[last];
     if (rows < 2)
         r->block = 0;
     else if (r->block == 1 || rows < r->block)

@@ -8,7 +8,9 @@ bool tg__open_nest(struct tg__source *s, int32_t nest) {
     s->nest = tg__nest_of(s->f, nest);
     tg__collapse(s->f, s->nest, &s->loops);
     s->in_labels = tg__counts_in_labels(s);
-    return tg__body_open(s);
+    if (!tg__body_open(s)) return false;
+    s->strip = tg__strip_length(s);
+    return true;
 }
 
 static bool put_alone(struct tg__source *s, const struct tg__group *g) {
@@ -34,6 +36,7 @@ static bool is_alone(const struct tg__source *s, const struct tg__group *g) {
 static bool put_group(struct tg__source *s, uint32_t number) {
     const struct tg__group *g = tg__row(&s->f->groups, number);
     s->nest = first_of(s, g);
+    s->stack = 0;
     if (!s->blocks) tg__put_note(s, g);
     if (first_of(s, g)->work == TG__BY_KERNEL) {
         if (!s->blocks) tg__put_called(s, tg__anchor_of(s->f, first_of(s, g)->newest)->node);
@@ -46,7 +49,7 @@ static bool put_group(struct tg__source *s, uint32_t number) {
         tg__body_close(s);
     }
     s->nest = first_of(s, g);
-    tg__putf(s->sheet, "static void %s_%u_(", s->name, number);
+    tg__putf(s->sheet, "NEST_ void %s_%u_(", s->name, number);
     tg__put_arrays(s, true);
     tg__put(s->sheet, ") {\n");
     s->indent = 1;

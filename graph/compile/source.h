@@ -32,6 +32,9 @@ struct tg__source {
     bool failed;
     bool stray; /* something was read that is declared nowhere: a fault of ours, and the C is worth nothing */
     bool in_labels; /* the innermost loop counts in the type of labels: tg__counts_in_labels */
+    int strip;      /* how many numbers the innermost loop's buffers hold at most: tg__strip_length */
+    size_t stack, deepest, joining; /* bytes of the arrays in the function at hand; the most in any function so far; in
+                                       the functions that join sums */
     struct tg__functions *functions;
     const char *place; /* of an element in the buffers of a strip; NULL: j_ */
     bool lies;      /* streams are taken from where they lie */
@@ -65,6 +68,8 @@ bool tg__is_steady(const struct tg__source *s, const struct tg__term *t, int loo
 /* ------------------------------------------------------------------------------------------------------- body.c */
 
 void tg__line(struct tg__source *s, const char *format, ...) TG_FORMAT_(2, 3); /* indented */
+void tg__put_room(struct tg__source *s, tg_dtype dtype, int64_t count); /* [256]; of an array on the stack, which is
+                                                                          counted */
 bool tg__body_open(struct tg__source *s); /* orders the terms */
 void tg__body_close(struct tg__source *s);
 /* Variables for the terms that depend on no loop outside `bound` and have none yet. stage: TG__NONE: any. */
@@ -91,6 +96,7 @@ void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__
 void tg__put_block_strip(struct tg__source *s, void (*open)(struct tg__source *s), void (*close)(struct tg__source *s, int stage),
                          void (*put)(struct tg__source *s, int stage));
 void tg__put_buffer(struct tg__source *s, int term); /* where the numbers of a strip wait */
+int tg__strip_length(const struct tg__source *s); /* TG__STRIP, or less where many buffers would need much stack */
 bool tg__varies(const struct tg__source *s, const struct tg__term *t); /* in the innermost loop */
 
 /* lies.c */
@@ -135,6 +141,7 @@ size_t tg__rows_scratch(struct tg__source *s, const struct tg__group *g);
 void tg__put_jit_head(struct tg__source *s); /* head.c */
 /* reducers.c: the functions that join sums, of those that `text` calls; NULL: all. */
 void tg__put_reducers(struct tg__source *s, const char *text);
+int tg__full_rows(const struct tg__source *s); /* rows of lanes that are summed as a whole unit */
 
 /* ------------------------------------------------------------------------------------- ahead of time: note.c called.c */
 

@@ -28,23 +28,44 @@ bool tg__sums_strips(const struct tg__source *s) {
 /* Whether units of numbers do not end where the innermost loop does. */
 bool tg__carries(const struct tg__source *s) {
     const int last = tg__innermost(s);
-    return !tg__sums_strips(s) && last != TG__NONE && tg__inner_points(s) > s->loops.extent[last] && s->loops.extent[last] % TG__STRIP != 0;
+    if (tg__sums_strips(s) || last == TG__NONE || s->place) return false;
+    if (s->strip < TG__STRIP && s->loops.extent[last] > s->strip) return true;
+    return tg__inner_points(s) > s->loops.extent[last] && s->loops.extent[last] % TG__STRIP != 0;
 }
 
 /* -------------------------------------------------------------------------------------------------------- streams */
 
-void tg__put_sums_begin(struct tg__source *s) {
+/* Numbers of a stream that wait to be summed: a unit, or all of them, filled up to rows of lanes. What a unit is filled
+ * up to stands in reducers.c. */
+static int64_t waiting(const struct tg__source *s) {
+    const int64_t rows = (tg__inner_points(s) + TG__FEW - 1) / TG__FEW;
+    return rows < tg__full_rows(s) ? TG__FEW * rows : TG__STRIP;
+}
+
+/* Sums that wait for their like; what makes one row of lanes has none. */
+static void put_waiting_sums(struct tg__source *s, const struct tg__anchor *a, tg_dtype dtype) {
     int levels = 6;
     for (int64_t units = tg__inner_points(s) / (tg__sums_strips(s) ? TG__FEW : TG__STRIP); units; units /= 2) levels++;
+    tg__putf(s->sheet, ", %s_s_", tg__anchor_name(s, a));
+    if (tg__takes_first(s, a))
+        tg__put(s->sheet, " = 0");
+    else
+        tg__put_room(s, dtype, 16 * levels);
+}
+
+void tg__put_sums_begin(struct tg__source *s) {
+    const bool few = tg__inner_points(s) <= TG__FEW;
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (!tg__is_stream(s, a)) continue;
-        tg__line(s, "%s %s_t_[%d], ", tg__anchor_type(s, a), tg__anchor_name(s, a), TG__STRIP);
-        if (tg__takes_first(s, a))
-            tg__putf(s->sheet, "%s_s_ = 0;\n", tg__anchor_name(s, a));
-        else
-            tg__putf(s->sheet, "%s_s_[%d];\n", tg__anchor_name(s, a), 16 * levels);
+        const tg_dtype dtype = (tg_dtype)tg__node_of(s->f->g, a->node)->dtype;
+        tg__line(s, "%s %s_t_", tg__c_type(dtype), tg__anchor_name(s, a));
+        tg__put_room(s, dtype, waiting(s));
+        if (!few) put_waiting_sums(s, a, dtype);
+        tg__put(s->sheet, ";\n");
     }
+    if (!few) tg__line(s, "size_t units_ = 0;\n");
+    if (tg__carries(s)) tg__line(s, "size_t fill_ = 0;\n");
 }
 
 void tg__put_unit(struct tg__source *s, bool part) {

@@ -163,19 +163,42 @@ static void put_loop(struct tg__source *s, int stage, const char *count, void (*
     tg__forget(s, TG__SCOPE_STRIP);
 }
 
-static void put_buffers(struct tg__source *s, long long length) {
-    for (uint32_t i = 0; i < s->nest->terms; i++) {
-        if (!is_buffered(s, (int)i) || !tg__has_own_buffer(s, (int)i)) continue;
-        tg__line(s, "%s ", tg__c_type((tg_dtype)tg__node_of(s->f->g, term(s, (int)i)->node)->dtype));
-        tg__put_buffer(s, (int)i);
-        tg__putf(s->sheet, "[%lld];\n", length);
+static bool has_buffer(const struct tg__source *s, int i) { return is_buffered(s, i) && tg__has_own_buffer(s, i); }
+
+static tg_dtype dtype_of(const struct tg__source *s, int i) {
+    return (tg_dtype)tg__node_of(s->f->g, term(s, i)->node)->dtype;
+}
+
+static void put_buffers(struct tg__source *s, int64_t length) {
+    for (int i = 0; i < (int)s->nest->terms; i++) {
+        if (!has_buffer(s, i)) continue;
+        tg__line(s, "%s ", tg__c_type(dtype_of(s, i)));
+        tg__put_buffer(s, i);
+        tg__put_room(s, dtype_of(s, i), length);
+        tg__put(s->sheet, ";\n");
     }
+}
+
+enum { MOST_BYTES = 48 << 10, SHORTEST = 32 }; /* of all buffers of a nest; numbers in one */
+
+int tg__strip_length(const struct tg__source *s) {
+    size_t bytes = 0;
+    int length = TG__STRIP;
+    for (int i = 0; i < (int)s->nest->terms && tg__stages(s); i++)
+        if (has_buffer(s, i)) bytes += tg__item_size(dtype_of(s, i));
+    while (length > SHORTEST && bytes * (size_t)length > MOST_BYTES) length /= 2;
+    return length;
+}
+
+static int64_t shorter(const struct tg__source *s) {
+    const int64_t extent = s->loops.extent[s->loops.count - 1];
+    return extent < s->strip ? extent : s->strip;
 }
 
 void tg__put_strip(struct tg__source *s, uint16_t bound, void (*put)(struct tg__source *s, int stage)) {
     const int stages = tg__stages(s);
     (void)bound;
-    put_buffers(s, TG__STRIP);
+    put_buffers(s, shorter(s));
     tg__put_pointers(s);
     for (int stage = 0; stage <= stages; stage++) {
         put_calls(s, stage);

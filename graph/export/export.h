@@ -50,6 +50,7 @@ uint32_t tg__part_gradient(const struct tg__part *p, uint32_t argument);
 
 const char *tg__ident(const struct tg__part *p, uint32_t id);
 const char *tg__ident_alias(const struct tg__part *p, uint32_t row); /* of a further name: dgammax, which is dout */
+bool tg__names_function(tg_graph *g, const char *function, const char *who); /* false: not in C and Python; a run error */
 bool tg__idents_new(struct tg__part *p, const char *function);
 void tg__idents_free(struct tg__part *p);
 

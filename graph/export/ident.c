@@ -124,12 +124,28 @@ static size_t count(const struct tg__part *p) {
     return n;
 }
 
+/* The nearest name that a function can have; in C it is the name of a struct, too. */
+static void nearest(const char *function, char word[ROOM]) {
+    if (!whitelist(function, word)) strcpy(word, "network");
+    if (is_reserved(word)) strcat(word, "_network");
+}
+
+bool tg__names_function(tg_graph *g, const char *function, const char *who) {
+    char word[ROOM], clean[ROOM];
+    nearest(function, word);
+    if (strcmp(function, word) == 0) return true;
+    tg__fail_run(g, TG_ARGUMENT, 0,
+                 "%s: a function cannot be called '%s': its name is a letter and then letters, digits and single "
+                 "underscores between them, at most %d together, and is no word of C or Python; '%s' would do",
+                 who, tg__clean(function, clean, sizeof clean), LENGTH - 1, word);
+    return false;
+}
+
 /* The names of functions come first, so that no node gets theirs. */
 static bool name_functions(struct set *t, const char *function) {
     struct tg__part *p = t->part;
     char word[ROOM], whole[ROOM + 16];
-    if (!whitelist(function, word)) strcpy(word, "network");
-    if (is_reserved(word)) strcat(word, "_network"); /* in C it is the name of a struct, too */
+    nearest(function, word);
     p->function_bytes = strlen(word) + 1;
     char *own = tg__alloc(p->graph, p->function_bytes);
     if (!own) return false;

@@ -109,7 +109,7 @@ static uint32_t last_of(const struct tg__sweep *s, uint32_t out) {
 
 bool tg__part_new(struct tg__part *p, tg_grads d, tg_node out, const char *function, const char *who) {
     *p = (struct tg__part){.graph = d.graph, .sweep = d};
-    if (!d.graph || refuse(d, &out, who)) return false;
+    if (!d.graph || refuse(d, &out, who) || (function && !tg__names_function(d.graph, function, who))) return false;
     const struct tg__sweep *s = tg__sweep_get(d);
     p->out = out.id;
     p->last = last_of(s, out.id);
