@@ -119,8 +119,8 @@ static void write_jit(struct batch *b, const struct subject *t, tg_mode mode) {
 static void write_ahead(struct batch *b, const struct subject *t, tg_mode mode) {
     next_in_batch(b);
     char name[32], path[40];
-    tg_program *p = tg_compile(t->graph, t->outputs, t->count,
-                               (tg_compile_options){.mode = mode, .flags = TG_INTERPRET | TG_WITH_ASSIGNS});
+    const unsigned flags = TG_INTERPRET | (t->graph->assigns.length > 1 ? (unsigned)TG_WITH_ASSIGNS : 0);
+    tg_program *p = tg_compile(t->graph, t->outputs, t->count, (tg_compile_options){.mode = mode, .flags = flags});
     cr_assert_not_null(p, "%s: %s", t->what, tg_message(t->graph));
     snprintf(name, sizeof name, "f%d", b->written);
     cr_assert_eq(tg_write_c(p, name, directory), TG_OK, "%s: %s", t->what, tg_message(t->graph));
