@@ -37,8 +37,9 @@ static void put_includes(struct tg__ahead *a, struct tg__sheet *s) {
     tg__put(s, tg__includes);
     tg__put(s, "#ifndef INLINE_\n");
     tg__put(s, tg__macros);
-    if (a->p->mode == TG_FAST) tg__put(s, tg__multiply_add);
-    tg__put(s, "#endif\n\n");
+    tg__put(s, "#endif\n");
+    if (a->p->mode == TG_FAST) tg__put(s, tg__multiply_add); /* one without it may have come before */
+    tg__put(s, "\n");
 }
 
 /* ---------------------------------------------------------------------------------------------------- the pointers */

@@ -39,6 +39,7 @@ const char tg__macros[] =
 
 /* Rounded once where the processor does that as fast as an addition. */
 const char tg__multiply_add[] =
+    "#ifndef MULTIPLY_ADD_f32_\n"
     "#if defined(__FP_FAST_FMAF) || defined(__FMA__)\n"
     "#define MULTIPLY_ADD_f32_(x, y, z) fmaf(x, y, z)\n"
     "#else\n"
@@ -48,6 +49,7 @@ const char tg__multiply_add[] =
     "#define MULTIPLY_ADD_f64_(x, y, z) (fma)(x, y, z)\n"
     "#else\n"
     "#define MULTIPLY_ADD_f64_(x, y, z) ((x) * (y) + (z))\n"
+    "#endif\n"
     "#endif\n";
 
 static const char around[] =
