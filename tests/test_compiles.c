@@ -8,6 +8,7 @@
 #undef state
 #include "exact.h"
 #include "random_chain.h"
+#include "row_tapes.h"
 
 TestSuite(compiles, .timeout = 3000);
 
@@ -163,7 +164,7 @@ static void each_variant(struct batch *b, writer *write) {
     open_batch(b);
     do {
         if (!is_tried(v)) continue;
-        struct made m = variant_make(v, &numbers);
+        struct varied m = variant_make(v, &numbers);
         if (!m.graph) continue;
         struct subject t = {m.graph, m.outputs, m.count, m.grads, m.count > 1 ? m.out : tg_nil(m.graph), variant_text(v)};
         write(b, &t);
@@ -177,6 +178,37 @@ static void each_variant(struct batch *b, writer *write) {
 Test(compiles, machine_code) { each_variant(&(struct batch){.flags = loose}, both_jit); }
 Test(compiles, ahead_of_time) { each_variant(&(struct batch){.flags = strict}, both_ahead); }
 Test(compiles, staged) { each_variant(&(struct batch){.flags = strict}, write_staged); }
+
+/* ---------------------------------------------------------------------------------------------------- structured rows
+ * With attributes that are not finite, without elements, of one element. */
+
+static void write_row(struct batch *b, tg_node z, const char *what, writer *write) {
+    tg_graph *g = z.graph;
+    const tg_dtype t = tg_dtype_of(z) == TG_F32 ? TG_F32 : TG_F64;
+    const tg_node weight = tg_input(g, t, tg_dims(z));
+    const tg_node loss = tg_sum(tg_mul(tg_dtype_of(z) == TG_I32 ? tg_cast(z, t) : z, weight), tg_keep(tg_axes_all()));
+    const tg_grads d = tg_backward(loss, tg_dims(loss).rank ? tg_input(g, t, tg_dims(loss)) : tg_nil(g));
+    tg_node out[32];
+    size_t n = 0;
+    cr_assert_eq(tg_error(g), TG_OK, "%s: %s", what, tg_message(g));
+    out[n++] = z;
+    for (uint32_t id = 1; id < loss.id && n < 32; id++)
+        if (tg_has_grad(d, tg_node_at(g, id))) out[n++] = tg_grad(d, tg_node_at(g, id));
+    write(b, &(struct subject){g, out, n, d, loss, what});
+    tg_graph_free(g);
+}
+
+static void each_row(struct batch *b, writer *write) {
+    open_batch(b);
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        for
+            EACH_DTYPE(t) write_row(b, made[i].make(tg_graph_new(), t), made[i].op, write);
+    close_batch(b);
+}
+
+Test(compiles, rows_as_machine_code) { each_row(&(struct batch){.flags = loose}, both_jit); }
+Test(compiles, rows_ahead_of_time) { each_row(&(struct batch){.flags = strict}, both_ahead); }
+Test(compiles, rows_staged) { each_row(&(struct batch){.flags = strict}, write_staged); }
 
 /* ---------------------------------------------------------------------------------------------------- random chains */
 

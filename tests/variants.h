@@ -19,7 +19,7 @@ struct variant {
     bool constant_seed;
 };
 
-struct made { /* graph NULL: the constructor refuses such operands */
+struct varied { /* graph NULL: the constructor refuses such operands */
     tg_graph *graph;
     tg_node out, outputs[API_LEAVES + 2]; /* out, and the gradients of the leaves */
     tg_grads grads;
@@ -85,7 +85,7 @@ static inline void variant_make_leaves(tg_graph *g, struct variant v, tg_node *a
     }
 }
 
-static inline void variant_sweep(struct variant v, struct made *m, const tg_node *a, int leaves, uint64_t *state) {
+static inline void variant_sweep(struct variant v, struct varied *m, const tg_node *a, int leaves, uint64_t *state) {
     const tg_mark mark = tg_mark_now(m->graph);
     const tg_shape s = tg_dims(m->out);
     tg_node seed = tg_nil(m->graph);
@@ -105,9 +105,9 @@ static inline void variant_sweep(struct variant v, struct made *m, const tg_node
     cr_assert_eq(tg_rewind(m->graph, mark), TG_OK);
 }
 
-static inline struct made variant_make(struct variant v, uint64_t *state) {
+static inline struct varied variant_make(struct variant v, uint64_t *state) {
     const struct program *p = &programs[v.program];
-    struct made m = {.graph = tg_graph_new()};
+    struct varied m = {.graph = tg_graph_new()};
     tg_node a[API_LEAVES] = {{0}};
     m.grads.graph = m.graph;
     variant_make_leaves(m.graph, v, a, state);
@@ -117,7 +117,7 @@ static inline struct made variant_make(struct variant v, uint64_t *state) {
     m.outputs[m.count++] = m.out;
     if (tg_error(m.graph) != TG_OK || tg_is_nil(m.out) || tg_size(m.out) > 64) {
         tg_graph_free(m.graph);
-        return (struct made){NULL};
+        return (struct varied){NULL};
     }
     if (p->smooth) variant_sweep(v, &m, a, variant_leaves(p->leaves), state);
     for (uint32_t id = 1; id <= tg_count(m.graph); id++) {
