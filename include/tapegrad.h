@@ -873,8 +873,8 @@ TG_API TG_CHECK tg_status tg_load_leaves(tg_graph *g, const char *path);
 TG_API TG_CHECK tg_status tg_save_state(tg_graph *g, const char *path);
 TG_API TG_CHECK tg_status tg_load_state(tg_graph *g, const char *path, bool part);
 
-/* A rectangular table of numbers, comma-separated, with an optional header line of column names; as it is or packed by
- * gzip. */
+/* A rectangular table of numbers, comma-separated; as it is or packed by gzip. The first line is a header of column
+ * names if any cell in it is quoted or no number; below it, quotes around a number do not matter. */
 typedef struct tg_table {
     size_t rows, columns;
     const double *data;       /* rows × columns */

@@ -51,7 +51,8 @@ static void refused(const char *text, const char *says) { bytes_refused(text, st
 Test(csv, line_ends_marks_and_blanks) {
     static const char *const same[] = {
         "1,2\n3,4\n",    "1,2\n3,4",           "1,2\r\n3,4\r\n",   "1,2\r\n3,4\r", "1,2\n3,4\n\n\r\n \t\n",
-        MARK "1,2\n3,4", " 1 ,\t2\n3\t, 4 \n", "1.0,2e0\n+3,4.\n",
+        MARK "1,2\n3,4", " 1 ,\t2\n3\t, 4 \n", "1.0,2e0\n+3,4.\n", "1,2\r3,4\r",   MARK "1,2\r3,4",
+        "1,2\n\"3\", \"4\" \n",
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         tg_table t = read_ok(same[i], 2, 2);
@@ -75,8 +76,13 @@ Test(csv, headers) {
     cr_assert_str_eq(t.names[5], "column6");
     t = read_ok("same,same", 0, 2);
     cr_assert_str_eq(t.names[0], t.names[1]);
-    t = read_ok("\"1\"\n2\n", 1, 1);
+    t = read_ok("\"1\"\n2\n", 1, 1); /* whoever quotes in the first line names columns, as pandas takes it */
     cr_assert_str_eq(t.names[0], "1");
+    t = read_ok("\"a\",\"b\"\n\"1\",\"-2.5e3\"\n", 1, 2); /* as R writes row names */
+    cr_assert_str_eq(t.names[1], "b");
+    cr_assert(t.data[0] == 1 && t.data[1] == -2500);
+    t = read_ok("\"a\",b\r\"1\",2\r", 1, 2);
+    cr_assert(t.data[0] == 1 && t.data[1] == 2);
 }
 
 Test(csv, numbers_to_the_last_bit) {
@@ -148,7 +154,7 @@ Test(csv, nothing_in_it) {
 Test(csv, cells_that_are_no_numbers) {
     static const char *const cells[] = {
         "abc", "0x10", "0x1p3",  "1e",      "1e+",      "e5",  ".",   "+",     "-",   "--1",      "1 2", "1_0", "1.2.3",
-        "1d5", "nan(", "nan(1)", "infinit", "infinite", "\v1", "1\f", "\"1\"", "1;2", "\xd9\xa1", "na",  "#1",  "1%"};
+        "1d5", "nan(", "nan(1)", "infinit", "infinite", "\v1", "1\f", "\"1 \"", "1;2", "\xd9\xa1", "na",  "#1",  "1%"};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         char text[64];
         snprintf(text, sizeof text, "x,y\n0,0\n0,%s\n", cells[i]);
@@ -158,19 +164,26 @@ Test(csv, cells_that_are_no_numbers) {
 }
 
 Test(csv, places_and_texts_are_named) {
-    refused("1,2\n3,abc\n", ": line 2, column 2: 'abc' is not a number");
+    refused("1,2\n3,abc\n", ": line 2, column 2: 'abc' is not a number: put a number there, or leave the column out");
+    refused("1,2\n3,NA\n", ": line 2, column 2: 'NA' is not a number: write nan where a number is missing");
+    refused("a;b\n3.5;1\n", ": line 2, column 1 ('a;b'): '3.5;1' is not a number: separate the columns by commas");
+    refused("a b\n3 1\n", "separate the columns by commas");
+    refused("a\tb\n3\t1\n", "separate the columns by commas");
+    refused("1,2\n3,\"\"\n", ": line 2, column 2: the cell is empty: write nan where a number is missing");
     refused("1,2\r\n3,\r\n", ": line 2, column 2: the cell is empty");
     refused("1,,3\n", ": line 1, column 2: the cell is empty");
     refused(",\n", ": line 1, column 1: the cell is empty");
     refused("x\n1\n\n2\n", ": line 3, column 1: the cell is empty");
     refused("\n1\n", ": line 1, column 1: the cell is empty");
-    refused("1,2,3\n4,5\n", ": line 2, column 2: the line ends, but the first line has 3 columns");
-    refused("x,y\n1,2\n4,5,6\n", ": line 3, column 3: more cells than the 2 of the first line");
+    refused("1,2,3\n4,5\n", ": line 2, column 2: the line ends, but the first line has 3: ");
+    refused("x,y\n1,2\n4,5,6\n", ": line 3, column 3: a further cell, but the first line has 2: ");
+    refused("178,3,a\n1,2,3,0\n",
+            ": line 2, column 4: a further cell, but the first line has 3: remove the first line if it is not one of");
     refused("x,\"y\n1,2\n", ": line 1, column 2: a quote is not closed");
     refused("\"x\"y,z\n1,2\n", ": line 1, column 1: text behind the closing quote");
     refused("x\n\"\"\"\n", ": line 2, column 1: a quote is not closed");
     refused("x,y\n1,\"2\"3\n", ": line 2, column 2: text behind the closing quote");
-    refused("1,2\r3,4\r", ": byte 3: a carriage return");
+    refused("1,2\r3,4\n", ": byte 3: a carriage return within a line: save the file with one kind of line ends");
     bytes_refused("1,2\n3\0,4\n", 9, ": byte 5: a zero byte");
 }
 
@@ -179,7 +192,7 @@ Test(csv, what_is_quoted_back_is_clean_and_short) {
     char text[5000] = "x\n";
     memset(text + 2, 'y', sizeof text - 3);
     refused(text, "yyyy...' is not a number");
-    cr_assert_lt(strlen(tg_message(g)), 200);
+    cr_assert_lt(strlen(tg_message(g)), 240);
     refused("\x1b[2J\n1\nz\n", "('?[2J')");
 }
 

@@ -30,9 +30,11 @@ static bool ends_with(const char *text, const char *end) {
 
 /* --------------------------------------------------------------------------------------------------------- classes */
 
-static bool add_class(struct data *d, const char *source, size_t row, double v) {
+/* hint: what else the column may have been, or "". */
+static bool add_class(struct data *d, const char *source, const char *hint, size_t row, double v) {
     if (!(v >= 0 && v < 1e6) || v != floor(v))
-        return complain("%s: the class in row %zu is %g; 0, 1, 2 … are needed", source, row, v);
+        return complain("%s: the class in row %zu is %g; 0, 1, 2 … are needed%s%s%s", source, row, v, *hint ? " (" : "",
+                        hint, *hint ? ")" : "");
     d->label[row] = (int32_t)v;
     if (d->label[row] >= d->classes) d->classes = d->label[row] + 1;
     return true;
@@ -50,28 +52,39 @@ static bool read_labels(tg_graph *g, const char *path, struct data *d) {
         return complain("%s: one class for each of the %lld rows is needed", path, (long long)d->rows);
     if (!new_labels(d)) return false;
     for (size_t i = 0; i < (size_t)d->rows; i++)
-        if (!add_class(d, path, i, item(a.dtype, a.data, i))) return false;
+        if (!add_class(d, path, "", i, item(a.dtype, a.data, i))) return false;
     return true;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- csv */
 
-static bool find_column(const char *wanted, const char *path, const tg_table *t, size_t *column) {
-    for (*column = 0; t->names && *column < t->columns; ++*column)
-        if (strcmp(t->names[*column], wanted) == 0) return true;
+enum { HINT = 200 };
+
+/* A name comes before an index. hint: where the two are different columns, which of them was taken, and how the other
+ * is had; else "". */
+static bool find_column(const char *wanted, const char *path, const tg_table *t, size_t *column, char hint[HINT]) {
     char *end;
-    unsigned long n = strtoul(wanted, &end, 10);
+    const unsigned long n = strtoul(wanted, &end, 10);
+    const bool indexed = *wanted >= '0' && *wanted <= '9' && !*end && n < t->columns;
+    hint[0] = '\0';
+    for (*column = 0; t->names && *column < t->columns; ++*column) {
+        if (strcmp(t->names[*column], wanted) != 0) continue;
+        if (indexed && *column != n)
+            snprintf(hint, HINT, "%s is the name of column %zu, counted from 0; column %lu has the name '%s'", wanted,
+                     *column, n, t->names[n]);
+        return true;
+    }
     *column = n;
-    return (*wanted >= '0' && *wanted <= '9' && !*end && n < t->columns) ||
-           complain("--label-column %s: %s has no column of that name or index", wanted, path);
+    return indexed || complain("--label-column %s: %s has no column of that name or index", wanted, path);
 }
 
 /* Everything but the label column, which goes to the classes. */
 static bool split(const tg_table *t, const char *label_column, tg_dtype dtype, struct data *d) {
     size_t label = t->columns, width = t->columns;
+    char hint[HINT] = "";
     d->rows = (int64_t)t->rows;
     if (label_column) {
-        if (!find_column(label_column, d->source, t, &label) || !new_labels(d)) return false;
+        if (!find_column(label_column, d->source, t, &label, hint) || !new_labels(d)) return false;
         width--;
     }
     d->columns = (int64_t)width;
@@ -83,12 +96,13 @@ static bool split(const tg_table *t, const char *label_column, tg_dtype dtype, s
             double v = t->data[r * t->columns + c];
             if (c != label)
                 x[r * width + k++] = v;
-            else if (!add_class(d, d->source, r, v))
+            else if (!add_class(d, d->source, hint, r, v))
                 return false;
         }
     for (size_t c = 0, k = 0; t->names && c < t->columns; c++)
         if (c != label) names[k++] = t->names[c];
     d->names = t->names ? names : NULL;
+    if (*hint) complain("--label-column: %s", hint);
     d->x = d->memory[0] = convert(x, TG_F64, dtype, t->rows * width);
     return d->x != NULL;
 }
@@ -112,8 +126,9 @@ bool read_data(tg_graph *g, const struct options *o, struct data *d) {
         d->source = EXAMPLE_DATA "/wine.csv";
         if (!label_column) label_column = "cultivar";
     }
-    bool csv = ends_with(d->source, ".csv");
-    if (!csv && !ends_with(d->source, ".npy")) return complain("--x %s: a .npy or .csv file is needed", d->source);
+    bool csv = ends_with(d->source, ".csv") || ends_with(d->source, ".csv.gz");
+    if (!csv && !ends_with(d->source, ".npy"))
+        return complain("--x %s: a .npy, .csv or .csv.gz file is needed", d->source);
     if (!csv && label_column) return complain("--label-column goes with a .csv file; for %s give --labels", d->source);
     tg_table t;
     if (csv && tg_read_csv(g, d->source, &t)) return complain("%s", tg_message(g));

@@ -114,7 +114,8 @@ static int present(const struct options *o, const struct model *m, const struct 
     const bool finite = tg_is_nil(tg_first_nonfinite(m->g, why, sizeof why));
     if (!finite) printf("The first that is not finite: %s\n", why);
     const bool all = f.agree && finite;
-    printf("%s\n", !all       ? "They do not agree."
+    printf("%s\n", !f.agree   ? "They do not agree."
+                   : !finite  ? "Nothing disagrees, but not everything is finite."
                    : f.proved ? "All agree."
                               : "Nothing disagrees, but not everything is proved.");
     if (o->html && !write_page(m, o->html, &f)) return 2;

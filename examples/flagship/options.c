@@ -7,16 +7,17 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: batchnorm [--x FILE.npy|FILE.csv] [--label-column NAME|INDEX] [--labels FILE.npy] [--gamma FILE.npy]\n"
-    "                 [--beta FILE.npy] [--dout FILE.npy] [--eps E] [--dtype f32|f64] [--dump DIR] [--against DIR]\n"
-    "                 [--html FILE] [--export DIR] [--quiet]\n"
+    "usage: batchnorm [--x FILE.npy|FILE.csv|FILE.csv.gz] [--label-column NAME|INDEX] [--labels FILE.npy]\n"
+    "                 [--gamma FILE.npy] [--beta FILE.npy] [--dout FILE.npy] [--eps E] [--dtype f32|f64] [--dump DIR]\n"
+    "                 [--against DIR] [--html FILE] [--export DIR] [--quiet]\n"
     "\n"
     "Batch normalization out of seven primitives, its backward written by the engine, step by step; compared with a\n"
     "handwritten fused kernel and checked against finite differences. Without options: the wine data, a linear layer\n"
     "to 3 classes and the softmax loss.\n"
     "\n"
     "  --x             the data, one row an example\n"
-    "  --label-column  the column of a .csv that holds the class, 0 1 2 …: adds the layer and the loss\n"
+    "  --label-column  the column of a .csv that holds the class, 0 1 2 …: adds the layer and the loss. Its name, or\n"
+    "                  where none has that name its index, counted from 0\n"
     "  --labels        the classes as a .npy of integers, one for each row\n"
     "  --gamma --beta  scale and shift of each column (default: random, so that no mistake hides behind 1 and 0)\n"
     "  --dout          the cotangent of out instead of a loss (default without labels: random)\n"

@@ -1,4 +1,5 @@
-/* A rectangular table of numbers, comma-separated. The first line is a header if any text in it is no number. */
+/* A rectangular table of numbers, comma-separated. The first line is a header if any cell in it is quoted or no number.
+ * Messages say what to do to the file, for most files come from elsewhere. */
 #include "zip.h"
 
 #include <stdlib.h>
@@ -66,9 +67,9 @@ static bool next_cell(struct csv *c, struct cell *cell) {
 
 static bool more_cells(const struct csv *c) { return c->at <= c->stop; }
 
-/* strtod would also take blanks in front, hexadecimal numbers and nan(...). */
+/* strtod would also take blanks in front, hexadecimal numbers and nan(...). Quotes do not make text of a number. */
 static bool is_number(const struct cell *cell, double *value) {
-    if (cell->quoted || cell->length == 0) return false;
+    if (cell->length == 0) return false;
     if (strspn(cell->text, "0123456789+-.eEnNaAiIfFtTyY") < cell->length) return false;
     char *stop;
     *value = strtod(cell->text, &stop);
@@ -86,7 +87,7 @@ static bool look_at_first_line(struct csv *c, size_t *columns, bool *header) {
     next_line(&ahead);
     while (more_cells(&ahead)) {
         if (!next_cell(&ahead, &cell)) return false;
-        if ((cell.quoted || cell.length > 0) && !is_number(&cell, &value)) *header = true;
+        if (cell.quoted || (cell.length > 0 && !is_number(&cell, &value))) *header = true;
     }
     *columns = ahead.column;
     return true;
@@ -120,27 +121,47 @@ static bool read_names(struct csv *c, tg_table *table) {
 
 /* -------------------------------------------------------------------------------------------------------- rows */
 
+static bool is_missing(const struct cell *cell) {
+    static const char *const words[] = {"NA", "N/A", "na", "n/a", "NULL", "null", "None", "?"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strlen(words[i]) == cell->length && memcmp(words[i], cell->text, cell->length) == 0) return true;
+    return false;
+}
+
+/* 1;2 and the like: digits on both sides of what separates columns elsewhere. */
+static bool is_separated(const struct cell *cell) {
+    for (size_t i = 1; i + 1 < cell->length; i++)
+        if (strchr("; \t|", cell->text[i]) && strchr("0123456789.", cell->text[i - 1])) return true;
+    return false;
+}
+
 static bool refuse_cell(struct csv *c, const struct cell *cell, const tg_table *table) {
     char text[40], name[40] = "", column[64] = "";
-    if (cell->length == 0 && !cell->quoted) return refuse(c, "the cell is empty");
+    const char *advice = is_missing(cell)     ? "write nan where a number is missing"
+                         : is_separated(cell) ? "separate the columns by commas"
+                                              : "put a number there, or leave the column out";
+    if (cell->length == 0) return refuse(c, "the cell is empty: write nan where a number is missing");
     if (table->names != NULL)
         snprintf(column, sizeof column, " ('%s')", tg__clean(table->names[c->column - 1], name, sizeof name));
-    return tg__fail_file(c->graph, c->path, "line %zu, column %zu%s: '%s' is not a number", c->line, c->column, column,
-                         tg__excerpt(cell->text, cell->length, text, sizeof text)) == TG_OK;
+    return tg__fail_file(c->graph, c->path, "line %zu, column %zu%s: '%s' is not a number: %s", c->line, c->column,
+                         column, tg__excerpt(cell->text, cell->length, text, sizeof text), advice) == TG_OK;
+}
+
+static bool refuse_width(struct csv *c, const tg_table *table, bool more) {
+    return tg__fail_file(c->graph, c->path,
+                         "line %zu, column %zu: %s, but the first line has %zu: remove the first line if it is not one "
+                         "of the table, or complete this one",
+                         c->line, c->column, more ? "a further cell" : "the line ends", table->columns) == TG_OK;
 }
 
 static bool read_row(struct csv *c, double *row, const tg_table *table) {
     struct cell cell;
     for (size_t i = 0; more_cells(c); i++) {
         if (!next_cell(c, &cell)) return false;
-        if (i == table->columns)
-            return tg__fail_file(c->graph, c->path, "line %zu, column %zu: more cells than the %zu of the first line",
-                                 c->line, c->column, table->columns) == TG_OK;
+        if (i == table->columns) return refuse_width(c, table, true);
         if (!is_number(&cell, &row[i])) return refuse_cell(c, &cell, table);
     }
-    if (c->column == table->columns) return true;
-    return tg__fail_file(c->graph, c->path, "line %zu, column %zu: the line ends, but the first line has %zu columns",
-                         c->line, c->column, table->columns) == TG_OK;
+    return c->column == table->columns || refuse_width(c, table, false);
 }
 
 static bool read_rows(struct csv *c, tg_table *table) {
@@ -158,12 +179,21 @@ static bool read_rows(struct csv *c, tg_table *table) {
 
 /* -------------------------------------------------------------------------------------------------------- file */
 
+/* A file without a line feed, from a Macintosh before 2001, ends its lines by carriage returns. */
+static void translate(struct csv *c) {
+    if (memchr(c->at, '\n', (size_t)(c->end - c->at))) return;
+    for (char *p = c->at; p < c->end; p++)
+        if (*p == '\r') *p = '\n';
+}
+
 /* Skips a byte order mark, drops blank lines at the end, refuses bytes that do not belong in a text. */
 static bool trim(struct csv *c) {
+    translate(c);
     for (const char *p = c->at; p < c->end; p++)
         if (*p == '\0' || (*p == '\r' && p + 1 < c->end && p[1] != '\n'))
             return tg__fail_file(c->graph, c->path, "byte %zu: %s", (size_t)(p - c->at),
-                                 *p ? "a carriage return that does not end a line" : "a zero byte in a text") == TG_OK;
+                                 *p ? "a carriage return within a line: save the file with one kind of line ends"
+                                    : "a zero byte in a text: save the file as UTF-8") == TG_OK;
     if (c->end - c->at >= 3 && memcmp(c->at, "\xef\xbb\xbf", 3) == 0) c->at += 3;
     while (c->end > c->at && (is_blank(c->end[-1]) || c->end[-1] == '\n')) c->end--;
     *c->end = '\0';
