@@ -70,25 +70,39 @@ static size_t encode(uint32_t c, char *s) {
     return n;
 }
 
-/* The C library's table, where its locale is there: Latin to Thai, Hangul, kana, Chinese, and the wide planes. */
+/* Every character that the installed C library knows, from a program that has set no locale. */
 Test(style, widths_are_those_of_the_c_library) {
-    if (!setlocale(LC_CTYPE, "C.UTF-8")) return;
-    const uint32_t blocks[][2] = {{0xae, 0x5ff},    {0x620, 0x6ef},     {0x900, 0x97f},     {0xe00, 0xe7f},
-                                  {0x1e00, 0x1fff}, {0x20a0, 0x20cf},   {0x2190, 0x23ff},   {0x2500, 0x27ff},
-                                  {0x3000, 0x4dbf}, {0x4e00, 0xa4cf},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},
-                                  {0xff00, 0xffef}, {0x1f300, 0x1f5ff}, {0x1f600, 0x1f64f}, {0x20000, 0x2ffff}};
+    const locale_t letters = tg__letters_open(), utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    const locale_t own = uselocale((locale_t)0);
+    if (!utf8) return;
+    cr_assert(letters);
+    setlocale(LC_ALL, "C");
     size_t seen = 0, wrong = 0;
-    for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++)
-        for (uint32_t c = blocks[b][0]; c <= blocks[b][1]; c++) {
-            char s[5];
-            const int width = wcwidth((wchar_t)c);
-            if (width < 0) continue;
-            seen++;
-            if (tg__char_width(s, encode(c, s)) == width) continue;
-            if (wrong++ < 20) cr_log_warn("U+%04X: %d, not %d", c, tg__char_width(s, encode(c, s)), width);
-        }
+    for (uint32_t c = 0xa0; c <= 0x10ffff; c++) {
+        char s[5];
+        uselocale(utf8);
+        const int width = wcwidth((wchar_t)c);
+        uselocale(own);
+        if (width < 0) continue;
+        seen++;
+        const int ours = tg__char_width(letters, s, encode(c, s));
+        if (ours != width && wrong++ < 20) cr_log_warn("U+%04X: %d, not %d", c, ours, width);
+    }
     cr_assert_gt(seen, 50000);
     cr_assert_eq(wrong, 0, "%zu of %zu", wrong, seen);
+    cr_assert_eq(uselocale((locale_t)0), own);
+    cr_assert_str_eq(setlocale(LC_ALL, NULL), "C");
+    tg__letters_close(letters);
+    freelocale(utf8);
+}
+
+Test(style, widths_without_a_utf8_locale_are_rough) {
+    const struct {
+        const char *s;
+        int width;
+    } cases[] = {{"a", 1}, {"é", 1}, {"\xcc\x81", 0}, {"色", 2}, {"가", 2}, {"Ｗ", 2}, {"😀", 2}, {"→", 1}, {"λ", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        cr_expect_eq(tg__char_width((locale_t)0, cases[i].s, strlen(cases[i].s)), cases[i].width, "%s", cases[i].s);
 }
 
 Test(style, columns_line_up_in_columns) {

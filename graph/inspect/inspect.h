@@ -26,6 +26,7 @@ enum tg__style tg__value_style(tg_node a, enum tg__style style); /* the same, or
 struct tg__pen {
     FILE *file;
     bool colour, unicode;
+    locale_t letters;
     struct tg__point point;
 };
 void tg__pen_open(struct tg__pen *pen, FILE *file);
@@ -38,7 +39,9 @@ const char *tg__in_ascii(const char *s, size_t length);        /* what stands fo
 
 /* ------------------------------------------------------------------------------------------------------ width.c */
 
-int tg__char_width(const char *s, size_t length); /* columns of one character: 0 combining, 2 wide, else 1 */
+locale_t tg__letters_open(void); /* of UTF-8; 0: none is installed, and widths are rough */
+void tg__letters_close(locale_t letters);
+int tg__char_width(locale_t letters, const char *s, size_t length); /* columns of one character: 0 combining, 2 wide */
 
 /* ------------------------------------------------------------------------------------------------------- grid.c
  * A table of text: every row is measured, then every row is written. Columns in which nothing stands are left out. */

@@ -44,10 +44,14 @@ bool tg_has_unicode(void) {
 
 void tg__pen_open(struct tg__pen *pen, FILE *file) {
     *pen = (struct tg__pen){.file = file, .colour = tg_has_colour(file), .unicode = tg_has_unicode()};
+    pen->letters = tg__letters_open();
     pen->point = tg__point_open();
 }
 
-void tg__pen_close(struct tg__pen *pen) { tg__point_close(pen->point); }
+void tg__pen_close(struct tg__pen *pen) {
+    tg__point_close(pen->point);
+    tg__letters_close(pen->letters);
+}
 
 const char *tg__in_ascii(const char *s, size_t length) {
     static const char *const pairs[][2] = {{"–", "-"},   {"─", "-"}, {"←", "<-"}, {"→", "->"}, {"×", "x"},
@@ -93,7 +97,7 @@ size_t tg__width(const struct tg__pen *pen, const char *text) {
     size_t width = 0;
     for (const char *s = text; *s; s += length_at(s)) {
         const size_t n = length_at(s);
-        width += n == 1 ? 1 : pen->unicode ? (size_t)tg__char_width(s, n) : strlen(tg__in_ascii(s, n));
+        width += n == 1 ? 1 : pen->unicode ? (size_t)tg__char_width(pen->letters, s, n) : strlen(tg__in_ascii(s, n));
     }
     return width;
 }

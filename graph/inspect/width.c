@@ -1,50 +1,31 @@
-/* How many columns of a terminal a character takes up. The library has this from the C library's wcwidth only where the
- * program has set a locale, so the ranges are here: East Asian wide ones as in Unicode 15's EastAsianWidth, combining
- * ones of the scripts that have names for things in them. */
+/* How many columns of a terminal a character takes up: what the C library's wcwidth says in a UTF-8 locale, whatever the
+ * locale of the program, for new characters come with every Unicode and only the C library is kept up to date. */
+#define _XOPEN_SOURCE 700 /* wcwidth */
 #include "inspect.h"
 
-struct range {
-    uint32_t first, last;
-};
+#include <wchar.h>
 
-static const struct range combining[] = {
-    {0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},    {0x5bf, 0x5bf},   {0x5c1, 0x5c2},   {0x5c4, 0x5c5},
-    {0x5c7, 0x5c7},   {0x610, 0x61a},   {0x64b, 0x65f},    {0x670, 0x670},   {0x6d6, 0x6dc},   {0x6df, 0x6e4},
-    {0x6e7, 0x6e8},   {0x6ea, 0x6ed},   {0x900, 0x902},    {0x93a, 0x93a},   {0x93c, 0x93c},   {0x941, 0x948},
-    {0x94d, 0x94d},   {0x951, 0x957},   {0x962, 0x963},    {0xe31, 0xe31},   {0xe34, 0xe3a},   {0xe47, 0xe4e},
-    {0x1160, 0x11ff}, {0x1ab0, 0x1ace}, {0x1dc0, 0x1dff},  {0x20d0, 0x20f0}, {0x302a, 0x302d}, {0x3099, 0x309a},
-    {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xe0100, 0xe01ef}};
-
-static const struct range wide[] = {
-    {0x1100, 0x115f},   {0x231a, 0x231b},   {0x2329, 0x232a},   {0x23e9, 0x23ec},   {0x23f0, 0x23f0},
-    {0x23f3, 0x23f3},   {0x25fd, 0x25fe},   {0x2614, 0x2615},   {0x2648, 0x2653},   {0x267f, 0x267f},
-    {0x2693, 0x2693},   {0x26a1, 0x26a1},   {0x26aa, 0x26ab},   {0x26bd, 0x26be},   {0x26c4, 0x26c5},
-    {0x26ce, 0x26ce},   {0x26d4, 0x26d4},   {0x26ea, 0x26ea},   {0x26f2, 0x26f3},   {0x26f5, 0x26f5},
-    {0x26fa, 0x26fa},   {0x26fd, 0x26fd},   {0x2705, 0x2705},   {0x270a, 0x270b},   {0x2728, 0x2728},
-    {0x274c, 0x274c},   {0x274e, 0x274e},   {0x2753, 0x2755},   {0x2757, 0x2757},   {0x2795, 0x2797},
-    {0x27b0, 0x27b0},   {0x27bf, 0x27bf},   {0x2b1b, 0x2b1c},   {0x2b50, 0x2b50},   {0x2b55, 0x2b55},
-    {0x2e80, 0x303e},   {0x3041, 0x4dbf},   {0x4e00, 0xa4c6},   {0xa960, 0xa97c},   {0xac00, 0xd7a3},
-    {0xf900, 0xfaff},   {0xfe10, 0xfe19},   {0xfe30, 0xfe6b},   {0xff01, 0xff60},   {0xffe0, 0xffe6},
-    {0x16fe0, 0x1b2fb}, {0x1f004, 0x1f004}, {0x1f0cf, 0x1f0cf}, {0x1f18e, 0x1f18e}, {0x1f191, 0x1f19a},
-    {0x1f200, 0x1f320}, {0x1f32d, 0x1f335}, {0x1f337, 0x1f37c}, {0x1f37e, 0x1f393}, {0x1f3a0, 0x1f3ca},
-    {0x1f3cf, 0x1f3d3}, {0x1f3e0, 0x1f3f0}, {0x1f3f4, 0x1f3f4}, {0x1f3f8, 0x1f43e}, {0x1f440, 0x1f440},
-    {0x1f442, 0x1f4fc}, {0x1f4ff, 0x1f53d}, {0x1f54b, 0x1f54e}, {0x1f550, 0x1f567}, {0x1f57a, 0x1f57a},
-    {0x1f595, 0x1f596}, {0x1f5a4, 0x1f5a4}, {0x1f5fb, 0x1f64f}, {0x1f680, 0x1f6c5}, {0x1f6cc, 0x1f6cc},
-    {0x1f6d0, 0x1f6d2}, {0x1f6d5, 0x1f6df}, {0x1f6eb, 0x1f6ec}, {0x1f6f4, 0x1f6fc}, {0x1f7e0, 0x1f7f0},
-    {0x1f90c, 0x1f93a}, {0x1f93c, 0x1f945}, {0x1f947, 0x1f9ff}, {0x1fa70, 0x1faff}, {0x20000, 0x3fffd}};
-
-static bool lies_in(const struct range *ranges, size_t count, uint32_t c) {
-    size_t low = 0;
-    while (low < count) {
-        const size_t middle = low + (count - low) / 2;
-        if (c < ranges[middle].first)
-            count = middle;
-        else if (c > ranges[middle].last)
-            low = middle + 1;
-        else
-            return true;
+locale_t tg__letters_open(void) {
+    static const char *const names[] = {"C.UTF-8", "", "en_US.UTF-8"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const locale_t letters = newlocale(LC_CTYPE_MASK, names[i], (locale_t)0);
+        if (letters && tg__char_width(letters, "あ", strlen("あ")) == 2) return letters;
+        if (letters) freelocale(letters);
     }
-    return false;
+    return (locale_t)0;
+}
+
+void tg__letters_close(locale_t letters) {
+    if (letters) freelocale(letters);
+}
+
+static int width_in(locale_t letters, const char *s, size_t length) {
+    const locale_t own = uselocale(letters);
+    mbstate_t state = {0};
+    wchar_t c;
+    const int width = mbrtowc(&c, s, length, &state) == length ? wcwidth(c) : 1;
+    uselocale(own);
+    return width < 0 ? 1 : width;
 }
 
 static uint32_t code_point(const unsigned char *s, size_t length) {
@@ -53,9 +34,16 @@ static uint32_t code_point(const unsigned char *s, size_t length) {
     return c;
 }
 
-int tg__char_width(const char *s, size_t length) {
-    const uint32_t c = code_point((const unsigned char *)s, length);
-    if (c < combining[0].first) return 1;
-    if (lies_in(combining, sizeof combining / sizeof *combining, c)) return 0;
-    return lies_in(wide, sizeof wide / sizeof *wide, c) ? 2 : 1;
+/* Where no UTF-8 locale is installed: the large blocks. */
+static int rough_width(uint32_t c) {
+    static const uint32_t wide[][2] = {{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0xa4cf},   {0xac00, 0xd7a3},
+                                       {0xf900, 0xfaff}, {0xff01, 0xff60}, {0x1f300, 0x1f64f}, {0x20000, 0x3fffd}};
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (c >= wide[i][0] && c <= wide[i][1]) return 2;
+    return c < 0x300 || c > 0x36f; /* combining diacritical marks */
+}
+
+int tg__char_width(locale_t letters, const char *s, size_t length) {
+    if (length == 1) return 1;
+    return letters ? width_in(letters, s, length) : rough_width(code_point((const unsigned char *)s, length));
 }
