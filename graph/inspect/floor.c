@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { SHARES = 4, ROUNDS = 4 * SHARES, MARGIN = 4, UNITS = 4 };
+enum { SHARES = 8, ROUNDS = 2 * SHARES, MARGIN = 4, UNITS = 4 };
 
 static double *new_array(tg_graph *g, size_t count) {
     double *a = tg__alloc(g, count * sizeof *a);
@@ -69,14 +69,18 @@ tg_status tg__run_nudged(const tg_graph *g, tg_graph *twin, uint64_t *random) {
  * array in f32 was computed from leaves that had been rounded to f32. The rounds take different shares of all this, for
  * a step may be less sensitive to a large error than to a small one: d/(d² + eps) is. */
 
-static double up_or_down(uint64_t *random) { return tg__random_uniform(random, -1, 1) < 0 ? -1 : 1; }
+/* By at least half, up or down. */
+static double jolt_by(uint64_t *random) {
+    const double v = tg__random_uniform(random, -0.5, 0.5);
+    return v < 0 ? v - 0.5 : v + 0.5;
+}
 
 static bool jolt_sums(const struct tg__node *n, tg_graph *twin, uint32_t id, double unit, uint64_t *random) {
     const size_t bytes = n->shape->count * sizeof(double);
     double *size = tg__alloc(twin, bytes), *terms = tg__alloc(twin, bytes), *v = value_in(twin, id);
     const bool summed = size && terms && tg__sum_scale(twin, id, size, terms);
     for (size_t i = 0; summed && i < n->shape->count; i++)
-        v[i] += size[i] * unit * (UNITS + terms[i] / 4) * up_or_down(random);
+        v[i] += size[i] * unit * (UNITS + terms[i] / 4) * jolt_by(random);
     tg__release(twin, size, bytes);
     tg__release(twin, terms, bytes);
     return summed;
@@ -88,7 +92,7 @@ static bool jolt(const tg_graph *g, tg_graph *twin, uint32_t id, tg_dtype coarse
     const double unit = share * unit_of(n, coarsest);
     if (n->op->magnitude && !n->op->code) return jolt_sums(n, twin, id, unit, random);
     double *v = value_in(twin, id);
-    for (size_t i = 0; i < n->shape->count; i++) v[i] += v[i] * unit * UNITS * up_or_down(random);
+    for (size_t i = 0; i < n->shape->count; i++) v[i] += v[i] * unit * UNITS * jolt_by(random);
     return true;
 }
 
@@ -131,7 +135,7 @@ static tg_status measure(tg_graph *g, tg_graph *twin, tg_dtype coarsest, struct 
         if (!open_floor(g, twin, &f[i])) return g->error.status;
     set_leaves(g, twin, false, coarsest);
     for (int round = 0; round < ROUNDS && !status; round++) {
-        status = run_jolted(g, twin, coarsest, ldexp(1, -2 * (round % SHARES)), &seed);
+        status = run_jolted(g, twin, coarsest, ldexp(1, -(round % SHARES)), &seed);
         for (size_t i = 0; i < count && !status; i++) raise(twin, &f[i]);
     }
     return status;
