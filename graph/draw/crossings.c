@@ -88,7 +88,7 @@ static int64_t crossings(const struct tg__drawing *d, uint32_t column) {
             n += seen - above;
         }
         for (uint32_t e = from; e < to; e++, seen++)
-            for (uint32_t p = d->place[d->after[e]] + 1; p <= width; p += p & (0 - p)) tree[p]++;
+            for (uint32_t p = d->place[d->after[e]] + 1; p <= width; p += p & ~(p - 1)) tree[p]++;
     }
     return n;
 }

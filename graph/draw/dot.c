@@ -89,7 +89,7 @@ static void put_clusters(struct tg__sheet *s, const struct tg__circuit *c) {
         }
         put_items(s, c, k);
     }
-    while (depth-- > 0) tg__put(s, "}\n");
+    for (; depth > 0; depth--) tg__put(s, "}\n");
 }
 
 static void put_end(struct tg__sheet *s, const struct tg__circuit *c, uint32_t node) {

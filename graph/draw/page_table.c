@@ -111,9 +111,9 @@ static void put_verdict(struct tg__sheet *s, bool good, const char *word) {
 
 static void put_sentence(struct tg__sheet *s, const tg_page_options *o) {
     size_t worst = 0, first = o->difference_count;
-    for (size_t i = o->difference_count; i-- > 0;) {
-        if (o->differences[i].error >= o->differences[worst].error) worst = i;
-        if (o->differences[i].parts) first = i;
+    for (size_t i = 0; i < o->difference_count; i++) {
+        if (o->differences[i].error > o->differences[worst].error) worst = i;
+        if (o->differences[i].parts && first == o->difference_count) first = i;
     }
     const tg_difference *d = &o->differences[first < o->difference_count ? first : worst];
     tg__page_text clean;

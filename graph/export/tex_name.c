@@ -51,7 +51,7 @@ void tg__put_tex_text(struct tg__sheet *s, const char *text, size_t length, bool
 static void put_stem(struct tg__sheet *s, const char *stem, size_t length, bool ascii) {
     const char *greek = tg__greek(stem, length);
     const bool hat = length > 3 && tg__is_word("hat", stem + length - 3, 3);
-    const size_t inner = length - 3;
+    const size_t inner = hat ? length - 3 : 0;
     if (greek) {
         tg__put(s, greek);
     } else if (hat && (inner == 1 || tg__greek(stem, inner))) {
