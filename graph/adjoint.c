@@ -92,22 +92,25 @@ uint32_t tg__cut_by(tg_graph *g, uint32_t from, uint32_t to) {
     return cut;
 }
 
+static const struct tg_op grad = {.name = "grad"}; /* for messages */
+
 static void explain(tg_grads d, const struct tg__sweep *s, tg_node a) {
     tg_graph *g = d.graph;
     char name[80], out[80], reason[200], stop[80];
+    const tg_node said[] = {a, tg__handle(g, s->out)};
     tg__quote(g, a.id, name, sizeof name);
     tg__quote(g, s->out, out, sizeof out);
     uint32_t cut = a.id < s->out ? tg__cut_by(g, a.id, s->out) : 0;
     if (!(tg__node_of(g, a.id)->flags & TG__DIFFERENTIABLE))
-        tg_fail(g, TG_GRADIENT, "grad: %s", tg__why_constant(g, a.id, reason, sizeof reason));
+        tg__fail(g, TG_GRADIENT, &grad, said, 1, "%s", tg__why_constant(g, a.id, reason, sizeof reason));
     else if (cut == a.id)
-        tg_fail(g, TG_GRADIENT, "grad: %s reaches %s only as an operand that has no gradient, such as a condition",
-                name, out);
+        tg__fail(g, TG_GRADIENT, &grad, said, 2,
+                 "%s reaches %s only as an operand that has no gradient, such as a condition", name, out);
     else if (cut)
-        tg_fail(g, TG_GRADIENT, "grad: %s reaches %s only behind %s %s, which passes no gradient on", name, out,
-                tg__node_of(g, cut)->op->name, tg__quote(g, cut, stop, sizeof stop));
+        tg__fail(g, TG_GRADIENT, &grad, said, 2, "%s reaches %s only behind %s %s, which passes no gradient on", name,
+                 out, tg__node_of(g, cut)->op->name, tg__quote(g, cut, stop, sizeof stop));
     else
-        tg_fail(g, TG_GRADIENT, "grad: %s does not depend on %s, so the sweep did not reach it", out, name);
+        tg__fail(g, TG_GRADIENT, &grad, said, 2, "%s does not depend on %s, so the sweep did not reach it", out, name);
 }
 
 /* ------------------------------------------------------------------------------------------------------ public */

@@ -163,6 +163,8 @@ static bool sweep(tg_graph *g, struct tg__sweep *s, uint32_t id, tg_node seed) {
 
 /* ------------------------------------------------------------------------------------------------ asking for it */
 
+static const struct tg_op backward = {.name = "backward"}; /* for messages */
+
 static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
     tg_graph *g = out.graph;
     char name[80], other[80], a[200], b[200];
@@ -172,17 +174,20 @@ static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
         return tg_const(g, (tg_dtype)n->dtype, n->shape->dims, n->dtype == TG_F32 ? (const void *)&one_f32 : &one);
     }
     if (seed.id == 0)
-        return tg_fail(g, TG_SHAPE,
-                       "backward: %s %s is not a single number; give a seed of its shape, the cotangent dL/d%s",
-                       tg__quote(g, out.id, name, sizeof name), tg__shape_text(&n->shape->dims, a, sizeof a),
-                       tg_name(out)[0] ? tg__clean(tg_name(out), other, sizeof other) : "out");
+        return tg__fail(g, TG_SHAPE, &backward, &out, 1,
+                       "%s %s is not a single number; give a seed of its shape, the cotangent dL/d%s",
+                        tg__quote(g, out.id, name, sizeof name), tg__shape_text(&n->shape->dims, a, sizeof a),
+                         tg_name(out)[0] ? tg__clean(tg_name(out), other, sizeof other) : "out");
     const struct tg__node *s = seed.graph == g ? tg__get(seed) : NULL;
-    if (!s) return tg_fail(g, TG_HANDLE, "backward: the seed is stale or belongs to another graph");
+    if (!s)
+        return tg__fail(g, TG_HANDLE, &backward, &out, 1, "the seed is %s",
+                        seed.graph == g ? "stale: the tape was rewound below it" : "of another graph");
     if (s->shape != n->shape || s->dtype != n->dtype)
-        return tg_fail(g, s->dtype == n->dtype ? TG_SHAPE : TG_DTYPE, "backward: seed %s is %s %s, but %s is %s %s",
-                       tg__quote(g, seed.id, other, sizeof other), tg__dtype_name((tg_dtype)s->dtype),
-                       tg__shape_text(&s->shape->dims, b, sizeof b), tg__quote(g, out.id, name, sizeof name),
-                       tg__dtype_name((tg_dtype)n->dtype), tg__shape_text(&n->shape->dims, a, sizeof a));
+        return tg__fail(g, s->dtype == n->dtype ? TG_SHAPE : TG_DTYPE, &backward, (tg_node[]){out, seed}, 2,
+                        "seed %s is %s %s, but %s is %s %s", tg__quote(g, seed.id, other, sizeof other),
+                        tg__dtype_name((tg_dtype)s->dtype), tg__shape_text(&s->shape->dims, b, sizeof b),
+                        tg__quote(g, out.id, name, sizeof name), tg__dtype_name((tg_dtype)n->dtype),
+                        tg__shape_text(&n->shape->dims, a, sizeof a));
     return seed;
 }
 
@@ -195,7 +200,7 @@ static tg_grads ask(tg_node out, tg_node seed, const struct tg__sweep *how) {
     if (!n) return none;
     if (!(n->flags & TG__DIFFERENTIABLE)) {
         char reason[200];
-        tg_fail(g, TG_GRADIENT, "backward: %s", tg__why_constant(g, out.id, reason, sizeof reason));
+        tg__fail(g, TG_GRADIENT, &backward, &out, 1, "%s", tg__why_constant(g, out.id, reason, sizeof reason));
         return none;
     }
     seed = seed_of(out, n, seed);

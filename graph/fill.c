@@ -34,7 +34,7 @@ static tg_status fill(tg_node leaf, const char *who, struct source s) {
     tg__clear_run(g);
     const struct tg__node *n = tg__settable(leaf, &s, who);
     if (!n) return g->error.status;
-    if (n->dtype == TG_I32 && (s.next != constant || !tg__fits_i32(s.a) || s.a != trunc(s.a)))
+    if (n->dtype == TG_I32 && (s.next != constant || !tg__is_i32(s.a)))
         return refuse(leaf, who, &s);
     g->busy = true;
     const size_t bytes = tg__bytes(n);
@@ -48,9 +48,9 @@ static tg_status fill(tg_node leaf, const char *who, struct source s) {
 }
 
 tg_node tg_state(tg_graph *g, tg_dtype dtype, tg_shape shape, double v) {
+    if (dtype == TG_I32 && !tg__is_i32(v)) return tg_fail(g, TG_ARGUMENT, "state: %.17g is no i32", v);
     const tg_node a = tg_param(g, dtype, shape);
     if (tg_is_nil(a) || !tg__value_room(g, a.id)) return tg_nil(g);
-    if (dtype == TG_I32 && !tg__fits_i32(v)) return tg_fail(g, TG_ARGUMENT, "state: %g does not fit i32", v);
     struct tg__value *value = tg__value_of(g, a.id);
     for (size_t i = 0; i < tg_size(a); i++) tg__store(dtype, (void *)(uintptr_t)value->data, i, v);
     value->valid = true;

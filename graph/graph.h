@@ -114,6 +114,7 @@ struct tg__scope {
                                      site: the stage that was open when an inner scope was opened */
     uint32_t depth, epoch;
     int32_t stages;
+    const char *composite; /* the outermost one that is under way: errors begin with its name; NULL: none */
 };
 
 struct tg__event {
@@ -202,8 +203,11 @@ struct tg__error {
     bool told;        /* a TG_LET has said where it happened */
     uint32_t depth;   /* of scopes, when it happened or was last told */
     char text[TG__MESSAGE];
+    size_t bare;      /* length of the text without places, which are: */
+    char places[512]; /* the TG_LETs around the failure, the innermost first */
+    char after[100];  /* "; after file:line", of the last TG_LET before it; as long as none around it has told */
     char tail[512];   /* "; 'x' from file:line" for each operand */
-    size_t bare;      /* length of the text without places */
+    char inner[160];  /* the library's own TG_LET, inside a composite */
 };
 
 struct tg_graph {
@@ -216,6 +220,9 @@ struct tg_graph {
     uint32_t scope;  /* the open one */
     uint32_t site;   /* the open stage, or the one a sweep is working for; 0: none yet */
     uint32_t last_serial;
+    const char *let_file; /* of the last TG_LET outside of composites; NULL: there was none */
+    int let_line;
+    char unfound[64];     /* the last name that tg_find did not find */
 
     struct tg__arena strings;   /* names: rewound */
     struct tg__arena interned;  /* shapes, attributes, file names: kept */
@@ -305,6 +312,7 @@ void tg__clear_run(tg_graph *g);
 static inline bool tg__is_broken(const tg_graph *g) { return g->error.status && !g->error.running; } /* in building */
 const char *tg__quote(const tg_graph *g, uint32_t id, char *text, size_t room); /* 'xhat', or #12 (sum) */
 const char *tg__clean(const char *name, char *text, size_t room); /* nothing in it that a terminal obeys */
+const char *tg__from(tg_node a, char *text, size_t room); /* " from file:line", where it was written; or "" */
 size_t tg__printable(const char *s); /* length of the character at s; 0: ill-formed, a control, or without width */
 const char *tg__base(const char *path);
 /* Between these two, numbers have a point, whatever the locale of the program. */
@@ -384,6 +392,7 @@ tg_node tg__free_cotangent(tg_node out); /* zeros of its shape that nobody sets,
 bool tg__is_scalar_const(const tg_graph *g, uint32_t id, double *v); /* a constant of one element */
 bool tg__is_shared_scalar(const tg_graph *g, uint32_t id);           /* whoever asks tg_scalar for the number gets it */
 static inline bool tg__is_dtype(tg_dtype t) { return t == TG_F32 || t == TG_F64 || t == TG_I32; }
+static inline bool tg__is_i32(double v) { return v >= -2147483648.0 && v < 2147483648.0 && v == (double)(int32_t)v; }
 static inline bool tg__fits_i32(double v) { return v > -2147483649.0 && v < 2147483648.0; } /* cut towards zero */
 double tg__load(tg_dtype dtype, const void *data, size_t i);
 void tg__store(tg_dtype dtype, void *data, size_t i, double v);
@@ -413,6 +422,7 @@ tg_place tg__place(const tg_graph *g, uint32_t site);
 void tg__sites_cut(tg_graph *g, uint32_t length);
 void tg__site_reopen(tg_graph *g, uint32_t site);
 uint32_t tg__scope_depth(const tg_graph *g);
+static inline const char *tg__composite(const tg_graph *g) { return g->scope ? tg__scope_of(g, g->scope)->composite : NULL; }
 
 /* -------------------------------------------------------------------------------------------- sweep.c adjoint.c */
 

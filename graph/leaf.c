@@ -82,8 +82,7 @@ tg_node tg_scalar(tg_graph *g, tg_dtype dtype, double v) {
         double d;
         int32_t i;
     } data = {.d = 0};
-    if (dtype == TG_I32 && !tg__fits_i32(v))
-        return tg_fail(g, TG_ARGUMENT, "scalar: %g does not fit i32", v);
+    if (dtype == TG_I32 && !tg__is_i32(v)) return tg_fail(g, TG_ARGUMENT, "scalar: %.17g is no i32", v);
     tg__store(dtype, &data, 0, v);
     struct tg__scalar key, *s = NULL;
     memset(&key, 0, sizeof key);
@@ -150,15 +149,15 @@ bool tg__is_shared_scalar(const tg_graph *g, uint32_t id) {
 
 const struct tg__node *tg__settable(tg_node a, const void *data, const char *who) {
     const struct tg__node *n = tg__get(a);
-    char name[80];
+    char name[80], from[120];
     if (!n)
         tg__fail_run(a.graph, TG_HANDLE, 0, "%s: the handle is %s", who, a.id ? "stale: the tape was rewound" : "nil");
     else if (n->op != &tg__op_input && n->op != &tg__op_param)
-        tg__fail_run(a.graph, TG_ARGUMENT, 0, "%s: %s is no input or param", who,
-                     tg__quote(a.graph, a.id, name, sizeof name));
+        tg__fail_run(a.graph, TG_ARGUMENT, 0, "%s: %s%s is no input or param", who,
+                     tg__quote(a.graph, a.id, name, sizeof name), tg__from(a, from, sizeof from));
     else if (!data && n->shape->count)
-        tg__fail_run(a.graph, TG_ARGUMENT, 0, "%s: data for %s is NULL", who,
-                     tg__quote(a.graph, a.id, name, sizeof name));
+        tg__fail_run(a.graph, TG_ARGUMENT, 0, "%s: data for %s%s is NULL", who,
+                     tg__quote(a.graph, a.id, name, sizeof name), tg__from(a, from, sizeof from));
     else if (tg__values_ready(a.graph))
         return n;
     return NULL;

@@ -91,11 +91,12 @@ static bool add(tg_graph *g, struct tg__label new) {
 }
 
 static void refuse(tg_graph *g, const struct tg__label *e, uint32_t node) {
-    char name[80], from[120] = "";
-    tg_place at = tg_where_is(tg__handle(g, e->node));
-    if (at.file) snprintf(from, sizeof from, " from %.80s:%d", tg__base(at.file), at.line);
-    tg_fail(g, TG_NAME, "name '%s' for #%u (%s) is taken: #%u (%s)%s has it", tg__clean(e->text, name, sizeof name),
-            node, tg__node_of(g, node)->op->name, e->node, tg__node_of(g, e->node)->op->name, from);
+    char name[80], from[120];
+    tg__from(tg__handle(g, e->node), from, sizeof from);
+    tg_fail(g, TG_NAME, "name '%s' for #%u (%s) is taken: #%u (%s)%s has it; %s", tg__clean(e->text, name, sizeof name),
+            node, tg__node_of(g, node)->op->name, e->node, tg__node_of(g, e->node)->op->name, from,
+            tg__composite(g) ? "give each call a scope of its own"
+                             : "in a loop, and for each call of a composite, open a scope");
 }
 
 bool tg__name_give(tg_graph *g, uint32_t node, const char *full, enum tg__rank rank, uint32_t site, uint32_t of) {
@@ -162,6 +163,7 @@ void tg__names_free(tg_graph *g) { HASH_CLEAR(hh, g->by_name); }
 
 tg_node tg_find(tg_graph *g, const char *name) {
     uint32_t id = g && name ? tg__name_find(g, name) : 0;
+    if (g && name && !id) tg__clean(name, g->unfound, sizeof g->unfound);
     return id ? tg__handle(g, id) : tg_nil(g);
 }
 

@@ -2,11 +2,10 @@
 #include "graph.h"
 
 TG__APART tg_status tg__missing(tg_graph *g, uint32_t id, uint32_t operand) {
-    char name[80], from[120] = "";
-    const tg_place at = tg_where_is(tg__handle(g, operand));
-    if (at.file) snprintf(from, sizeof from, " from %s:%d", tg__base(at.file), at.line);
+    char name[80], from[120];
     return tg__fail_run(g, TG_VALUE, id, "%s%s has no value: tg_set or tg_bind it before a run",
-                        tg__quote(g, operand, name, sizeof name), from);
+                        tg__quote(g, operand, name, sizeof name),
+                        tg__from(tg__handle(g, operand), from, sizeof from));
 }
 
 static tg_status compute(tg_graph *g, uint32_t id) {

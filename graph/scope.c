@@ -57,6 +57,7 @@ tg_node tg_let(tg_node a, const char *name, const char *file, int line) {
 
     const char *source = file ? tg__intern_text(g, file) : NULL;
     if (file && !source) return tg_nil(g);
+    if (file && !tg__composite(g)) g->let_file = source, g->let_line = line;
     struct tg__site *closed = NULL;
     if (tg__is_leaf(n)) {
         if (!place_leaf(g, a.id, source, line)) return tg_nil(g);
@@ -80,13 +81,14 @@ tg_node tg_let(tg_node a, const char *name, const char *file, int line) {
 
 /* ------------------------------------------------------------------------------------------------------ scopes */
 
-void tg_scope_open(tg_graph *g, const char *name) {
+void tg_composite_open(tg_graph *g, const char *composite, const char *name) {
     if (!g) return;
     const struct tg__scope *outer = tg__scope_of(g, g->scope);
     struct tg__scope inner = *outer;
     inner.parent = g->scope;
     inner.depth++;
     inner.epoch = g->epoch;
+    if (!inner.composite) inner.composite = composite;
     if (name && *name) {
         size_t n = strlen(outer->prefix), m = strlen(name);
         char *prefix = tg__name_room(g, n + m + 2);
@@ -107,6 +109,8 @@ void tg_scope_open(tg_graph *g, const char *name) {
     }
     g->scope = g->scopes.length - 1;
 }
+
+void tg_scope_open(tg_graph *g, const char *name) { tg_composite_open(g, NULL, name); }
 
 void tg_scope_close(tg_graph *g) {
     if (!g) return;

@@ -44,8 +44,10 @@ const struct tg__shape *tg__shape_of(tg_graph *g, const tg_shape *dims, const ch
     for (int i = 0; i < dims->rank; i++) s.dims.dim[i] = dims->dim[i];
     if (!count_elements(&s.dims, &s.count)) {
         char text[200];
-        tg_fail(g, TG_SHAPE, "%s: shape %s has a negative dimension or more elements than memory can hold", who,
-                tg__shape_text(dims, text, sizeof text));
+        bool negative = false;
+        for (int i = 0; i < dims->rank; i++) negative |= dims->dim[i] < 0;
+        tg_fail(g, TG_SHAPE, "%s: shape %s has %s", who, tg__shape_text(dims, text, sizeof text),
+                negative ? "a negative dimension" : "more elements than memory can hold");
         return NULL;
     }
     return tg__intern(g, &s, sizeof s);

@@ -28,10 +28,38 @@ static struct tg__error *record(tg_graph *g, tg_status status, bool running) {
     e->serial = ++g->last_serial;
     e->told = running;
     e->depth = tg__scope_depth(g);
-    e->text[0] = e->tail[0] = 0;
+    e->text[0] = e->places[0] = e->after[0] = e->tail[0] = e->inner[0] = 0;
     e->node = 0;
     e->body = 0;
+    if (running) return e;
+    if (tg__composite(g)) add(e->text, sizeof e->text, "%s: ", tg__composite(g));
+    if (g->let_file) add(e->after, sizeof e->after, "; after %.60s:%d", tg__base(g->let_file), g->let_line);
     return e;
+}
+
+/* A handle that is nil may have come from a name with a mistake in it. */
+static void add_unfound(const tg_graph *g, struct tg__error *e) {
+    if (e->status == TG_HANDLE && g->unfound[0] && strstr(e->text, " nil"))
+        add(e->text, sizeof e->text, " (tg_find found nothing called '%s')", g->unfound);
+}
+
+/* The message is complete but for its places. A composite that speaks in its own name has said it. */
+static void lay_out(struct tg__error *e) {
+    e->text[e->bare] = 0;
+    if (e->places[0])
+        add(e->text, sizeof e->text, "%s", e->places);
+    else if (e->after[0] || e->tail[0])
+        add(e->text, sizeof e->text, "\n  %s%s", (e->after[0] ? e->after : e->tail) + 2, e->after[0] ? e->tail : "");
+    add(e->text, sizeof e->text, "%s", e->inner);
+}
+
+static void finish(const tg_graph *g, struct tg__error *e) {
+    const char *who = e->running ? NULL : tg__composite(g);
+    const size_t n = who ? strlen(who) + 2 : 0;
+    if (n && strncmp(e->text + n, e->text, n) == 0) memmove(e->text, e->text + n, strlen(e->text + n) + 1);
+    add_unfound(g, e);
+    e->bare = strlen(e->text);
+    lay_out(e);
 }
 
 static void add_operand_places(tg_graph *g, struct tg__error *e, const tg_node *in, int operands) {
@@ -45,6 +73,13 @@ static void add_operand_places(tg_graph *g, struct tg__error *e, const tg_node *
     }
 }
 
+const char *tg__from(tg_node a, char *text, size_t room) {
+    const tg_place at = tg_where_is(a);
+    *text = 0;
+    if (at.file) snprintf(text, room, " from %.80s:%d", tg__base(at.file), at.line);
+    return text;
+}
+
 tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg_node *in, int operands,
                  const char *format, ...) {
     if (!g) return (tg_node){0};
@@ -56,8 +91,7 @@ tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg
         append(e->text, sizeof e->text, format, args);
         va_end(args);
         add_operand_places(g, e, in, operands);
-        e->bare = strlen(e->text);
-        if (e->tail[0]) add(e->text, sizeof e->text, "\n  %s", e->tail + 2); /* until a TG_LET tells more */
+        finish(g, e);
     }
     return tg_nil(g);
 }
@@ -70,7 +104,7 @@ tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) {
         va_start(args, format);
         append(e->text, sizeof e->text, format, args);
         va_end(args);
-        e->bare = strlen(e->text);
+        finish(g, e);
     }
     return tg_nil(g);
 }
@@ -90,10 +124,11 @@ tg_status tg__fail_run(tg_graph *g, tg_status status, uint32_t node, const char 
     va_start(args, format);
     append(e->text, sizeof e->text, format, args);
     va_end(args);
+    add_unfound(g, e);
     e->bare = strlen(e->text);
     tg_place at = tg_where_is(a);
     if (at.file) add(e->text, sizeof e->text, "\n  at %s:%d", tg__base(at.file), at.line);
-    if (at.file && at.stage > 0)
+    if (at.file && at.stage > 0 && at.name[0])
         add(e->text, sizeof e->text, " in stage '%s%s'", at.scope, tg__clean(at.name, name, sizeof name));
     return status;
 }
@@ -126,15 +161,19 @@ void tg__fail_memory(tg_graph *g, size_t bytes) {
 
 void tg__error_place(tg_graph *g, const char *name, const char *file, int line) {
     struct tg__error *e = &g->error;
-    uint32_t depth = tg__scope_depth(g);
+    const uint32_t depth = tg__scope_depth(g);
+    const bool inside = tg__composite(g) != NULL;
     if (!e->status || e->running || (e->told && depth >= e->depth)) return;
-    char clean[80];
-    if (!e->told) e->text[e->bare] = 0;
-    add(e->text, sizeof e->text, "\n  %s %s:%d in stage '%s%s'", e->told ? "from" : "at", tg__base(file), line,
-        tg__scope_of(g, g->scope)->prefix, tg__clean(name, clean, sizeof clean));
-    if (!e->told) add(e->text, sizeof e->text, "%s", e->tail);
-    e->told = true;
-    e->depth = depth;
+    char clean[80], place[300] = "";
+    add(place, sizeof place, "%s:%d in stage '%s%s'", tg__base(file), line, tg__scope_of(g, g->scope)->prefix,
+        tg__clean(name, clean, sizeof clean));
+    if (inside && !e->inner[0]) add(e->inner, sizeof e->inner, "\n  noticed at %s", place);
+    if (!inside) {
+        add(e->places, sizeof e->places, "\n  %s %s%s", e->told ? "from" : "at", place, e->told ? "" : e->tail);
+        e->told = true;
+        e->depth = depth;
+    }
+    lay_out(e);
 }
 
 void tg__clear_run(tg_graph *g) {

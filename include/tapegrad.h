@@ -590,8 +590,12 @@ TG_API tg_node tg_node_at(tg_graph *g, uint32_t id);
 
 TG_API tg_status tg_error(const tg_graph *g);       /* TG_OK, or the first error */
 TG_API const char *tg_message(const tg_graph *g);   /* "" for none; names operator, operands, shapes, place */
-TG_API tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) TG_FORMAT_(3, 4); /* for composites of
-                                                                                                   your own; nil */
+
+/* For composites of your own. tg_fail records an error, and gives nil. tg_composite_open does what tg_scope_open does,
+ * and until its tg_scope_close errors begin with `name` (borrowed until then; of composites in each other the outermost)
+ * and are located by the TG_LET around the call, not by one within. */
+TG_API tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) TG_FORMAT_(3, 4);
+TG_API void tg_composite_open(tg_graph *g, const char *name, const char *scope);
 
 /* ------------------------------------------------------------------------------------------------------ people */
 

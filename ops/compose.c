@@ -3,7 +3,7 @@
 
 tg_node tg_linear(tg_node x, tg_node w, tg_node b, const char *scope) {
     tg_graph *g = x.graph;
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "linear", scope);
     x = tg_scope_operand(x, "x");
     w = tg_scope_operand(w, "w");
     b = tg_scope_operand(b, "b");
@@ -22,7 +22,7 @@ tg_node tg_softmax_loss(tg_node scores, tg_node label, const char *scope) {
     if (dims.rank != 2 || dims.dim[0] == 0)
         return tg_fail(g, TG_SHAPE, "softmax_loss: scores %s must be [N, C] with N > 0",
                        tg__described(scores, text, sizeof text));
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "softmax_loss", scope);
     scores = tg_scope_operand(scores, "scores");
     const tg_axes row = tg_axis(1);
     TG_LET(top, tg_detach(tg_max(scores, tg_keep(row))));
@@ -39,7 +39,7 @@ tg_node tg_mlp(tg_node x, const tg_node *w, const tg_node *b, int layers, const 
     tg_graph *g = x.graph;
     if (layers < 1 || !w || !b)
         return tg_fail(g, TG_ARGUMENT, "mlp: %d layers; at least one is needed, with weights and biases", layers);
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "mlp", scope);
     x = tg_scope_operand(x, "x");
     for (int i = 0; i < layers; i++) {
         char name[32];

@@ -21,6 +21,12 @@ tg_node tg__length(tg_node x, tg_axes axes, int64_t extent, double share);
 /* By what numbers of which the largest is `top` are to be divided before they are squared: 1 or a power of two. */
 tg_node tg__divisor(tg_node top);
 
+/* The end of a composite without names, which was begun by tg_composite_open with the scope NULL. */
+static inline tg_node tg__closed(tg_node z) {
+    tg_scope_close(z.graph);
+    return z;
+}
+
 /* 1/n; of nothing the mean is no number. */
 static inline double tg__share(int64_t n) { return n > 0 ? 1 / (double)n : (double)NAN; }
 

@@ -148,4 +148,10 @@ static tg_node put_together(const struct tg_op *op, const tg_node *in, size_t n,
 }
 
 tg_node tg_concat(const tg_node *in, size_t n, int axis) { return put_together(&tg__op_concat, in, n, axis, false); }
-tg_node tg_stack(const tg_node *in, size_t n, int axis) { return put_together(&stack_op, in, n, axis, true); }
+tg_node tg_stack(const tg_node *in, size_t n, int axis) {
+    tg_graph *g = graph_of(in, n);
+    tg_composite_open(g, "stack", NULL);
+    const tg_node z = put_together(&stack_op, in, n, axis, true);
+    tg_scope_close(g);
+    return z;
+}

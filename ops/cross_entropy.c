@@ -43,7 +43,7 @@ tg_node tg_nll_loss(tg_node logp, tg_node label, tg_node weight, tg_reduction ho
     tg_graph *g = logp.graph;
     const int64_t rows = rows_of(logp, weight, how, "nll_loss");
     if (rows < 0) return tg_nil(g);
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "nll_loss", scope);
     logp = tg_scope_operand(logp, "logp");
     TG_LET(picked, tg_gather(logp, label));
     tg_node loss = reduce(picked, label, weight, tg_dims(logp), rows, how);
@@ -55,7 +55,7 @@ tg_node tg_cross_entropy(tg_node scores, tg_node label, tg_node weight, tg_reduc
     tg_graph *g = scores.graph;
     const int64_t rows = rows_of(scores, weight, how, "cross_entropy");
     if (rows < 0) return tg_nil(g);
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "cross_entropy", scope);
     scores = tg_scope_operand(scores, "scores");
     TG_LET(top, tg_detach(tg_max(scores, tg_keep(tg_axis(-1)))));
     TG_LET(shifted, tg_sub(scores, top));

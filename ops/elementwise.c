@@ -159,13 +159,16 @@ enum {
     tg_node tg_##id(tg_node x, tg_node y) { return tg__apply(&tg__op_##id, (tg_node[]){x, y}, NULL); }
 #define OF_3(id)                                                                                                       \
     tg_node tg_##id(tg_node x, tg_node y, tg_node w) { return tg__apply(&tg__op_##id, (tg_node[]){x, y, w}, NULL); }
+/* A number beside x. Of an integer x, which the row refuses, no matter which. */
+static tg_node beside(tg_node x, double v) { return tg_scalar_like(x, tg_dtype_of(x) == TG_I32 ? 0 : v); }
+
 #define OF_1_AND(id, number)                                                                                           \
     tg_node tg_##id(tg_node x, double number) {                                                                        \
-        return tg__apply(&tg__op_##id, (tg_node[]){x, tg_scalar_like(x, number)}, NULL);                               \
+        return tg__apply(&tg__op_##id, (tg_node[]){x, beside(x, number)}, NULL);                                       \
     }
 #define OF_1_AND_2(id, first, second)                                                                                  \
     tg_node tg_##id(tg_node x, double first, double second) {                                                          \
-        const tg_node y = tg_scalar_like(x, first), w = tg_scalar_like(x, second);                                     \
+        const tg_node y = beside(x, first), w = beside(x, second);                                                     \
         return tg__apply(&tg__op_##id, (tg_node[]){x, y, w}, NULL);                                                    \
     }
 

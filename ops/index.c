@@ -171,9 +171,12 @@ tg_node tg_scatter(tg_node x, tg_node label, int64_t classes) {
 }
 
 tg_node tg_one_hot(tg_node label, int64_t classes, tg_dtype dtype) {
-    const struct tg__node *n = tg__get(label);
-    if (!n) return tg_scatter(label, label, classes); /* says what is wrong with it */
+    tg_graph *g = label.graph;
     if (dtype != TG_F32 && dtype != TG_F64)
-        return tg_fail(label.graph, TG_DTYPE, "one_hot: dtype %s is neither f32 nor f64", tg__dtype_name(dtype));
-    return tg_scatter(tg_expand(tg_scalar(label.graph, dtype, 1), n->shape->dims), label, classes);
+        return tg_fail(g, TG_DTYPE, "one_hot: dtype %s is neither f32 nor f64", tg__dtype_name(dtype));
+    tg_composite_open(g, "one_hot", NULL);
+    const tg_node ones = tg__get(label) ? tg_expand(tg_scalar(g, dtype, 1), tg_dims(label)) : label;
+    const tg_node z = tg_scatter(ones, label, classes);
+    tg_scope_close(g);
+    return z;
 }

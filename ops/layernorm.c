@@ -19,7 +19,7 @@ tg_node tg_layernorm(tg_node x, tg_node gamma, tg_node beta, int last, double ep
         !tg__lies_along(x, beta, last, "beta", "layernorm"))
         return tg_nil(g);
 
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "layernorm", scope);
     x = tg_scope_operand(x, "x");
     gamma = tg_scope_operand(gamma, "gamma");
     beta = tg_scope_operand(beta, "beta");

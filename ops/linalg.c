@@ -19,6 +19,31 @@ static bool refuse(struct tg__rule *r, const char *why) {
     return false;
 }
 
+/* As it would be written: by its name, if that can be a variable's. */
+static const char *word(tg_node a, const char *otherwise) {
+    const char *name = tg_name(a);
+    return *name && strlen(name) < 30 && !strpbrk(name, "/. -") ? name : otherwise;
+}
+
+/* Which dimensions, and of the ways to transpose the operands one that fits, if there is one. */
+static bool refuse_inner(struct tg__rule *r, int tx, int ty) {
+    static const int order[] = {0, 2, 1, 3}; /* neither, y, x, both */
+    static const char *const yes[] = {"false", "true"};
+    const tg_shape *x = &r->from[0]->shape->dims, *y = &r->from[1]->shape->dims;
+    const int64_t last = x->dim[x->rank - 1 - tx], first = y->dim[y->rank == 1 ? 0 : y->rank - 2 + ty];
+    char why[240];
+    int n = snprintf(why, sizeof why, "the inner dimensions differ, %lld against %lld", (long long)last,
+                     (long long)first);
+    for (int way = 0; way < 4 && x->rank >= 2 && y->rank >= 2; way++) {
+        const int ax = order[way] & 1, ay = order[way] >> 1;
+        if (x->dim[x->rank - 1 - ax] != y->dim[y->rank - 2 + ay]) continue;
+        snprintf(why + n, sizeof why - (size_t)n, "; tg_matmul_t(%s, %s, %s, %s) fits", word(r->in[0], "x"),
+                 word(r->in[1], "y"), yes[ax], yes[ay]);
+        break;
+    }
+    return refuse(r, why);
+}
+
 /* The axes before the last two, as NumPy broadcasts them. */
 static bool broadcast_batch(struct tg__rule *r, tg_shape *z) {
     const tg_shape *x = &r->from[0]->shape->dims, *y = &r->from[1]->shape->dims;
@@ -26,7 +51,10 @@ static bool broadcast_batch(struct tg__rule *r, tg_shape *z) {
     for (int back = 3; back <= z->rank; back++) {
         const int64_t a = back <= x->rank ? x->dim[x->rank - back] : 1,
                       b = back <= y->rank ? y->dim[y->rank - back] : 1;
-        if (a != b && a != 1 && b != 1) return refuse(r, "the axes before the last two do not broadcast");
+        char why[100];
+        snprintf(why, sizeof why, "the axes before the last two do not broadcast, %lld against %lld in axis %d",
+                 (long long)a, (long long)b, -back);
+        if (a != b && a != 1 && b != 1) return refuse(r, why);
         z->dim[z->rank - back] = a == 1 ? b : a;
     }
     return true;
@@ -38,8 +66,8 @@ static bool matmul_shape(struct tg__rule *r) {
     const int tx = r->attr && r->attr->axis[0], ty = r->attr && r->attr->axis[1];
     if (x->rank == 0 || y->rank == 0) return refuse(r, "a scalar has no axis to multiply along");
     if ((x->rank < 2 || y->rank < 2) && tx + ty) return refuse(r, "a vector has no axes to swap");
-    if (x->rank < 2 || y->rank < 2) return refuse(r, "the inner dimensions differ");
-    if (x->dim[x->rank - 1 - tx] != y->dim[y->rank - 2 + ty]) return refuse(r, "the inner dimensions differ");
+    if (x->rank < 2 || y->rank < 2 || x->dim[x->rank - 1 - tx] != y->dim[y->rank - 2 + ty])
+        return refuse_inner(r, tx, ty);
     tg_shape z = {.rank = 0};
     if (!broadcast_batch(r, &z)) return false;
     z.dim[z.rank - 2] = x->dim[x->rank - 2 + tx];
@@ -229,9 +257,20 @@ static bool are_vectors(const char *who, tg_node x, tg_node y) {
     return false;
 }
 
-tg_node tg_dot(tg_node x, tg_node y) { return are_vectors("dot", x, y) ? tg_matmul(x, y) : tg_nil(x.graph); }
+tg_node tg_dot(tg_node x, tg_node y) {
+    if (!are_vectors("dot", x, y)) return tg_nil(x.graph);
+    tg_graph *g = x.graph ? x.graph : y.graph;
+    tg_composite_open(g, "dot", NULL);
+    const tg_node z = tg_matmul(x, y);
+    tg_scope_close(g);
+    return z;
+}
 
 tg_node tg_outer(tg_node x, tg_node y) {
     if (!are_vectors("outer", x, y)) return tg_nil(x.graph);
-    return tg_mul(tg_reshape(x, tg_shape2(-1, 1)), y);
+    tg_graph *g = x.graph ? x.graph : y.graph;
+    tg_composite_open(g, "outer", NULL);
+    const tg_node z = tg_mul(tg_reshape(x, tg_shape2(-1, 1)), y);
+    tg_scope_close(g);
+    return z;
 }

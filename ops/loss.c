@@ -20,8 +20,8 @@ static bool fits(tg_node x, tg_node y, tg_reduction how, const char *who) {
     return false;
 }
 
-static void open(tg_node *x, tg_node *y, const char *scope) {
-    tg_scope_open(x->graph, scope);
+static void open(tg_node *x, tg_node *y, const char *who, const char *scope) {
+    tg_composite_open(x->graph, who, scope);
     *x = tg_scope_operand(*x, "prediction");
     *y = tg_scope_operand(*y, "target");
 }
@@ -35,7 +35,7 @@ static tg_node close(tg_node each, tg_reduction how) {
 
 tg_node tg_mse_loss(tg_node x, tg_node y, tg_reduction how, const char *scope) {
     if (!fits(x, y, how, "mse_loss")) return tg_nil(x.graph);
-    open(&x, &y, scope);
+    open(&x, &y, "mse_loss", scope);
     TG_LET(off, tg_sub(x, y));
     TG_LET(sq, tg_square(off));
     return close(sq, how);
@@ -43,7 +43,7 @@ tg_node tg_mse_loss(tg_node x, tg_node y, tg_reduction how, const char *scope) {
 
 tg_node tg_l1_loss(tg_node x, tg_node y, tg_reduction how, const char *scope) {
     if (!fits(x, y, how, "l1_loss")) return tg_nil(x.graph);
-    open(&x, &y, scope);
+    open(&x, &y, "l1_loss", scope);
     TG_LET(off, tg_sub(x, y));
     TG_LET(size, tg_abs(off));
     return close(size, how);
@@ -55,7 +55,7 @@ tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, cons
     if (!(delta > 0) || !isfinite(delta))
         return tg_fail(g, TG_ARGUMENT, "huber_loss: delta = %g must be positive", delta);
     if (!fits(x, y, how, "huber_loss")) return tg_nil(g);
-    open(&x, &y, scope);
+    open(&x, &y, "huber_loss", scope);
     TG_LET(off, tg_sub(x, y));
     TG_LET(size, tg_abs(off));
     const tg_node bound = tg_scalar_like(x, delta);
@@ -81,7 +81,7 @@ tg_node tg_bce_with_logits(tg_node x, tg_node y, tg_node weight, tg_reduction ho
         (!tg_is_nil(weight) && (!tg__is_of(x.graph, weight, "the weight", "bce_with_logits") ||
                                 !tg__lies_along(x, weight, tg_dims(x).rank, "the weight", "bce_with_logits"))))
         return tg_nil(x.graph);
-    open(&x, &y, scope);
+    open(&x, &y, "bce_with_logits", scope);
     tg_node miss = tg_softplus(tg_neg(x));
     const tg_node counted = tg_is_nil(weight) ? miss : weighed(weight, miss), one = tg_scalar_like(x, 1);
     TG_LET(yes, weighed(y, counted));

@@ -132,7 +132,7 @@ tg_node tg_batchnorm_running(tg_node x, tg_node gamma, tg_node beta, tg_node mea
     const bool train = is_mode(options.mode, "train");
     axes.keep = false;
 
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "batchnorm", scope);
     x = tg_scope_operand(x, "x");
     gamma = tg_scope_operand(gamma, "gamma");
     beta = tg_scope_operand(beta, "beta");

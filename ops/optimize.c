@@ -97,6 +97,11 @@ static bool are_gradients(tg_graph *g, const char *who, const tg_node *params, c
     if (!are_of(g, params, count, "parameter", who) || !are_of(g, grads, count, "gradient", who)) return false;
     for (size_t i = 0; i < count; i++) {
         const tg_shape a = tg_dims(params[i]), b = tg_dims(grads[i]);
+        if (tg_dtype_of(params[i]) == TG_I32) {
+            tg_fail(g, TG_DTYPE, "%s: parameter %zu, %s, is i32, and has no gradient", who, i + 1,
+                    tg__described(params[i], p, sizeof p));
+            return false;
+        }
         if (a.rank == b.rank && memcmp(a.dim, b.dim, sizeof a.dim) == 0) continue;
         tg_fail(g, TG_SHAPE, "%s: gradient %zu, %s, is not of the shape of its parameter %s", who, i + 1,
                 tg__described(grads[i], dp, sizeof dp), tg__described(params[i], p, sizeof p));
@@ -129,7 +134,7 @@ tg_node tg_clip_global_norm(tg_node *grads, size_t count, double most, const cha
     if (!(most > 0)) return tg_fail(g, TG_ARGUMENT, "clip_global_norm: the largest norm %g must be positive", most);
     if (count == 0 || !are_of(g, grads, count, "gradient", "clip_global_norm")) return tg_nil(g);
     const tg_node wide = widest(grads, count);
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "clip_global_norm", scope);
     const tg_node scale = tg__divisor(tg_detach(largest(grads, count, wide)));
     tg_node sum = tg_nil(g);
     for (size_t i = 0; i < count; i++) {
@@ -171,7 +176,7 @@ void tg_sgd(const tg_node *params, const tg_node *grads, size_t count, tg_node r
         tg_fail(g, TG_ARGUMENT, "sgd: nesterov needs a momentum");
         return;
     }
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "sgd", scope);
     for (size_t i = 0; i < count; i++) {
         open_for(params[i]);
         descend(params[i], grads[i], rate, &o);
@@ -222,7 +227,7 @@ static void adam(const tg_node *params, const tg_node *grads, size_t count, stru
         !in_range(g, who, "beta1", a.o.beta1, 1) || !in_range(g, who, "beta2", a.o.beta2, 1) ||
         !in_range(g, who, "weight_decay", a.o.weight_decay, INFINITY) || !is_positive(g, who, a.o.eps))
         return;
-    tg_scope_open(g, scope);
+    tg_composite_open(g, who, scope);
     TG_LET(bias1, bias(g, "power1", "power1_next", a.o.beta1));
     TG_LET(bias2, bias(g, "power2", "power2_next", a.o.beta2));
     a.bias1 = bias1, a.bias2 = bias2;

@@ -201,7 +201,7 @@ tg_node tg_flip(tg_node x, tg_axes axes) {
 /* The value as the dtype has it. */
 static bool fits(tg_dtype dtype, double *value) {
     if (dtype == TG_F32) *value = (double)(float)*value;
-    return dtype != TG_I32 || (tg__fits_i32(*value) && *value == (double)(int32_t)*value);
+    return dtype != TG_I32 || tg__is_i32(*value);
 }
 
 tg_node tg_pad(tg_node x, tg_shape before, tg_shape after, double value) {

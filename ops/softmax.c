@@ -22,7 +22,7 @@ tg_node tg_softmax(tg_node x, int axis, const char *scope) {
     const int64_t n = tg__extent(x, tg_axis(axis), false, "softmax");
     if (n < 0) return tg_nil(x.graph);
     tg_graph *g = x.graph;
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "softmax", scope);
     x = tg_scope_operand(x, "x");
     TG_LET(top, top_of(x, axis, n));
     TG_LET(power, tg_exp(tg_sub(x, top)));
@@ -36,7 +36,7 @@ tg_node tg_log_softmax(tg_node x, int axis, const char *scope) {
     const int64_t n = tg__extent(x, tg_axis(axis), false, "log_softmax");
     if (n < 0) return tg_nil(x.graph);
     tg_graph *g = x.graph;
-    tg_scope_open(g, scope);
+    tg_composite_open(g, "log_softmax", scope);
     x = tg_scope_operand(x, "x");
     TG_LET(top, top_of(x, axis, n));
     TG_LET(shifted, tg_sub(x, top));

@@ -101,6 +101,14 @@ const struct tg_op tg__op_reshape = {.name = "reshape",
                                      .low = -2,
                                      .high = 2};
 
+static const char *fault_of(const tg_shape *shape) {
+    int unknown = 0, negative = 0;
+    for (int i = 0; i < shape->rank; i++) unknown += shape->dim[i] == -1, negative += shape->dim[i] < -1;
+    return negative      ? "which has a negative dimension"
+           : unknown > 1 ? "in which only one dimension may be -1, what the others leave"
+                         : NULL;
+}
+
 /* A dimension of -1 is what the others leave. */
 static bool infer(tg_node x, tg_shape *shape) {
     int unknown = -1;
@@ -121,6 +129,10 @@ tg_node tg_reshape(tg_node x, tg_shape shape) {
     if (shape.rank >= 0 && shape.rank <= TG_MAX_RANK && !infer(x, &shape)) {
         char name[80], from[200], to[200];
         tg_shape has = tg_dims(x);
+        if (fault_of(&wanted))
+            return tg__fail(x.graph, TG_SHAPE, &tg__op_reshape, &x, 1, "%s %s to %s, %s",
+                            tg__quote(x.graph, x.id, name, sizeof name), tg__shape_text(&has, from, sizeof from),
+                            tg__shape_text(&wanted, to, sizeof to), fault_of(&wanted));
         return tg__fail(x.graph, TG_SHAPE, &tg__op_reshape, &x, 1, "%s %s has %zu elements, which do not make %s",
                         tg__quote(x.graph, x.id, name, sizeof name), tg__shape_text(&has, from, sizeof from),
                         tg_size(x), tg__shape_text(&wanted, to, sizeof to));

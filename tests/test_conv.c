@@ -230,6 +230,6 @@ Test(conv, refusals) {
     refused(tg_fold(x, tg_shape4(2, 3, 4, 4), 2, 2, usual), m, "fold: windows of 2 x 2 over 'x' [2, 3, 4, 4]");
     refused(tg_max_pool2d(x, 2, 2, tg_window_of(1, 2, 1)), m, "max_pool2d: padding 2 fills a window of 2 over 'x'");
     refused(tg_conv2d(x, tg_nil(g), usual), m, "conv2d: operand 2 is nil");
-    refused(tg_avg_pool2d(tg_nil(g), 2, 2, usual), m, "windows: operand 1 is nil");
+    refused(tg_avg_pool2d(tg_nil(g), 2, 2, usual), m, "avg_pool2d: windows: operand 1 is nil");
     tg_graph_free(g);
 }

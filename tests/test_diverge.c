@@ -191,7 +191,7 @@ static void refuses(tg_array a, tg_status status, const char *says) {
     tg_difference row;
     size_t first;
     cr_expect_eq(tg_diverge(g, &a, 1, 1e-12, &row, &first), status, "%s", tg_message(g));
-    cr_expect_str_eq(tg_message(g), says);
+    cr_expect_eq(strncmp(tg_message(g), says, strlen(says)), 0, "%s", tg_message(g)); /* then where */
 }
 
 Test(diverge, refusals) {

@@ -325,7 +325,7 @@ Test(matmul, refusals) {
     refused(tg_dot(x, v), m, "dot: 'x' [2, 3] with 'v' [4]: both must be vectors");
     refused(tg_outer(v, s), m, "outer: 'v' [4] with 's' []: both must be vectors");
     refused(tg_dot(v, tg_reshape(f, tg_shape1(3))), m,
-            "matmul: 'v' is f64 but #7 (reshape) is f32; tg_cast one of them");
+            "dot: matmul: 'v' is f64 but #7 (reshape) is f32; tg_cast one of them");
     cr_assert(tg_is_nil(tg_outer(tg_nil(g), v)));
     tg_graph_free(g);
 }

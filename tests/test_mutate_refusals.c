@@ -14,7 +14,7 @@ static void refuses(tg_grads d, tg_node sender, int slot, int kind, tg_node fact
     const tg_grads m = tg_mutate(d, sender, slot, (tg_mutation)kind, factor);
     cr_expect(m.id == 0 && m.graph == g);
     cr_expect_eq(tg_error(g), status);
-    cr_expect_str_eq(tg_message(g), says);
+    cr_expect_eq(strncmp(tg_message(g), says, strlen(says)), 0, "%s", tg_message(g)); /* then where */
     cr_assert_eq(tg_mutate(d, sender, slot, (tg_mutation)kind, factor).id, 0, "the first error stays");
     cr_assert_eq(tg_rewind(g, before), TG_OK);
 }

@@ -73,10 +73,11 @@ static size_t place(const struct problem *p, size_t j, size_t k) {
 }
 
 static tg_axes axes_of(const struct problem *p, bool keep, bool negative) {
-    tg_axes axes = {.count = 0, .keep = keep};
+    int axis[TG_MAX_RANK], count = 0;
     for (int i = p->shape.rank - 1; i >= 0; i--) /* their order does not matter */
-        if (p->axes >> i & 1) axes.axis[axes.count++] = negative ? i - p->shape.rank : i;
-    return axes;
+        if (p->axes >> i & 1) axis[count++] = negative ? i - p->shape.rank : i;
+    const tg_axes axes = tg_axes_n(count, axis);
+    return keep ? tg_keep(axes) : axes;
 }
 
 static void check_dims(const struct problem *p, tg_node z, bool keep) {
