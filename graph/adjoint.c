@@ -139,7 +139,7 @@ size_t tg_grad_terms(tg_grads d, tg_node a, tg_term *terms, size_t room) {
     size_t n = 0;
     for (uint32_t e = tg__adjoint_of(tg__sweep_get(d), a.id)->first; e; e = tg__event_of(g, e)->next, n++) {
         const struct tg__event *event = tg__event_of(g, e);
-        if (n >= room) continue;
+        if (!terms || n >= room) continue;
         terms[n] = (tg_term){.term = tg__handle(g, event->term), .slot = event->slot};
         terms[n].sender = event->sender ? tg__handle(g, event->sender) : tg_nil(g);
     }

@@ -33,6 +33,11 @@ tg_status tg_label_columns(tg_node a, const char *const *names, size_t count) {
                 tg__shape_text(d, shape, sizeof shape));
         return TG_SHAPE;
     }
+    for (size_t i = 0; i < count; i++)
+        if (!names || !names[i]) {
+            tg_fail(g, TG_NAME, "label_columns: the name of column %zu is NULL", i);
+            return TG_NAME;
+        }
     size_t before = tg__arena_total(&g->strings);
     struct tg__columns *c = tg__carve(g, &g->strings, sizeof *c + count * sizeof *c->name);
     if (!c) return TG_MEMORY;

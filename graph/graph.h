@@ -306,6 +306,7 @@ tg_status tg__fail_run(tg_graph *g, tg_status status, uint32_t node, const char 
  * what it is put down to where it is no node's; NULL: to nothing. */
 tg_status tg__fail_as(tg_graph *g, const tg_graph *from, const uint32_t *origin, const char *who);
 tg_status tg__fail_file(tg_graph *g, const char *path, const char *format, ...) TG_FORMAT_(3, 4);
+tg_status tg__fail_null(tg_graph *g, const char *who, const char *what); /* a pointer that is needed */
 void tg__fail_memory(tg_graph *g, size_t bytes);
 void tg__error_place(tg_graph *g, const char *name, const char *file, int line); /* the TG_LET behind a failure */
 void tg__clear_run(tg_graph *g);

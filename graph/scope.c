@@ -136,6 +136,7 @@ tg_node tg_scope_operand(tg_node x, const char *name) {
     g->site = g->sites.length - 1;
     tg_node view = tg_identity(x);
     g->site = outside;
+    if (!name || !*name) return view;
     char *full = tg_is_nil(view) ? NULL : full_name(g, name);
     return full && tg__name_give(g, view.id, full, TG__USER_NAME, g->sites.length - 1, 0) ? view : tg_nil(g);
 }

@@ -55,7 +55,7 @@ const struct tg__shape *tg__shape_of(tg_graph *g, const tg_shape *dims, const ch
 
 tg_shape tg_shape_n(int rank, const int64_t *dim) {
     tg_shape s = {.rank = rank};
-    for (int i = 0; i < rank && i < TG_MAX_RANK; i++) s.dim[i] = dim[i];
+    for (int i = 0; i < rank && i < TG_MAX_RANK; i++) s.dim[i] = dim ? dim[i] : INT64_MIN; /* refused, like the rank */
     return s;
 }
 tg_shape tg_shape0(void) { return (tg_shape){.rank = 0}; }

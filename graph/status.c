@@ -98,6 +98,7 @@ tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg
 
 tg_node tg_fail(tg_graph *g, tg_status status, const char *format, ...) {
     if (!g) return (tg_node){0};
+    if (!format) format = "it failed without a reason";
     struct tg__error *e = record(g, status == TG_OK ? TG_ARGUMENT : status, g->busy);
     if (e) {
         va_list args;
@@ -150,6 +151,12 @@ tg_status tg__fail_file(tg_graph *g, const char *path, const char *format, ...) 
     append(e->text, sizeof e->text, format, args);
     va_end(args);
     return TG_FILE;
+}
+
+tg_status tg__fail_null(tg_graph *g, const char *who, const char *what) {
+    if (!g) return TG_HANDLE;
+    tg__clear_run(g);
+    return tg__fail_run(g, TG_ARGUMENT, 0, "%s: %s is NULL", who, what);
 }
 
 void tg__fail_memory(tg_graph *g, size_t bytes) {

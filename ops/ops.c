@@ -34,6 +34,7 @@ static void to_heap(void *user, void *block, size_t bytes) {
 }
 
 tg_graph *tg_graph_new_with(tg_allocator allocator) {
+    if (!allocator.alloc || !allocator.free) return NULL;
     return tg__graph_new(&(struct tg__calculus){.operators = operators, .add = tg_add, .sum = tg__sum, .where = tg_where,
                                                 .expand = tg_expand},
                          allocator);

@@ -30,6 +30,13 @@ static tg_graph *graph_of(const tg_node *a, size_t count) {
     return g;
 }
 
+/* The graph of the parameters; where there is none, of the rate, so that it can be said. */
+static tg_graph *graph_of_all(const tg_node *params, const tg_node *grads, size_t count, tg_node rate) {
+    tg_graph *g = graph_of(params, count);
+    if (!g) g = graph_of(grads, count);
+    return g ? g : rate.graph;
+}
+
 static bool are_of(tg_graph *g, const tg_node *a, size_t count, const char *what, const char *who) {
     char text[40];
     for (size_t i = 0; a && i < count; i++) {
@@ -168,7 +175,7 @@ static void descend(tg_node p, tg_node grad, tg_node rate, const tg_sgd_options 
 
 void tg_sgd(const tg_node *params, const tg_node *grads, size_t count, tg_node rate, tg_sgd_options o,
             const char *scope) {
-    tg_graph *g = graph_of(params, count);
+    tg_graph *g = graph_of_all(params, grads, count, rate);
     if (!are_some(rate, count, "sgd") || !are_gradients(g, "sgd", params, grads, count) || !is_rate(g, "sgd", rate) ||
         !in_range(g, "sgd", "momentum", o.momentum, 1) || !in_range(g, "sgd", "weight_decay", o.weight_decay, INFINITY))
         return;
@@ -222,7 +229,7 @@ static tg_node bias(tg_graph *g, const char *name, const char *next, double beta
 
 static void adam(const tg_node *params, const tg_node *grads, size_t count, struct adam a, const char *scope) {
     const char *who = a.decoupled ? "adamw" : "adam";
-    tg_graph *g = graph_of(params, count);
+    tg_graph *g = graph_of_all(params, grads, count, a.rate);
     if (!are_some(a.rate, count, who) || !are_gradients(g, who, params, grads, count) || !is_rate(g, who, a.rate) ||
         !in_range(g, who, "beta1", a.o.beta1, 1) || !in_range(g, who, "beta2", a.o.beta2, 1) ||
         !in_range(g, who, "weight_decay", a.o.weight_decay, INFINITY) || !is_positive(g, who, a.o.eps))

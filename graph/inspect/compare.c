@@ -74,6 +74,7 @@ static tg_status refuse(tg_node a, const tg_array *ours, const tg_array *other, 
 tg_status tg_compare(tg_node a, tg_array other, double tolerance, const double *floor, tg_difference *result) {
     tg_graph *g = a.graph;
     if (!g) return TG_HANDLE;
+    if (!result) return tg__fail_null(g, "compare", "result");
     tg__clear_run(g);
     *result = (tg_difference){.name = other.name, .stage = tg_stage(a), .shape = other.shape};
     tg_array ours = {.dtype = tg_dtype_of(a), .shape = tg_dims(a), .data = tg_value(a)};

@@ -96,6 +96,8 @@ static tg_dtype coarsest_of(const tg_array *others, size_t count) {
 tg_status tg_diverge(tg_graph *g, const tg_array *others, size_t count, double tolerance, tg_difference *rows,
                      size_t *first) {
     if (!g) return TG_HANDLE;
+    if (!first || (count && (!others || !rows)))
+        return tg__fail_null(g, "diverge", !first ? "first" : others ? "rows" : "others");
     tg__clear_run(g);
     if (g->error.status) return g->error.status;
     *first = count;

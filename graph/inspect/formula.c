@@ -189,7 +189,7 @@ static void put_leaf(struct tg__sheet *s, tg_node a, const struct tg__node *n) {
 }
 
 size_t tg_formula(tg_node a, char *text, size_t room) {
-    struct room r = {.text = text, .room = room};
+    struct room r = {.text = text, .room = text ? room : 0};
     struct tg__sheet s = {.put = put, .to = &r};
     const struct tg__node *n = tg__get(a);
     double v;
@@ -201,6 +201,6 @@ size_t tg_formula(tg_node a, char *text, size_t room) {
     else if (n)
         tg__put_formula(&s, &(struct tg__wording){.dialect = &plain, .graph = a.graph, .top = a.id});
     tg__point_close(point);
-    if (room) text[r.used < room ? r.used : r.whole] = 0;
+    if (r.room) text[r.used < r.room ? r.used : r.whole] = 0;
     return r.used;
 }

@@ -237,6 +237,7 @@ static bool read_packed(struct tg__reader *file, tg_table *table) {
 }
 
 tg_status tg_read_csv(tg_graph *g, const char *path, tg_table *table) {
+    if (table == NULL) return tg__fail_null(g, "read_csv", "table");
     *table = (tg_table){0};
     if (g == NULL) return TG_HANDLE;
     tg__clear_run(g);

@@ -143,6 +143,7 @@ static bool read_file(struct tg__reader *r, tg_array *array) {
 }
 
 tg_status tg_read_npy(tg_graph *g, const char *path, tg_array *array) {
+    if (array == NULL) return tg__fail_null(g, "read_npy", "array");
     *array = (tg_array){0};
     if (g == NULL) return TG_HANDLE;
     tg__clear_run(g);

@@ -23,6 +23,7 @@ static tg_array *read_arrays(struct tg__reader *file, const struct tg__zip *z) {
 }
 
 tg_status tg_read_npz(tg_graph *g, const char *path, const tg_array **arrays, size_t *count) {
+    if (arrays == NULL || count == NULL) return tg__fail_null(g, "read_npz", arrays ? "count" : "arrays");
     *arrays = NULL;
     *count = 0;
     if (g == NULL) return TG_HANDLE;
