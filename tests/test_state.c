@@ -195,3 +195,25 @@ Test(state, every_allocation_fails_in_turn) {
         cr_assert_eq(heap.wrong, 0);
     }
 }
+
+/* "#" begins the key of a leaf that has a number for a name, "##" that of one whose name begins with "#". Found by
+ * tests/fuzz/fuzz_replay.c. */
+Test(state, a_name_that_begins_like_a_number_comes_back) {
+    tg_node w = tg_let(tg_state(g, TG_F64, tg_shape1(2), 7), "#1", NULL, 0);
+    cr_assert_eq(tg_save_state(g, path), TG_OK, "%s", tg_message(g));
+    for (int part = 0; part < 2; part++) {
+        cr_assert_eq(tg_fill(w, 0), TG_OK);
+        cr_assert_eq(tg_load_state(g, path, part), TG_OK, "part %d: %s", part, tg_message(g));
+        cr_assert_eq(tg_item(w, 1), 7);
+    }
+}
+
+/* It would get a number for a key, by which no other tape finds it. */
+Test(state, a_name_that_an_archive_has_no_room_for_is_refused) {
+    char *name = calloc(1 << 17, 1);
+    memset(name, 'w', (1 << 17) - 1);
+    tg_let(tg_state(g, TG_F64, tg_shape0(), 7), name, NULL, 0);
+    free(name);
+    cr_assert_eq(tg_save_state(g, path), TG_NAME);
+    cr_assert_not_null(strstr(tg_message(g), "has no name that an archive has room for"), "%s", tg_message(g));
+}

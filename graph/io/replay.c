@@ -95,8 +95,9 @@ static bool is_savable(tg_graph *g) {
     for (uint32_t id = 1; id < g->nodes.length; id++) {
         if (!is_state(g, id)) continue;
         tg__quote(g, id, name, sizeof name);
-        if (*tg_name(tg__handle(g, id)) == '\0')
-            tg__fail_run(g, TG_NAME, 0, "save_state: %s has no name to be found by: TG_LET it", name);
+        if (*own_name(tg__handle(g, id)) == '\0')
+            tg__fail_run(g, TG_NAME, 0, "save_state: %s has no name%s to be found by: TG_LET it", name,
+                         *tg_name(tg__handle(g, id)) ? " that an archive has room for" : "");
         else if (!tg__valid(g, id))
             tg__fail_run(g, TG_VALUE, 0, "save_state: %s has no value: tg_set or tg_bind it first", name);
         else
@@ -149,7 +150,8 @@ static void claim(struct load *l, size_t i) {
     const tg_array *a = &l->arrays[i];
     char name[60], here[200], there[200];
     uint32_t id = node_of_key(g, a->name);
-    if (l->part && (*a->name == '#' || id == 0 || !l->kept(g, id))) return; /* a number is another node's elsewhere */
+    const bool numbered = *a->name == '#' && a->name[1] != '#'; /* the number may be another node's on this tape */
+    if (l->part && (numbered || id == 0 || !l->kept(g, id))) return;
     l->target[i] = id;
     tg__clean(a->name, name, sizeof name);
     if (id == 0 || !l->kept(g, id)) {
