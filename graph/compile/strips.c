@@ -116,7 +116,6 @@ static void mark_needed(struct tg__source *s, int stage) {
 
 static void put_from_buffers(struct tg__source *s, int stage) {
     for (uint32_t i = 0; i < s->nest->terms; i++) {
-        const struct tg__term *t = term(s, (int)i);
         if (!s->need[i] || s->done[i] || !is_in_buffer(s, (int)i, stage)) continue;
         tg__line(s, "const ");
         tg__declare_term(s, (int)i, TG__SCOPE_STRIP);
