@@ -13,6 +13,8 @@ enum { STEPS = 24, POOL = 64, SWEEPS = 5, LARGEST = 256 }; /* elements of what o
 struct tape {
     tg_graph *g;
     uint64_t state;
+    const uint8_t *choice; /* what is drawn, before random numbers are; the fuzzers' */
+    size_t choices, longest, largest; /* longest: 0, or how long an axis may be; largest: how many elements, then */
     tg_node node[POOL];
     size_t nodes;
     tg_grads d[SWEEPS];
@@ -24,15 +26,27 @@ static const char *const words[] = {"x",   "y",        "mu",           "dx",   "
                                     "*/",  "\xc3\xa9", "\x1b[31m",     "\xff", "def", "int", "s2",        "\\input{x}",
                                     "$_^", "1",        "\xe2\x80\xae", "n\nm"};
 
-static size_t draw(struct tape *t, size_t n) { return random_below(&t->state, n); }
+static size_t draw(struct tape *t, size_t n) {
+    if (!t->choices) return random_below(&t->state, n);
+    t->choices--;
+    return *t->choice++ % n;
+}
 static const char *word(struct tape *t) { return words[draw(t, sizeof words / sizeof *words)]; }
-static tg_node any(struct tape *t) { return t->node[draw(t, t->nodes)]; }
+static tg_node any(struct tape *t) {
+    const bool near = t->longest && t->nodes > 4 && draw(t, 2); /* chains are what is fused */
+    return t->node[near ? t->nodes - 1 - draw(t, 4) : draw(t, t->nodes)];
+}
 
 static tg_shape any_shape(struct tape *t) {
     tg_shape s = tg_shape0();
     s.rank = (int)(draw(t, 5) ? draw(t, 4) : draw(t, TG_MAX_RANK + 1));
     for (int i = 0; i < s.rank; i++)
         s.dim[i] = s.rank > 3 ? 1 + (int64_t)draw(t, 2) : draw(t, 12) ? 1 + (int64_t)draw(t, 3) : 0;
+    size_t count = 1;
+    for (int i = 0; i < s.rank && t->longest; i++) {
+        const int64_t size = draw(t, 3) ? s.dim[i] : 1 + (int64_t)draw(t, t->longest);
+        if ((count *= (size_t)size) <= t->largest) s.dim[i] = size;
+    }
     return s;
 }
 
@@ -55,10 +69,18 @@ static void give(struct tape *t, tg_node leaf, double low, double high) {
     free(label);
 }
 
+static tg_node add_zeros(struct tape *t, tg_dtype dtype, tg_shape shape) {
+    size_t count = 1;
+    for (int i = 0; i < shape.rank; i++) count *= (size_t)shape.dim[i];
+    double *zeros = calloc(count + 1, sizeof *zeros);
+    const tg_node a = tg_const(t->g, dtype, shape, zeros);
+    free(zeros);
+    return a;
+}
+
 static tg_node add_leaf(struct tape *t, tg_dtype dtype, tg_shape shape) {
-    static const double zeros[8 * LARGEST];
     const size_t kind = draw(t, 8);
-    if (kind == 0) return tg_const(t->g, dtype, shape, zeros);
+    if (kind == 0) return add_zeros(t, dtype, shape);
     if (kind == 1 && dtype != TG_I32) return tg_scalar(t->g, dtype, random_between(&t->state, -3, 3));
     tg_node leaf = kind < 5 ? tg_input(t->g, dtype, shape) : tg_param(t->g, dtype, shape);
     if (draw(t, 12)) give(t, leaf, 0.25, 2);
@@ -236,27 +258,45 @@ static void add_step(struct tape *t) {
     const bool nested = scoped && t->scopes < 3 && draw(t, 2);
     if (scoped && !nested) tg_scope_close(t->g);
     t->scopes += nested;
-    const bool whim = draw(t, 16) == 0 || (!sweep && tg_size(made) > LARGEST);
+    const bool whim = draw(t, 16) == 0 || (!sweep && tg_size(made) > (t->longest ? t->largest : LARGEST));
     if (tg_error(t->g) == TG_OK && !whim) {
         if (!sweep && t->nodes < POOL) t->node[t->nodes++] = made;
         return;
     }
     cr_assert_eq(tg_rewind(t->g, mark), TG_OK);
-    const uint64_t state = t->state;
-    *t = before;
-    t->state = state;
+    struct tape later = before;
+    later.state = t->state, later.choice = t->choice, later.choices = t->choices;
+    *t = later;
 }
 
-static inline struct tape build(uint64_t seed) {
-    struct tape t = {.g = tg_graph_new(), .state = seed * 0x9e3779b97f4a7c15u + 1};
+/* The gradients of a number that depends on much, and those of one of them. */
+static void add_loss(struct tape *t) {
+    const tg_mark mark = tg_mark_now(t->g);
+    tg_node loss = tg_sum(any(t), tg_axes_all());
+    for (int i = 0; i < 3; i++) {
+        const tg_node x = any(t), more = draw(t, 3) ? tg_sum(x, tg_axes_all()) : tg_sum(tg_mul(x, x), tg_axes_all());
+        loss = tg_dtype_of(x) == tg_dtype_of(loss) ? tg_add(loss, more) : loss;
+    }
+    const tg_grads d = tg_backward(loss, tg_nil(t->g));
+    const tg_node x = any(t), dx = tg_has_grad(d, x) && draw(t, 3) == 0 ? tg_grad(d, x) : loss;
+    if (dx.id != loss.id) tg_backward(tg_sum(tg_mul(dx, dx), tg_axes_all()), tg_nil(t->g));
+    if (tg_error(t->g) != TG_OK) cr_assert_eq(tg_rewind(t->g, mark), TG_OK);
+}
+
+static inline struct tape build_on(struct tape t) {
     t.node[t.nodes++] = add_leaf(&t, TG_F64, any_shape(&t));
     for (size_t i = 0; i < STEPS; i++) add_step(&t);
+    if (t.longest) add_loss(&t);
     while (t.scopes-- > 0) tg_scope_close(t.g);
     const char *const names[] = {word(&t), "", word(&t)};
     tg_node a = any(&t);
     if (columns_of(a) == 3 && tg_dims(a).rank) cr_assert_eq(tg_label_columns(a, names, 3), TG_OK);
     t.ran = draw(&t, 6) && tg_run(t.g) == TG_OK;
     return t;
+}
+
+static inline struct tape build(uint64_t seed) {
+    return build_on((struct tape){.g = tg_graph_new(), .state = seed * 0x9e3779b97f4a7c15u + 1});
 }
 
 #endif

@@ -74,8 +74,9 @@ static inline tg_dtype any_dtype(struct session *s) {
 }
 
 static inline const char *any_name(struct session *s) {
-    static const char *const names[] = {"x", "y",   "mu",  "dx",  "a b",  "</script>", "\"q\"", "*/",   "",          "s2",
-                                        "1", "dx1", "a/b", "int", "../x", "\x1b[31m",  "def",   "\xff", "\\input{x}"};
+    static const char *const names[] = {
+        "x",   "y",   "mu",   "dx",       "a b", "</script>", "\"q\"",       "*/", "", "s2", "1", "dx1",
+        "a/b", "int", "../x", "\x1b[31m", "def", "\xff",      "\\input{x}"};
     const size_t k = choose(&s->in, sizeof names / sizeof *names + 1);
     return k < sizeof names / sizeof *names ? names[k] : NULL;
 }
