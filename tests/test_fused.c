@@ -1,5 +1,6 @@
 /* The fused batch normalization against the formulas written down once more, in long double and in no hurry. */
 #include "batchnorm.h"
+#include "support.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
