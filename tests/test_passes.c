@@ -101,6 +101,22 @@ Test(passes, softmax_loss_needs_one) {
     check(&l, 1, 2, 7);
 }
 
+/* A recurrence reads each state in several nests. */
+Test(passes, functions_are_called_once) {
+    enum { STEPS = 12 };
+    tg_graph *g = tg_graph_new();
+    const tg_node x = tg_input(g, TG_F32, tg_shape2(N, D)), w = tg_input(g, TG_F32, tg_shape2(D, D));
+    tg_node h = x;
+    size_t tanhs = 0;
+    for (int t = 0; t < STEPS; t++) h = tg_tanh(tg_add(tg_matmul(h, w), tg_mul(tg_tanh(h), x)));
+    const tg_node dw = tg_grad(tg_backward(tg_sum(tg_square(h), tg_axes_all()), tg_nil(g)), w);
+    tg_program *p = tg_compile(g, &dw, 1, (tg_compile_options){0});
+    cr_assert_not_null(p, "%s", tg_message(g));
+    for (const char *s = tg_program_source(p); (s = strstr(s, "/* tanh */")); s++) tanhs++;
+    cr_expect_eq(tanhs, 2 * STEPS, "%zu calls of tanh for %d nodes", tanhs, 2 * STEPS);
+    tg_graph_free(g);
+}
+
 /* Mean; variance; the loss and both sums; dx. */
 Test(passes, a_chain_needs_four) {
     struct layer l = {.g = tg_graph_new()};

@@ -1,7 +1,8 @@
 /* What each node of the small tape is to the compiler, and which of them are stored. */
 #include "nest.h"
 
-enum { DEAR = 16 }; /* a full-size store, or a load in one more nest; an addition is 1 */
+enum { DEAR = 16, CALL = 40 }; /* a full-size store, or a load in one more nest; a function of the C library, which is
+                                  never computed again for a second reader; an addition is 1 */
 
 /* ------------------------------------------------------------------------------------------------ what a node is */
 
@@ -152,7 +153,7 @@ static void store_for(struct tg__fused *f, uint32_t id, bool *broad) {
 }
 
 static int price(const struct tg__node *n, const struct tg__emit *e) {
-    if (n->op->transcendent) return 16;
+    if (n->op->transcendent) return CALL;
     if (is_move(e)) return 0;
     return strchr(e->code, '/') || strstr(e->code, "sqrt") ? 4 : 1;
 }
