@@ -256,9 +256,17 @@ static void put_sum(struct tg__source *s, const struct tg__term *t) {
     tg__put(s->sheet, ")");
 }
 
+/* Its factors go into the sum that alone reads it. */
+static bool is_summed(const struct tg__source *s, int i) {
+    for (int32_t k = s->nest->newest; k != TG__NONE; k = tg__anchor_of(s->f, k)->older)
+        if (tg__anchor_of(s->f, k)->root == i && tg__adds_products(s, tg__anchor_of(s->f, k))) return true;
+    return false;
+}
+
 static void put_variable(struct tg__source *s, int i, uint8_t scope) {
     const struct tg__term *t = term(s, i);
     struct tg__emit e;
+    if (is_summed(s, i)) return;
     tg__kernel(s->f->g, t->node, &e);
     if (tg__is_call(s, t)) {
         tg__put_call(s, i, scope);

@@ -43,13 +43,29 @@ static uint16_t members(const struct tg__source *s, int from, int to) {
     return mask;
 }
 
-/* The tree of four rows, then what waits. */
+/* The tree of four rows; of products every other one is rounded with the sum. */
+static void put_four(struct tg__source *s, const struct tg__anchor *a) {
+    const char *name = tg__anchor_name(s, a), *dtype = tg__dtype_name((tg_dtype)tg__node_of(s->f->g, a->node)->dtype);
+    tg__line(s, "%s %s_t_ = ", tg__anchor_type(s, a), name);
+    if (!tg__adds_products(s, a)) {
+        tg__put_reducer(s, a);
+        tg__putf(s->sheet, "4_(%s_r_, rows_);\n", name);
+        return;
+    }
+    tg__putf(s->sheet, "%s_r_[0] * %s_w_[0];\n", name, name);
+    tg__line(s, "if (rows_ == 4) %s_t_ = ", name);
+    tg__put_reducer(s, a);
+    for (int k = 1; k < 4; k += 2)
+        tg__putf(s->sheet, "%sMULTIPLY_ADD_%s_(%s_r_[%d], %s_w_[%d], %s_r_[%d] * %s_w_[%d])", k == 1 ? "(" : ", ", dtype,
+                 name, k, name, k, name, k - 1, name, k - 1);
+    tg__put(s->sheet, ");\n");
+}
+
+/* That, and then what waits. */
 static void put_push(struct tg__source *s, const struct tg__columns *c, const struct tg__anchor *a) {
     const char *v = tg__variable(s->loops.count - 1);
     const long long w = (long long)c->block;
-    tg__line(s, "%s %s_t_ = ", tg__anchor_type(s, a), tg__anchor_name(s, a));
-    tg__put_reducer(s, a);
-    tg__putf(s->sheet, "4_(%s_r_, rows_);\n", tg__anchor_name(s, a));
+    put_four(s, a);
     for (int pop = 1; pop < 3; pop++) {
         tg__line(s, "if (pops_ > %d) %s_t_ = ", pop - 1, tg__anchor_name(s, a));
         tg__put_reducer(s, a);
@@ -63,8 +79,13 @@ static void put_push(struct tg__source *s, const struct tg__columns *c, const st
 static void put_roots(struct tg__source *s) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        const bool products = tg__adds_products(s, a);
         tg__line(s, "%s_r_[r_] = ", tg__anchor_name(s, a));
-        tg__put_term(s, a->root);
+        products ? tg__put_factor(s, a, 0) : tg__put_term(s, a->root);
+        tg__put(s->sheet, ";\n");
+        if (!products) continue;
+        tg__line(s, "%s_w_[r_] = ", tg__anchor_name(s, a));
+        tg__put_factor(s, a, 1);
         tg__put(s->sheet, ";\n");
     }
     tg__put_stores(s, TG__NONE);
@@ -78,7 +99,8 @@ static void put_rows_plain(struct tg__source *s, const struct tg__columns *c) {
     s->indent++;
     tg__put_terms(s, (uint16_t)~members(s, c->across, c->kept), TG__NONE, 2);
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));)
-        tg__line(s, "%s %s_r_[%d];\n", tg__anchor_type(s, a), tg__anchor_name(s, a), TG__UNIT);
+        tg__line(s, tg__adds_products(s, a) ? "%s %s_r_[%d], %s_w_[%d];\n" : "%s %s_r_[%d];\n", tg__anchor_type(s, a),
+                 tg__anchor_name(s, a), TG__UNIT, tg__anchor_name(s, a), TG__UNIT);
     tg__line(s, "UNROLL_\n");
     tg__line(s, "for (size_t r_ = 0; r_ < rows_; r_++) {\n");
     s->indent++;

@@ -25,6 +25,7 @@ static bool is_free(const struct tg__fused *f, uint32_t id, const uint32_t *read
 /* Of two products one would be rounded and the other not, so that the difference of equal ones was not 0. */
 static int8_t contracts(const struct tg__fused *f, uint32_t id, const uint32_t *readers) {
     const struct tg__node *n = tg__node_of(f->g, id);
+    if (row_of(f, id, TG__SUMS) && f->item[id].kind == TG__REDUCTION) return is_free(f, n->in[0], readers) ? 0 : TG__NONE;
     if (f->item[id].kind != TG__MAP || n->dtype == TG_I32 || !row_of(f, id, TG__IS_SUM)) return TG__NONE;
     const bool both = is_product(f, n->in[0]) && is_product(f, n->in[1]);
     for (int8_t slot = 0; slot < 2 && !both; slot++)
@@ -37,7 +38,6 @@ void tg__contract(struct tg__fused *f, const uint32_t *readers) {
     for (uint32_t id = 1; id <= f->last && f->mode == TG_FAST; id++) {
         struct tg__item *x = &f->item[id];
         x->contracts = contracts(f, id, readers);
-        if (x->contracts != TG__NONE) f->item[tg__node_of(f->g, id)->in[x->contracts]].contracted = true;
     }
 }
 

@@ -36,8 +36,7 @@ struct tg__item { /* by node */
     bool loaded;     /* some nest or call reads it from memory */
     bool shared;     /* another group reads it, or another shape of it is read */
     bool inside;     /* only its own nest reads it: no memory is needed */
-    bool contracted; /* a product that is rounded together with the sum that alone reads it: it has no value */
-    int8_t contracts; /* a sum: which operand is contracted; TG__NONE: none */
+    int8_t contracts; /* a sum: which operand is a product that is rounded together with it; TG__NONE: none */
     uint16_t cost;   /* of computing it from what is stored */
     int32_t anchor;  /* that makes it */
     int32_t local;   /* the group in which alone it is needed, row by row */

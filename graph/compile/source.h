@@ -128,6 +128,8 @@ void tg__put_stores(struct tg__source *s, int stage);
 const char *tg__anchor_type(const struct tg__source *s, const struct tg__anchor *a);
 const char *tg__anchor_name(const struct tg__source *s, const struct tg__anchor *a);
 void tg__put_reducer(struct tg__source *s, const struct tg__anchor *a);
+bool tg__adds_products(const struct tg__source *s, const struct tg__anchor *a);
+void tg__put_factor(struct tg__source *s, const struct tg__anchor *a, int which);
 bool tg__takes_first(const struct tg__source *s, const struct tg__anchor *a);
 struct tg__anchor *tg__next_sum(const struct tg__source *s, int32_t *i); /* from the nest's newest anchor on; NULL: none */
 bool tg__open_nest(struct tg__source *s, int32_t nest); /* until tg__body_close */

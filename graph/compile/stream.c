@@ -137,6 +137,35 @@ static bool adds_in_place(const struct tg__source *s) {
     return s->f->mode == TG_FAST;
 }
 
+bool tg__adds_in_place(const struct tg__source *s, const struct tg__anchor *a) {
+    return !tg__is_stream(s, a) && adds_in_place(s);
+}
+
+/* x_s_[top_0_ * 5 + k_] */
+static void put_column(struct tg__source *s, const struct tg__anchor *a) {
+    tg__putf(s->sheet, "%s_s_[top_%d_ * %lld + ", tg__anchor_name(s, a), (int)s->number,
+             (long long)tg__inner_points(s));
+    put_column_place(s);
+    tg__put(s->sheet, "]");
+}
+
+static void put_column_root(struct tg__source *s, const struct tg__anchor *a) {
+    tg__line(s, "%s", "");
+    put_column(s, a);
+    if (!tg__adds_products(s, a)) {
+        tg__put(s->sheet, adds_in_place(s) ? " += " : " = ");
+        tg__put_term(s, a->root);
+        return;
+    }
+    tg__putf(s->sheet, " = MULTIPLY_ADD_%s_(", tg__dtype_name((tg_dtype)tg__node_of(s->f->g, a->node)->dtype));
+    for (int i = 0; i < 2; i++) {
+        tg__put_factor(s, a, i);
+        tg__put(s->sheet, ", ");
+    }
+    put_column(s, a);
+    tg__put(s->sheet, ")");
+}
+
 void tg__put_row_roots(struct tg__source *s, int stage) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
@@ -145,13 +174,10 @@ void tg__put_row_roots(struct tg__source *s, int stage) {
         if (tg__is_stream(s, a)) {
             const char *fill = !tg__carries(s) ? "" : s->in_labels ? "fill_ + (size_t)" : "fill_ + ";
             tg__line(s, "%s_t_[%sj_] = ", tg__anchor_name(s, a), fill);
+            tg__put_term(s, a->root);
         } else {
-            tg__line(s, "%s_s_[top_%d_ * %lld + ", tg__anchor_name(s, a), (int)s->number,
-                     (long long)tg__inner_points(s));
-            put_column_place(s);
-            tg__put(s->sheet, adds_in_place(s) ? "] += " : "] = ");
+            put_column_root(s, a);
         }
-        tg__put_term(s, a->root);
         tg__put(s->sheet, ";\n");
     }
     tg__put_stores(s, stage);
