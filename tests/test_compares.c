@@ -15,7 +15,7 @@
 #define THREADS(n) (void)(n)
 #endif
 
-TestSuite(compares, .timeout = 300);
+TestSuite(compares, .timeout = 3600);
 
 static bool is_long(void) { return getenv("TAPEGRAD_LONG") != NULL; }
 
@@ -213,7 +213,7 @@ static void check_dtype(tg_dtype dtype) {
             if (!fits(comparison, shape) || !is_defined(row, comparison)) continue;
             t[count++] = lay(g, dtype, shape, row, form, comparison, ties);
         }
-        if (count) try(t, count, is_long() || k == 0);
+        if (count) try(t, count, is_long() ? k % 8 == 0 : k == 0);
         tg_graph_free(g);
     }
 }
