@@ -95,11 +95,11 @@ static tg_node mask_of(tg_graph *g, const struct tg__node *z, uint32_t mask) {
     return g->calculus.expand(tg_scalar(g, (tg_dtype)z->dtype, 1), z->shape->dims);
 }
 
-/* Of the operand; nil: it has none. */
+/* Of an operand at risk; nil: it has none. */
 static tg_node mask_below(tg_graph *g, uint32_t node, uint32_t mask, int slot) {
     const struct tg__node *n = tg__node_of(g, node), *operand = tg__node_of(g, n->in[slot]);
     const bool selects = n->op->nature & TG__SELECTS, moves = n->op->nature & TG__MOVES;
-    if (!(operand->known & TG__AT_RISK) || !(mask || selects) || !(moves || n->op->loop[0])) return tg_nil(g);
+    if (!(mask || selects) || !(moves || n->op->loop[0])) return tg_nil(g);
     tg_node below = mask_of(g, n, mask);
     if (selects || moves) below = n->op->vjp(tg__handle(g, node), below, slot);
     return tg_is_nil(below) ? below : unbroadcast(g, below, operand->shape);
@@ -137,6 +137,7 @@ bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint)
         term = masked(g, node, mask, term);
         if (!tg_is_nil(term)) term = bent(s, unbroadcast(g, term, operand->shape), node, slot);
         if (tg_is_nil(term) || !tg__deliver(g, s, n->in[slot], term, node, slot)) return false;
+        if (!(operand->known & TG__AT_RISK)) continue;
         const tg_node below = mask_below(g, node, mask, slot);
         if (!merge_mask(g, tg__adjoint_of(s, n->in[slot]), below)) return false;
     }

@@ -16,10 +16,11 @@ bool tg__is_of(tg_graph *g, tg_node a, const char *what, const char *who);
 bool tg__lies_along(tg_node x, tg_node a, int last, const char *what, const char *who);
 const char *tg__described(tg_node x, char *text, size_t room); /* 'x' [4, 3] */
 
-/* √(share Σx²) along axes, in each of whose results `extent` numbers meet. At 0 as tg_root. */
-tg_node tg__length(tg_node x, tg_axes axes, int64_t extent, double share);
-/* By what numbers of which the largest is `top` are to be divided before they are squared: 1 or a power of two. */
-tg_node tg__divisor(tg_node top);
+/* √(share Σx²) along axes. At 0 as tg_root. */
+tg_node tg__length(tg_node x, tg_axes axes, double share);
+/* By what numbers of which the sum of squares, which may have overflowed or vanished, is `squares` are to be divided
+ * before they are squared: 1, or a power of two. */
+tg_node tg__divisor(tg_node squares);
 
 /* The end of a composite without names, which was begun by tg_composite_open with the scope NULL. */
 static inline tg_node tg__closed(tg_node z) {

@@ -40,9 +40,9 @@ static tg_node to_low(tg_node x, tg_node low, tg_node high, tg_node g) {
 /* √(1 - x²). Below 1/2 the square is what keeps the last digits of the derivative, above it the two factors keep those
  * of the value. */
 static tg_node leg(tg_node x) {
-    const tg_node below = one_minus(x), above = one_plus(x), product = tg_mul(below, above);
-    const tg_node difference = one_minus(tg_square(x)), near = tg_lt(tg_abs(x), tg_scalar_like(x, 0.5));
-    return tg_sqrt(tg_where(near, difference, product));
+    const tg_node below = one_minus(x), above = one_plus(x), factors = tg_mul(below, above);
+    const tg_node difference = one_minus(tg_square(x)), half = tg_scalar_like(x, 0.5), near = tg_lt(tg_abs(x), half);
+    return tg_sqrt(tg_where(near, difference, factors));
 }
 
 /* g/h²; the square may overflow or vanish where the quotient does not. */

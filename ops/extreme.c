@@ -32,7 +32,8 @@ static tg_node extreme(const struct tg_op *op, tg_node x, tg_axes axes, double i
     struct tg__attr fates;
     if (!axes.empty || !n || n->shape->count || n->dtype == TG_I32) return tg__apply_reduction(op, x, axes);
     if (!tg__fates(x.graph, op, x, n->shape->dims.rank, axes, &fates)) return tg_nil(x.graph);
-    return tg_add(tg_sum(x, axes), tg_scalar_like(x, identity));
+    const tg_node of_nothing = tg_scalar_like(x, identity);
+    return tg_add(tg_sum(x, axes), of_nothing);
 }
 
 const struct tg_op tg__op_max = {.name = "max",

@@ -126,12 +126,15 @@ static tg_node widest(const tg_node *grads, size_t count) {
     return grads[0];
 }
 
-/* max |g| of them all. */
-static tg_node largest(const tg_node *grads, size_t count, tg_node wide) {
-    tg_node top = tg_scalar_like(wide, 0);
-    for (size_t i = 0; i < count; i++)
-        if (tg_size(grads[i])) top = tg_maximum(top, as(tg_max(tg_abs(grads[i]), tg_axes_all()), wide));
-    return top;
+/* Σ g²/scale² over them all; scale nil: 1. */
+static tg_node squares(const tg_node *grads, size_t count, tg_node wide, tg_node scale) {
+    tg_node sum = tg_nil(wide.graph);
+    for (size_t i = 0; i < count; i++) {
+        const tg_node grad = as(grads[i], wide);
+        const tg_node square = tg_sum(tg_square(tg_is_nil(scale) ? grad : tg_ratio(grad, scale)), tg_axes_all());
+        sum = i ? tg_add(sum, square) : square;
+    }
+    return sum;
 }
 
 /* Gradients whose squares would overflow are divided by a power of two before they are squared, and those that are not
@@ -142,20 +145,14 @@ tg_node tg_clip_global_norm(tg_node *grads, size_t count, double most, const cha
     if (count == 0 || !are_of(g, grads, count, "gradient", "clip_global_norm")) return tg_nil(g);
     const tg_node wide = widest(grads, count);
     tg_composite_open(g, "clip_global_norm", scope);
-    const tg_node scale = tg__divisor(tg_detach(largest(grads, count, wide)));
-    tg_node sum = tg_nil(g);
-    for (size_t i = 0; i < count; i++) {
-        const tg_node scaled = tg_ratio(as(grads[i], wide), scale);
-        const tg_node square = tg_sum(tg_square(scaled), tg_axes_all());
-        sum = i ? tg_add(sum, square) : square;
-        if (tg_dtype_of(grads[i]) == tg_dtype_of(wide)) grads[i] = scaled;
-    }
-    const tg_node root = tg_sqrt(sum), limit = tg_scalar_like(root, most);
+    const tg_node scale = tg__divisor(squares(grads, count, wide, tg_nil(g)));
+    const tg_node root = tg_sqrt(squares(grads, count, wide, scale)), limit = tg_scalar_like(root, most);
     TG_LET(norm, as(tg_mul(root, scale), grads[0]));
-    TG_LET(factor, tg_where(tg_gt(root, tg_div(limit, scale)), tg_div(limit, root), scale));
+    const tg_node large = tg_gt(root, tg_div(limit, scale)), share = tg_div(limit, root);
+    TG_LET(factor, tg_where(large, share, scale));
     for (size_t i = 0; i < count; i++) {
-        const bool scaled = tg_dtype_of(grads[i]) == tg_dtype_of(wide);
-        grads[i] = as(tg_mul(scaled ? grads[i] : tg_ratio(as(grads[i], wide), scale), factor), grads[i]);
+        const tg_node grad = as(grads[i], wide);
+        grads[i] = as(tg_mul(tg_ratio(grad, scale), factor), grads[i]);
     }
     tg_scope_close(g);
     return norm;

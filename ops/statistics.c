@@ -21,11 +21,13 @@ static tg_node deviation(tg_node x, tg_axes axes, int ddof, const char *who, int
 tg_node tg_var(tg_node x, tg_axes axes, int ddof) {
     int64_t n;
     const tg_node away = deviation(x, axes, ddof, "var", &n);
-    return n < 0 ? away : tg_mul(tg_sum(tg_square(away), axes), tg_scalar_like(x, tg__share(n - ddof)));
+    if (n < 0) return away;
+    const tg_node share = tg_scalar_like(x, tg__share(n - ddof));
+    return tg_mul(tg_sum(tg_square(away), axes), share);
 }
 
 tg_node tg_std(tg_node x, tg_axes axes, int ddof) {
     int64_t n;
     const tg_node away = deviation(x, axes, ddof, "std", &n);
-    return n < 0 ? away : tg__length(away, axes, n, tg__share(n - ddof));
+    return n < 0 ? away : tg__length(away, axes, tg__share(n - ddof));
 }
