@@ -294,6 +294,35 @@ Test(ahead, hostile_names) {
     close_folder();
 }
 
+/* A weight that is a constant is read by a function of its own, as one that is given: (1, 1, 1) gives (9, 12), and the
+ * gradient for the constant cotangent (1, 10) is w (1, 10) = (21, 43, 65). */
+Test(ahead, constant_weights) {
+    double x[3] = {1, 1, 1}, y[2], dx[3];
+    open_folder();
+    for (int mode = 0; mode < 2; mode++) {
+        tg_graph *g = tg_graph_new();
+        TG_LET(a, tg_input(g, TG_F64, tg_shape2(1, 3)));
+        TG_LET(w, tg_const(g, TG_F64, tg_shape2(3, 2), (double[]){1, 2, 3, 4, 5, 6}));
+        TG_LET(z, tg_matmul(a, w));
+        const tg_grads d = tg_backward(z, tg_const(g, TG_F64, tg_shape2(1, 2), (double[]){1, 10}));
+        const tg_node out[] = {z, tg_grad(d, a)};
+        cr_assert_eq(tg_set(a, x), TG_OK);
+        add_ahead(g, out, 2, mode ? TG_EXACT : TG_FAST, 0);
+    }
+    void *library = build_aheads("cc -O1", 0, 1);
+    for (int k = 0; k < 2; k++) {
+        int (*f)(const void *, const void *, void *);
+        *(void **)&f = dlsym(library, k ? "f1" : "f0");
+        void *const in[] = {x}, *const results[] = {y, dx};
+        char work[4096];
+        cr_assert_eq(f(in, results, work), 0);
+        cr_expect(y[0] == 9 && y[1] == 12, "%g %g", y[0], y[1]);
+        cr_expect(dx[0] == 21 && dx[1] == 43 && dx[2] == 65, "%g %g %g", dx[0], dx[1], dx[2]);
+    }
+    dlclose(library);
+    close_folder();
+}
+
 /* A function that cannot be called so is refused, and a name is proposed that then is what the files are called. */
 Test(ahead, names_of_functions) {
     static const char *const given[] = {"../../up", "int", "9", "", "a b", "x.c", "/etc/passwd", "wr\"ite", "f_", "1f", "main"};

@@ -1,6 +1,6 @@
 /* Every function that makes nodes, with a sweep, as a program ahead of time: the bits of the tape. */
 #include "ahead.h"
-#include "api.h"
+#include "variants.h"
 
 TestSuite(ahead_api, .timeout = 120);
 
@@ -32,6 +32,26 @@ Test(ahead_api, gives_the_bits_of_the_tape) {
     for (size_t i = 0; i < PROGRAMS; i++) /* a row of one's own says nothing of C */
         if (strcmp(programs[i].name, "apply") != 0) add(&programs[i], &state);
     cr_assert_gt(ahead_count, 100);
+    check_aheads("cc -O1");
+    close_folder();
+}
+
+/* Those that a writer treats apart: constants among the operands, a cotangent that is one, shapes that broadcast, f32.
+ * Now and then one, in the short run. */
+Test(ahead_api, and_with_constants_and_broadcasts) {
+    static const unsigned one_of = 9;
+    const bool longer = getenv("TAPEGRAD_LONG") != NULL;
+    uint64_t state = 11;
+    unsigned turn = 0;
+    struct variant v = {0};
+    open_folder();
+    do {
+        if (strcmp(programs[v.program].name, "apply") == 0 || v.constant == NO_CONSTANT) continue;
+        if (turn++ % (longer ? 7 : one_of * 7) != 0) continue; /* no divisor of how many there are of anything */
+        struct varied m = variant_make(v, &state);
+        if (m.graph) add_ahead(m.graph, m.outputs, m.count, turn % 2 ? TG_EXACT : TG_FAST, 0);
+    } while (variant_next(&v) && ahead_count < AHEADS);
+    cr_assert_gt(ahead_count, 30);
     check_aheads("cc -O1");
     close_folder();
 }

@@ -1,6 +1,9 @@
 /* Every function that makes nodes as C, with two sweeps: what tg_write_c_staged writes gives the bits of the tape. */
-#include "api.h"
+#include "variants.h"
+
+#define state drawing /* both have one */
 #include "emitted.h"
+#undef state
 
 TestSuite(emit_api, .timeout = 120);
 
@@ -29,5 +32,25 @@ Test(emit_api, gives_the_bits_of_the_tape) {
     for (size_t i = 0; i < PROGRAMS; i++) /* a row of one's own says nothing of C */
         if (programs[i].smooth && strcmp(programs[i].name, "apply") != 0) add(&programs[i]);
     cr_assert_gt(count, 100);
+    check_all(false);
+}
+
+/* The same with constants among the operands, a cotangent that is one, and shapes that broadcast. */
+Test(emit_api, and_with_constants_and_broadcasts) {
+    const bool longer = getenv("TAPEGRAD_LONG") != NULL;
+    uint64_t numbers = 12;
+    unsigned turn = 0;
+    struct variant v = {0};
+    begin();
+    do {
+        if (strcmp(programs[v.program].name, "apply") == 0 || v.constant == NO_CONSTANT) continue;
+        if (turn++ % (longer ? 5 : 67) != 0) continue;
+        struct varied m = variant_make(v, &numbers);
+        if (m.count > 1)
+            add_case(m.grads, m.out);
+        else if (m.graph)
+            tg_graph_free(m.graph);
+    } while (variant_next(&v) && count < CASES);
+    cr_assert_gt(count, 30);
     check_all(false);
 }
