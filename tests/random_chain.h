@@ -95,9 +95,9 @@ static inline tg_node chain_turn(struct chain *c, tg_node x) {
     const int rank = tg_dims(x).rank;
     for (int i = 0; i < rank; i++) order[i] = i;
     for (int i = rank - 1; i > 0; i--) {
-        const int k = (int)chain_draw(c, (size_t)i + 1), other = order[k];
+        const int k = (int)chain_draw(c, (size_t)i + 1), was = order[k];
         order[k] = order[i];
-        order[i] = other;
+        order[i] = was;
     }
     return rank ? tg_transpose(x, tg_axes_n(rank, order)) : x;
 }

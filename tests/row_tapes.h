@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static tg_node input(tg_graph *g, tg_dtype t, tg_shape shape) { return tg_input(g, t, shape); }
+static inline tg_node input(tg_graph *g, tg_dtype t, tg_shape shape) { return tg_input(g, t, shape); }
 
 static const tg_shape pairs[][3] = {
     {{2, {4, 3}}, {2, {4, 3}}, {2, {4, 3}}},

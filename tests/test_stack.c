@@ -147,9 +147,9 @@ Test(stack, no_more_than_the_header_says) {
     cr_assert_not_null(mkdtemp(folder));
     measure_network(false);
     measure_network(true);
-    measure_whole(reductions(TG_F64, tg_shape2(300, 1000), (tg_axes){1, {0}}), TG_EXACT, "wide columns");
-    measure_whole(reductions(TG_F64, tg_shape2(7, 1000), (tg_axes){1, {1}}), TG_FAST, "long rows");
-    measure_whole(reductions(TG_F32, tg_shape2(3, 4), (tg_axes){1, {0}}), TG_FAST, "short columns");
+    measure_whole(reductions(TG_F64, tg_shape2(300, 1000), tg_axis(0)), TG_EXACT, "wide columns");
+    measure_whole(reductions(TG_F64, tg_shape2(7, 1000), tg_axis(1)), TG_FAST, "long rows");
+    measure_whole(reductions(TG_F32, tg_shape2(3, 4), tg_axis(0)), TG_FAST, "short columns");
     measure_whole(softmax_loss(TG_F64, 30, 10), TG_EXACT, "softmax");
     measure_whole(batchnorm(TG_F64, tg_shape2(64, 30), tg_axis(0), 30, NULL), TG_FAST, "batch normalization");
     for (uint64_t seed = 1; seed < (longer ? 200 : 10); seed++) {
