@@ -440,6 +440,7 @@ Test(ahead, an_operator_without_c) {
     refuses(p, folder, TG_ARGUMENT, "plain");
     refuses(p, folder, TG_ARGUMENT, "'opaque'");
     refuses(p, folder, TG_ARGUMENT, "has no C");
+    cr_expect_null(strstr(tg_message(g), "write_c"), "said twice where the message says who: %s", tg_message(g));
     tg_graph_free(g);
     close_folder();
 }

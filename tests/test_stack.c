@@ -60,6 +60,14 @@ Test(stack, a_thousand_sines) {
     sines(5, 300, true, TG_EXACT);
 }
 
+Test(stack, columns_that_wait_for_their_like) {
+    tg_graph *g = tg_graph_new();
+    const tg_node x = tg_input(g, TG_F64, tg_shape2(300, 900)), y = tg_input(g, TG_F64, tg_shape2(300, 900));
+    const tg_node out[] = {tg_sum(tg_mul(x, y), tg_axis(0)), tg_max(tg_sin(x), tg_axis(0)), tg_sum(y, tg_axes_all())};
+    cr_assert_eq(tg_fill_normal(x, 0, 1, 3) | tg_fill_normal(y, 0, 1, 4), TG_OK);
+    runs_in_a_small_thread(g, out, 3, TG_EXACT, "wide columns");
+}
+
 /* ----------------------------------------------------------------------------------------------------- ahead of time */
 
 static char folder[64];

@@ -153,7 +153,13 @@ static void put_from(struct tg__source *s, bool *first, int64_t from) {
 
 void tg__put_counter(struct tg__source *s, int loop, bool index) {
     if (!tg__is_counted(s, loop)) s->stray = true;
+    s->read |= (uint16_t)(1u << loop);
     tg__putf(s->sheet, "%s%s", index && s->in_labels && loop == s->loops.count - 1 ? "(size_t)" : "", tg__variable(loop));
+}
+
+void tg__put_unread(struct tg__source *s, int loop) {
+    if (!s->blocks && tg__is_counted(s, loop) && !(s->read >> loop & 1)) tg__line(s, "(void)%s;\n", tg__variable(loop));
+    s->read &= (uint16_t)~(1u << loop);
 }
 
 /* An index is counted in size_t: where something is taken away, it wraps round twice. */

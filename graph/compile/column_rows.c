@@ -107,6 +107,7 @@ static void put_rows_plain(struct tg__source *s, const struct tg__columns *c) {
     put_row_index(s, c);
     tg__put_terms(s, (uint16_t)~0u, TG__NONE, 3);
     put_roots(s);
+    for (int i = c->across; i < c->kept; i++) tg__put_unread(s, i);
     s->indent--;
     tg__line(s, "}\n");
     at = s->nest->newest;
@@ -139,6 +140,16 @@ static void put_rows_in_strips(struct tg__source *s, const struct tg__columns *c
     tg__line(s, "}\n");
 }
 
+static void put_unread_parameters(struct tg__source *s, const struct tg__columns *c) {
+    bool row = s->blocks;
+    for (int i = 0; i + 1 < s->loops.count; i++)
+        if (i < c->across || i >= c->kept)
+            tg__put_unread(s, i);
+        else
+            row |= tg__is_counted(s, i);
+    if (!row) tg__line(s, "(void)row_;\n");
+}
+
 void tg__put_column_rows(struct tg__source *s, const struct tg__columns *c) {
     if (tg__stages(s)) tg__line(s, "enum { %s_BLOCK_%d_ = %lld };\n", s->name, (int)s->number, (long long)c->block);
     tg__line(s, "INLINE_ void %s_rows_%d_(size_t row_, size_t c_, size_t w_, size_t rows_, size_t pops_, size_t top_",
@@ -153,6 +164,7 @@ void tg__put_column_rows(struct tg__source *s, const struct tg__columns *c) {
         put_rows_in_strips(s, c);
     else
         put_rows_plain(s, c);
+    put_unread_parameters(s, c);
     s->indent--;
     tg__line(s, "}\n\n");
     tg__forget(s, 1);

@@ -3,7 +3,7 @@
  * counter, which is the order of reduce.h. */
 #include "columns.h"
 
-enum { CHUNK = 16, WIDE = 4096, STACK = 96 * 1024, PARALLEL = 1 << 18, MOST_GROUPS = 64 };
+enum { CHUNK = 16, WIDE = 4096, STACK = 40 * 1024, PARALLEL = 1 << 18, MOST_GROUPS = 64 };
 
 static size_t item(const struct tg__source *s, const struct tg__anchor *a) {
     return tg__item_size((tg_dtype)tg__node_of(s->f->g, a->node)->dtype);

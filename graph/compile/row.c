@@ -87,6 +87,11 @@ static void put_row_index(struct tg__source *s) {
     }
 }
 
+static void put_row_index_end(struct tg__source *s) {
+    for (int i = s->loops.count - 1; i >= 0; i--)
+        if (!tg__is_within(s, i)) tg__put_unread(s, i);
+}
+
 static void put_loops_between(struct tg__source *s, int last, uint16_t *bound) {
     for (int i = 0; i < last; i++) {
         if (!tg__is_within(s, i)) continue;
@@ -133,6 +138,7 @@ static void put_row(struct tg__source *s) {
     tg__put_columns_clear(s);
     if (only_picks(s)) {
         put_picks(s);
+        put_row_index_end(s);
         tg__forget(s, 1);
         return;
     }
@@ -153,6 +159,7 @@ static void put_row(struct tg__source *s) {
     }
     if (streams) tg__put_sums_end(s);
     tg__put_columns_join(s, "row_ - first_");
+    put_row_index_end(s);
     tg__forget(s, 1);
 }
 

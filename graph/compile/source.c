@@ -8,6 +8,7 @@ bool tg__open_nest(struct tg__source *s, int32_t nest) {
     s->nest = tg__nest_of(s->f, nest);
     tg__collapse(s->f, s->nest, &s->loops);
     s->in_labels = tg__counts_in_labels(s);
+    s->read = 0;
     if (!tg__body_open(s)) return false;
     s->strip = tg__strip_length(s);
     return true;

@@ -157,6 +157,7 @@ static void put_loop(struct tg__source *s, int stage, const char *count, void (*
     tg__put_stage_terms(s);
     put_into_buffers(s, stage);
     put(s, stage);
+    tg__put_unread(s, s->loops.count - 1);
     s->indent--;
     tg__line(s, "}\n");
     tg__forget(s, TG__SCOPE_STRIP);
