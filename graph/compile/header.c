@@ -131,7 +131,7 @@ static const char usage[] =
     " * same time, each with a workspace of its own. Compiled as below it needs less than %zu kB of stack.\n"
     " *\n";
 
-enum { FRAMES = 1024 }; /* bytes of stack beside arrays: what registers do not hold, and the ways back */
+enum { FRAMES = 2048 }; /* bytes of stack beside arrays: what registers do not hold, and the ways back */
 
 /* Those of the deepest function and of what it calls. */
 static size_t stack_of(const struct tg__ahead *a) {
