@@ -31,11 +31,12 @@ static void runs_in_a_small_thread(tg_graph *g, const tg_node *out, size_t n, tg
     pthread_attr_destroy(&attributes);
     cr_assert_eq(ran, p, "%s", tg_message(g));
     cr_assert_eq(tg_run(g), TG_OK);
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < tg_size(out[i]); k++) {
-            const double x = tg_item(out[i], k), y = ((const double *)tg_program_value(p, out[i]))[k];
-            cr_assert(fabs(x - y) <= 1e-9 * fmax(1, fabs(x)), "%s: %.17g, on the tape %.17g", what, y, x);
-        }
+    for (size_t i = 0; i < n; i++) {
+        const double *ours = tg_program_value(p, out[i]), *tape = tg_value(out[i]);
+        if (mode == TG_EXACT) cr_assert(same_bits_or_nan(TG_F64, ours, tape, tg_size(out[i])), "%s: other bits", what);
+        for (size_t k = 0; k < tg_size(out[i]); k++) /* 1000 roundings of numbers below 1000 are below 1e-10 */
+            cr_assert(fabs(ours[k] - tape[k]) <= 1e-9, "%s: %.17g, on the tape %.17g", what, ours[k], tape[k]);
+    }
     tg_graph_free(g);
 }
 
@@ -51,13 +52,14 @@ static void sines(int64_t rows, int64_t columns, bool beside, tg_mode mode) {
     for (int i = 1; i <= SINES; i++)
         y = beside ? tg_add(y, tg_sin(tg_mul(x, tg_scalar(g, TG_F64, i)))) : tg_sin(y);
     const tg_node out[] = {y, tg_sum(y, tg_axis(-1)), tg_sum(y, tg_axis(0))};
-    runs_in_a_small_thread(g, out, rows ? 3 : 1, mode, beside ? "sines beside one another" : "sines of sines");
+    runs_in_a_small_thread(g, out, rows ? 3 : 2, mode, beside ? "sines beside one another" : "sines of sines");
 }
 
 Test(stack, a_thousand_sines) {
     for (int i = 0; i < 4; i++) sines(0, 3, i & 1, i & 2 ? TG_FAST : TG_EXACT);
     sines(0, 3000, true, TG_EXACT);
-    sines(5, 300, true, TG_EXACT);
+    sines(5, 300, true, TG_EXACT); /* rows that are longer than a strip, of which so many buffers are short ones */
+    sines(5, 300, true, TG_FAST);
 }
 
 Test(stack, columns_that_wait_for_their_like) {
