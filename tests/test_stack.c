@@ -40,26 +40,32 @@ static void runs_in_a_small_thread(tg_graph *g, const tg_node *out, size_t n, tg
     tg_graph_free(g);
 }
 
-enum { SINES = 1000 };
-
 /* One after the other, or beside one another: sin x, sin 2x, sin 3x …, whose sum is wanted, and its sums. */
-static void sines(int64_t rows, int64_t columns, bool beside, tg_mode mode) {
+static void sines(int count, int64_t rows, int64_t columns, bool beside, tg_mode mode) {
     tg_graph *g = tg_graph_new();
     const tg_shape s = rows ? tg_shape2(rows, columns) : tg_shape1(columns);
     const tg_node x = tg_input(g, TG_F64, s);
     tg_node y = x;
     cr_assert_eq(tg_fill_normal(x, 0, 1, 3), TG_OK);
-    for (int i = 1; i <= SINES; i++)
+    for (int i = 1; i <= count; i++)
         y = beside ? tg_add(y, tg_sin(tg_mul(x, tg_scalar(g, TG_F64, i)))) : tg_sin(y);
-    const tg_node out[] = {y, tg_sum(y, tg_axis(-1)), tg_sum(y, tg_axis(0))};
-    runs_in_a_small_thread(g, out, rows ? 3 : 2, mode, beside ? "sines beside one another" : "sines of sines");
+    const tg_node out[] = {tg_sum(y, tg_axis(-1)), tg_max(y, tg_axis(-1)), y};
+    runs_in_a_small_thread(g, out, count < 100 ? 2 : 3, mode, beside ? "sines beside one another" : "sines of sines");
 }
 
 Test(stack, a_thousand_sines) {
-    for (int i = 0; i < 4; i++) sines(0, 3, i & 1, i & 2 ? TG_FAST : TG_EXACT);
-    sines(0, 3000, true, TG_EXACT);
-    sines(5, 300, true, TG_EXACT); /* rows that are longer than a strip, of which so many buffers are short ones */
-    sines(5, 300, true, TG_FAST);
+    for (int i = 0; i < 4; i++) sines(1000, 0, 3, i & 1, i & 2 ? TG_FAST : TG_EXACT);
+    sines(1000, 0, 3000, true, TG_EXACT);
+    sines(300, 5, 300, true, TG_EXACT);
+}
+
+/* As many buffers as make strips shorter than the units that are summed. */
+Test(stack, sums_of_short_strips) {
+    for (int n = 15; n < 25; n += 3)
+        for (int mode = 0; mode < 2; mode++) {
+            sines(n, 5, 300, true, mode ? TG_EXACT : TG_FAST);
+            sines(n, 3, 1000, true, mode ? TG_EXACT : TG_FAST);
+        }
 }
 
 Test(stack, columns_that_wait_for_their_like) {
