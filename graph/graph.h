@@ -101,7 +101,10 @@ struct tg__site {
     const char *file;
     uint32_t scope, name; /* name: the row of the name that closed it, 0 for none */
     uint32_t leaf;        /* of a leaf's own site: the leaf */
+    uint32_t first, held; /* no node of it is older; the stage of this scope that waits before it, 0 for none */
     int32_t line, stage;  /* line 0: not closed yet */
+    int32_t opened;       /* the stage that it began as */
+    uint8_t joining;      /* while a TG_LET closes stages: whether it waits, or joins */
 };
 
 enum tg__rank { TG__TERM_NAME, TG__ADJOINT_NAME, TG__USER_NAME }; /* on a clash the higher keeps the string */
@@ -110,8 +113,8 @@ struct tg__label; /* a name row; private to name.c */
 
 struct tg__scope {
     const char *prefix;           /* "outer/inner/", or "" */
-    uint32_t parent, owner, site; /* owner: itself, or for one opened with NULL the named one it stands in;
-                                     site: the stage that was open when an inner scope was opened */
+    uint32_t parent, owner; /* owner: itself, or for one opened with NULL the named one it stands in */
+    uint32_t site, held;    /* of the scope around it, and open again after it */
     uint32_t depth, epoch;
     int32_t stages;
     const char *composite; /* the outermost one that is under way: errors begin with its name; NULL: none */
@@ -219,6 +222,7 @@ struct tg_graph {
     struct tg__table nodes, values, facts, names, sites, scopes, log, sweeps, assigns, scalars, own;
     uint32_t scope;  /* the open one */
     uint32_t site;   /* the open stage, or the one a sweep is working for; 0: none yet */
+    uint32_t held;   /* the last stage of this scope that an inner scope has interrupted, 0 for none */
     uint32_t last_serial;
     const char *let_file; /* of the last TG_LET outside of composites; NULL: there was none */
     int let_line;
@@ -419,9 +423,12 @@ void tg__names_free(tg_graph *g);
 uint32_t tg__site_open(tg_graph *g); /* the open stage, made if there is none; 0 if memory is out */
 uint32_t tg__label_size(void);
 bool tg__scopes_init(tg_graph *g);
+void tg__stage_interrupt(tg_graph *g, struct tg__scope *inner); /* stage.c: a scope is opened in the middle of a stage */
+struct tg__site *tg__stage_close(tg_graph *g, uint32_t node, const char *file, int line); /* by a TG_LET of that node;
+                                                                                             NULL: none was open */
+void tg__stages_reopen(tg_graph *g, uint32_t site, uint32_t held);
 tg_place tg__place(const tg_graph *g, uint32_t site);
 void tg__sites_cut(tg_graph *g, uint32_t length);
-void tg__site_reopen(tg_graph *g, uint32_t site);
 uint32_t tg__scope_depth(const tg_graph *g);
 static inline const char *tg__composite(const tg_graph *g) { return g->scope ? tg__scope_of(g, g->scope)->composite : NULL; }
 

@@ -1,7 +1,7 @@
 /* Undo: the tape is append-only, so a mark is a row of lengths, and a rewind cuts every table back to it. */
 #include "graph.h"
 
-enum { NODES, NAMES, SITES, SCOPES, LOG, SWEEPS, ASSIGNS, SERIAL, LAST, SCOPE, SITE };
+enum { NODES, NAMES, SITES, SCOPES, LOG, SWEEPS, ASSIGNS, SERIAL, LAST, SCOPE, SITE, HELD };
 
 /* The newest epoch among the last rows below a mark. A row written after a rewind is newer than every mark taken before
  * it, so this number tells a mark's own history from another one that has grown to the same length. */
@@ -28,6 +28,7 @@ tg_mark tg_mark_now(tg_graph *g) {
     m.at[SERIAL] = g->error.status ? g->error.serial : 0;
     m.at[SCOPE] = g->scope;
     m.at[SITE] = g->site;
+    m.at[HELD] = g->held;
     m.strings = tg__arena_total(&g->strings);
     m.at[LAST] = last_epoch(g, &m);
     return m;
@@ -44,9 +45,10 @@ static bool stands(const tg_graph *g, const tg_mark *m) {
 static void reopen(tg_graph *g, const tg_mark *m) {
     g->scope = m->at[SCOPE];
     g->site = m->at[SITE];
-    if (g->site) tg__site_reopen(g, g->site);
+    g->held = m->at[HELD];
+    tg__stages_reopen(g, g->site, g->held);
     for (uint32_t s = g->scope; s; s = tg__scope_of(g, s)->parent)
-        if (tg__scope_of(g, s)->site) tg__site_reopen(g, tg__scope_of(g, s)->site);
+        if (tg__scope_of(g, s)->owner == s) tg__stages_reopen(g, 0, tg__scope_of(g, s)->held);
 }
 
 tg_status tg_rewind(tg_graph *g, tg_mark m) {

@@ -1,4 +1,4 @@
-/* Scopes and stages. A stage is open while operators are appended and is closed by the TG_LET behind them. */
+/* Scopes, and the TG_LET, which names a node and closes a stage. */
 #include "graph.h"
 
 bool tg__scopes_init(tg_graph *g) {
@@ -12,15 +12,6 @@ bool tg__scopes_init(tg_graph *g) {
 }
 
 uint32_t tg__scope_depth(const tg_graph *g) { return g->scope ? tg__scope_of(g, g->scope)->depth : 0; }
-
-uint32_t tg__site_open(tg_graph *g) {
-    if (g->site) return g->site;
-    struct tg__site *site = tg__push(g, &g->sites);
-    if (!site) return 0;
-    uint32_t owner = tg__scope_of(g, g->scope)->owner;
-    *site = (struct tg__site){.scope = owner, .stage = ++tg__scope_of(g, owner)->stages};
-    return g->site = g->sites.length - 1;
-}
 
 /* ------------------------------------------------------------------------------------------------------ TG_LET */
 
@@ -61,11 +52,8 @@ tg_node tg_let(tg_node a, const char *name, const char *file, int line) {
     struct tg__site *closed = NULL;
     if (tg__is_leaf(n)) {
         if (!place_leaf(g, a.id, source, line)) return tg_nil(g);
-    } else if (g->site) {
-        closed = tg__site_of(g, g->site);
-        closed->file = source;
-        closed->line = line;
-        g->site = 0;
+    } else {
+        closed = tg__stage_close(g, a.id, source, line);
     }
     if (!*name) return a;
     uint32_t row = g->names.length;
@@ -103,10 +91,7 @@ void tg_composite_open(tg_graph *g, const char *composite, const char *name) {
     struct tg__scope *row = tg__push(g, &g->scopes);
     if (!row) return;
     *row = inner;
-    if (row->owner == g->scopes.length - 1) {
-        row->site = g->site; /* the outer stage goes on when this scope is closed */
-        g->site = 0;
-    }
+    if (row->owner == g->scopes.length - 1) tg__stage_interrupt(g, row);
     g->scope = g->scopes.length - 1;
 }
 
@@ -119,7 +104,7 @@ void tg_scope_close(tg_graph *g) {
         tg_fail(g, TG_ARGUMENT, "scope_close: no scope is open");
         return;
     }
-    if (inner->owner == g->scope) g->site = inner->site;
+    if (inner->owner == g->scope) g->site = inner->site, g->held = inner->held;
     g->scope = inner->parent;
 }
 
@@ -139,27 +124,6 @@ tg_node tg_scope_operand(tg_node x, const char *name) {
     if (!name || !*name) return view;
     char *full = tg_is_nil(view) ? NULL : full_name(g, name);
     return full && tg__name_give(g, view.id, full, TG__USER_NAME, g->sites.length - 1, 0) ? view : tg_nil(g);
-}
-
-/* ------------------------------------------------------------------------------------------------------ rewind */
-
-void tg__sites_cut(tg_graph *g, uint32_t length) {
-    for (uint32_t i = g->sites.length; i > length;) {
-        i--;
-        const struct tg__site *site = tg__site_of(g, i);
-        if (site->leaf && site->leaf < g->facts.length) tg__fact_of(g, site->leaf)->site = TG__LEAF_SITE;
-        struct tg__scope *scope = tg__scope_of(g, site->scope);
-        if (site->stage && scope->stages >= site->stage) scope->stages = site->stage - 1;
-    }
-    tg__table_cut(&g->sites, length);
-}
-
-/* Undoes what a TG_LET since the mark wrote into a stage that was open at the mark. */
-void tg__site_reopen(tg_graph *g, uint32_t id) {
-    struct tg__site *site = tg__site_of(g, id);
-    site->file = NULL;
-    site->line = 0;
-    site->name = 0;
 }
 
 /* ----------------------------------------------------------------------------------------------------- reading */

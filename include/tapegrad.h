@@ -155,7 +155,8 @@ TG_API TG_CHECK tg_status tg_fill_normal(tg_node leaf, double mean, double devia
 /* ------------------------------------------------------------------------------------------------------- names */
 
 /* TG_LET(mu, expr) declares `tg_node mu`, names it "mu" and closes a stage: the operator nodes appended in this scope
- * since the stage before join it and take its file:line. Leaves are stage 0. A node that has a name gets an alias. A
+ * since the stage before join it and take its file:line; those that another scope was opened after only where it reads
+ * them, otherwise they stay a stage without a name. Leaves are stage 0. A node that has a name gets an alias. A
  * name that another node has is an error: two calls of one composite want two scopes. In an inner block
  * TG_LET(h, f(h)) reads the h of the block around it: expr is evaluated before the new h is declared. */
 #define TG_LET(name, expr)                                                                                             \
@@ -896,7 +897,7 @@ TG_API const char *tg_column(tg_node a, size_t column); /* NULL where there is n
  * memory is kept for what comes next, so a loop of mark, build, run and rewind stays flat. */
 typedef struct tg_mark {
     tg_graph *graph;
-    uint32_t at[11];
+    uint32_t at[12];
     size_t strings;
 } tg_mark;
 TG_API tg_mark tg_mark_now(tg_graph *g);

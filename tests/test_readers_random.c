@@ -203,8 +203,8 @@ Test(readers_random, messages_with_comma, .init = enter, .fini = leave_comma) {
     tg_graph *g = tg_graph_new();
     const tg_mark mark = tg_mark_now(g);
     char text[200];
-    tg_scalar(g, TG_I32, 2.5e10);
-    says(g, "scalar: 2.5e+10 ");
+    tg_scalar(g, TG_I32, 2.5);
+    says(g, "scalar: 2.5 ");
     cr_assert_eq(tg_rewind(g, mark), TG_OK);
     tg_node x = tg_input(g, TG_F64, tg_shape1(2));
     tg_batchnorm(x, x, x, tg_axis(0), -0.5, NULL);

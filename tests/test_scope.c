@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 static tg_graph *g;
 static void setup(void) { g = tg_graph_new(); }
@@ -90,6 +91,85 @@ Test(scope, a_scope_inside_a_stage) {
     cr_assert_eq(tg_stage(y), 1);
     cr_assert_str_eq(tg_where_is(early).name, "y");
     cr_assert_eq(tg_stage(inner), 2);
+}
+
+static void stands(tg_node a, int stage, const char *name, int line) {
+    const tg_place at = tg_where_is(a);
+    cr_assert_eq(at.stage, stage, "#%u is in stage %d, not %d", a.id, at.stage, stage);
+    cr_assert_str_eq(at.name, name, "#%u is in stage '%s', not '%s'", a.id, at.name, name);
+    cr_assert_eq(at.line, line, "#%u is at line %d, not %d", a.id, at.line, line);
+}
+
+/* What is appended before a loop of scopes, and read by the first of them only, is no part of what is named after it. */
+Test(scope, an_unnamed_node_before_a_loop_of_scopes) {
+    TG_LET(x, input());
+    TG_LET(first, tg_exp(x));
+    const tg_mark m = tg_mark_now(g);
+    for (int turn = 0; turn < 3; turn++) {
+        const tg_node start = tg_abs(first), unread = tg_neg(first), early = tg_exp(first);
+        tg_node h = start, between = tg_nil(g);
+        for (int i = 0; i < 3; i++) {
+            char name[8];
+            snprintf(name, sizeof name, "t%d", i);
+            h = half(h, name);
+            if (i == 1) between = h = tg_square(h);
+            if (i == 1 && turn == 2) (void)tg_backward(between, tg_nil(g));
+        }
+        cr_assert_eq(tg_stage(start), -1, "nothing has closed its stage yet");
+        const tg_mark inside = tg_mark_now(g);
+        for (int again = 0; again < 2; again++) {
+            if (turn != 1) {
+                TG_LET(pred, tg_neg(h));
+                stands(start, 2, "", __LINE__ - 1);
+                stands(unread, 2, "", __LINE__ - 2);
+                stands(between, 3, "", __LINE__ - 3);
+                stands(pred, 4, "pred", __LINE__ - 4);
+                TG_LET(next, tg_exp(pred));
+                cr_assert_eq(tg_stage(next), 5);
+            } else { /* early was in one stage with start */
+                TG_LET(pred, tg_mul(early, h));
+                stands(early, 2, "pred", __LINE__ - 1);
+                stands(start, 2, "pred", __LINE__ - 2);
+                stands(between, 3, "", __LINE__ - 3);
+                stands(pred, 2, "pred", __LINE__ - 4);
+                TG_LET(next, tg_exp(pred));
+                cr_assert_eq(tg_stage(next), 4);
+            }
+            cr_assert_eq(tg_stage(h), 2, "a scope numbers its own");
+            if (again || turn == 2) break;
+            cr_assert_eq(tg_rewind(g, inside), TG_OK);
+            cr_assert_eq(tg_stage(start), -1);
+            cr_assert_eq(tg_stage(between), -1);
+        }
+        cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
+        cr_assert_eq(tg_rewind(g, m), TG_OK);
+    }
+    TG_LET(second, tg_log(first));
+    cr_assert_eq(tg_stage(second), 2);
+}
+
+/* What is held joins through others that are held; what is named is held itself; names alone close. */
+Test(scope, stages_that_are_held) {
+    TG_LET(x, input());
+    const tg_node a = tg_exp(x), one = half(x, "one"), b = tg_mul(a, one), two = half(x, "two");
+    TG_LET(y, tg_add(b, two));
+    stands(a, 1, "y", __LINE__ - 1);
+    stands(b, 1, "y", __LINE__ - 2);
+    stands(y, 1, "y", __LINE__ - 3);
+    const tg_node c = tg_exp(y), three = half(x, "three");
+    TG_LET(named, c);
+    stands(c, 2, "named", __LINE__ - 1);
+    const tg_node e = tg_exp(named), four = half(e, "four");
+    TG_LET(alias, four);
+    stands(e, 3, "", __LINE__ - 1);
+    cr_assert_eq(alias.id, four.id);
+    (void)three;
+    TG_LET(z, tg_exp(alias));
+    cr_assert_eq(tg_stage(z), 4);
+    tg_scope_open(g, "open");
+    const tg_node lost = tg_exp(z);
+    tg_scope_close(g);
+    cr_assert_eq(tg_stage(lost), -1, "a scope that is closed closes no stage");
 }
 
 Test(scope, rewind_restores_scope_and_stage) {
