@@ -48,7 +48,7 @@ static bool fits(tg_node x, tg_node leaf, const char *which, const struct layout
     const tg_shape has = tg_dims(leaf), wanted = statistic_of(l);
     char a[300], b[300];
     tg__described(leaf, a, sizeof a);
-    if (has.rank != wanted.rank || memcmp(&has, &wanted, sizeof has) != 0)
+    if (has.rank != wanted.rank || memcmp(has.dim, wanted.dim, sizeof has.dim) != 0)
         tg_fail(g, TG_SHAPE, "batchnorm: %s %s is not of the shape of %s without the axes", which, a,
                 tg__described(x, b, sizeof b));
     else if (tg_dtype_of(leaf) != tg_dtype_of(x))

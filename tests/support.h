@@ -76,6 +76,11 @@ static inline double *doubles_of(tg_node a) {
     return values;
 }
 
+/* Not by memcmp of the whole: between rank and dim there are bytes that are nobody's. */
+static inline bool same_shape(tg_shape a, tg_shape b) {
+    return a.rank == b.rank && memcmp(a.dim, b.dim, sizeof a.dim) == 0;
+}
+
 static inline size_t columns_of(tg_node a) {
     tg_shape s = tg_dims(a);
     return s.rank == 0 || s.dim[s.rank - 1] == 0 ? 1 : (size_t)s.dim[s.rank - 1];
