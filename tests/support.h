@@ -77,7 +77,7 @@ static inline double *doubles_of(tg_node a) {
 }
 
 /* Not by memcmp of the whole: between rank and dim there are bytes that are nobody's. */
-static inline bool same_shape(tg_shape a, tg_shape b) {
+static inline bool have_same_shape(tg_shape a, tg_shape b) {
     return a.rank == b.rank && memcmp(a.dim, b.dim, sizeof a.dim) == 0;
 }
 

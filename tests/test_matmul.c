@@ -140,7 +140,7 @@ static void check_batch(tg_shape xs, tg_shape ys, tg_shape want, bool tx, bool t
     double *a = random_array(&state, tg_size(x), -2, 2), *b = random_array(&state, tg_size(y), -2, 2);
     cr_assert(tg_set(x, a) == TG_OK && tg_set(y, b) == TG_OK && tg_run(g) == TG_OK);
     const tg_shape s = tg_dims(z);
-    cr_assert(same_shape(s, want));
+    cr_assert(have_same_shape(s, want));
     const size_t m = (size_t)s.dim[s.rank - 2], n = (size_t)s.dim[s.rank - 1], k = (size_t)xs.dim[xs.rank - 1 - tx];
     for (size_t i = 0; i < tg_size(z); i++) {
         size_t batch[TG_MAX_RANK] = {0}, rest = i / (m * n);
@@ -201,7 +201,7 @@ Test(matmul, its_gradients_are_products) {
         tg_grads d = tg_backward(z, seed);
         cr_assert_str_eq(tg_op_of(tg_grad(d, x)), "matmul");
         cr_assert_str_eq(tg_op_of(tg_grad(d, y)), "matmul");
-        cr_assert(same_shape(tg_dims(tg_grad(d, x)), tg_dims(x)));
+        cr_assert(have_same_shape(tg_dims(tg_grad(d, x)), tg_dims(x)));
     }
     tg_graph_free(g);
     g = tg_graph_new();

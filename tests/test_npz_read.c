@@ -7,7 +7,7 @@ TestSuite(npz_read, .init = setup, .fini = teardown, .timeout = 60);
 static void same(const tg_array *a, const char *name, tg_dtype dtype, tg_shape shape, const void *data, size_t bytes) {
     cr_assert_str_eq(a->name, name);
     cr_assert_eq(a->dtype, dtype);
-    cr_assert(same_shape(a->shape, shape));
+    cr_assert(have_same_shape(a->shape, shape));
     cr_assert(a->data && memcmp(a->data, data, bytes) == 0, "%s", name);
 }
 

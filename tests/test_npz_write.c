@@ -14,7 +14,7 @@ static void same(const tg_array *a, const tg_array *b) {
     for (int i = 0; i < a->shape.rank; i++) bytes *= (size_t)a->shape.dim[i];
     cr_assert_str_eq(a->name, b->name);
     cr_assert_eq(a->dtype, b->dtype);
-    cr_assert(same_shape(a->shape, b->shape));
+    cr_assert(have_same_shape(a->shape, b->shape));
     cr_assert_eq(memcmp(a->data ? a->data : nothing, b->data, bytes), 0, "%s", a->name);
 }
 

@@ -159,7 +159,7 @@ Test(reductions, every_set_of_axes) {
             }
             for (size_t k = 0; k < 5; k++) {
                 const tg_shape has = tg_dims(z[k]), needed = tg_dims(sum);
-                cr_assert(same_shape(has, needed), "%zu of axes %u", k, set);
+                cr_assert(have_same_shape(has, needed), "%zu of axes %u", k, set);
             }
             teardown();
             setup();
