@@ -115,3 +115,26 @@ Test(ledger, long_formulas_say_that_they_are_cut) {
     is_tame(text);
     has(text, "...");
 }
+
+/* What has another's value has a name of its own: h0 is not sent anything by h0. */
+Test(ledger, a_view_sends_under_its_own_name) {
+    TG_LET(h0, tg_input(g, TG_F64, tg_shape2(2, 3)));
+    TG_LET(gamma, row(3));
+    TG_LET(z, tg_sum(tg_add(tg_layernorm(h0, gamma, gamma, 1, 1e-5, "ln1"), h0), tg_axes_all()));
+    const char *text = ledger(tg_backward(z, tg_nil(g)), h0);
+    has(text, " ln1/x ");
+    lacks(text, " h0    ");
+}
+
+/* Two ways that lead to one name are told apart by what they go through. */
+Test(ledger, ways_to_one_name) {
+    TG_LET(x, row(2));
+    TG_LET(h, tg_exp(x));
+    TG_LET(e, tg_add(tg_square(h), tg_neg(h)));
+    TG_LET(t, tg_mul(e, e));
+    tg_grads d = tg_backward(tg_sum(t, tg_axis(0)), tg_nil(g));
+    cr_assert(!tg_set(x, (double[]){0, 1}) && !tg_run(g));
+    has(ledger(d, x), " e by square(h), ");
+    has(printed, " e by -h)");
+    has(ledger(d, h), " (50.0 % t as operand 0, 50.0 % t as operand 1)");
+}

@@ -45,6 +45,23 @@ static tg_node next_named(tg_grads d, tg_node a) {
     return a;
 }
 
+/* What a way of a fork leads to. Where another leads there too: by which node, and by which of its operands, which are
+ * counted from 0. */
+static void put_way(char *text, size_t room, tg_grads d, const tg_term *terms, size_t ways, size_t i) {
+    const tg_node to = next_named(d, terms[i].sender);
+    bool alike = false, same = false;
+    char sender[80];
+    for (size_t k = 0; k < ways; k++) {
+        alike |= k != i && next_named(d, terms[k].sender).id == to.id;
+        same |= k != i && terms[k].sender.id == terms[i].sender.id;
+    }
+    size_t used = strlen(tg_is_nil(to) ? strcpy(text, "seed") : tg__label(d.graph, to.id, text, room));
+    if (alike && to.id != terms[i].sender.id && !tg_is_nil(terms[i].sender) && used < room)
+        used += (size_t)snprintf(text + used, room - used, " by %s",
+                                 tg__label(d.graph, terms[i].sender.id, sender, sizeof sender));
+    if (same && used < room) snprintf(text + used, room - used, " as operand %d", terms[i].slot);
+}
+
 /* " ← (61.0 % xhat, 39.0 % sq)": what a fork opens into. tg_explain follows each of them. */
 static bool put_ways(char *text, size_t room, tg_grads d, tg_node a) {
     const double all = tg__weigh_terms(d, a.id);
@@ -52,9 +69,8 @@ static bool put_ways(char *text, size_t room, tg_grads d, tg_node a) {
     const size_t ways = tg_grad_terms(d, a, terms, WAYS);
     size_t used = 0;
     for (size_t i = 0; i < ways && used < room; i++) {
-        char name[40] = "seed", share[TG__CELL];
-        const tg_node sender = next_named(d, terms[i].sender);
-        if (!tg_is_nil(sender)) tg__label(d.graph, sender.id, name, sizeof name);
+        char name[100], share[TG__CELL];
+        put_way(name, sizeof name, d, terms, ways, i);
         tg__share_cell(share, terms[i].term, all);
         const bool known = share[0] && strcmp(share, "–") != 0;
         used += (size_t)snprintf(text + used, room - used, "%s%s%s%s%s", i ? ", " : " ← (", known ? share : "",
@@ -92,9 +108,17 @@ static void path_cell(char *cell, tg_grads d, tg_node a, tg_node sender) {
 
 /* -------------------------------------------------------------------------------------------------------- lines */
 
+/* Its formula; of a view of another node, whose formula is that node's name, its own. */
+static void put_sender(char *cell, size_t room, tg_graph *g, uint32_t id) {
+    const struct tg__node *n = tg__node_of(g, id);
+    char formula[160], operand[80];
+    tg_formula(tg__handle(g, id), formula, sizeof formula);
+    const bool view = n->operands == 1 && !strcmp(formula, tg__label(g, n->in[0], operand, sizeof operand));
+    tg__clean(view ? tg__label(g, id, formula, sizeof formula) : formula, cell, room);
+}
+
 static void fill(tg__cells cells, tg_grads d, tg_node a, const struct tg__event *e, double all) {
     tg_graph *g = d.graph;
-    char formula[160];
     tg_node term = tg__handle(g, e->term), sender = e->sender ? tg__handle(g, e->sender) : tg_nil(g);
     const uint32_t named = tg__term_name(d, a.id, e->term);
     memset(cells, 0, sizeof(tg__cells));
@@ -102,8 +126,8 @@ static void fill(tg__cells cells, tg_grads d, tg_node a, const struct tg__event 
         tg__clean(tg__name_text(g, named), cells[TERM], 40);
     else
         tg__quote(g, e->term, cells[TERM], 40);
-    tg_formula(sender, formula, sizeof formula);
-    tg__clean(e->sender ? formula : "the seed", cells[SENDER], 44);
+    strcpy(cells[SENDER], "the seed");
+    if (e->sender) put_sender(cells[SENDER], 44, g, e->sender);
     path_cell(cells[PATH], d, a, sender);
     tg__share_cell(cells[SHARE], term, all);
 }
