@@ -93,6 +93,16 @@ Test(dot, names) {
     free(text);
 }
 
+Test(dot, a_mutated_edge_is_marked) {
+    const tg_grads right = batchnorm_4x2(), d = tg_mutate(right, tg_find(g, "sq"), 0, TG_FLIP, tg_nil(g));
+    char *text = drawn(d, (tg_draw_options){0}), want[100];
+    snprintf(want, sizeof want, "n%u -> n%u [color=\"#c2410c\", style=dashed, label=\"flipped\"];", tg_find(g, "xmu").id,
+             tg_find(g, "sq").id);
+    cr_assert_eq(count_in(text, want), 1, "%s", text);
+    cr_assert_eq(count_in(text, "style=dashed, label=\""), 1);
+    free(text);
+}
+
 Test(dot, nothing) {
     free(drawn((tg_grads){g, 0, 0}, (tg_draw_options){0}));
     TG_LET(x, tg_input(g, TG_I32, tg_shape1(3)));

@@ -205,3 +205,40 @@ Test(mathml, deep_and_wide) {
     for (int i = 0; i < 3000; i++) z = i % 2 ? tg_sqrt(tg_square(tg_div(z, z))) : tg_where(z, tg_neg(z), z);
     cr_expect_null(mathml_fault(formula(z)));
 }
+
+/* ------------------------------------------------------------------------------------------------------ one moment */
+
+/* A gradient without a name is itself, and not what it was made of, or whose it also is. */
+Test(mathml, a_nameless_upstream_is_itself) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape2(6, 2)));
+    const tg_node sum = tg_sum(x, tg_axis(0)), moved = tg_add(sum, tg_scalar(g, TG_F64, 3));
+    TG_LET(z, tg_mul(moved, tg_scalar(g, TG_F64, 0.25)));
+    TG_LET(dz, tg_input(g, TG_F64, tg_shape1(2)));
+    const tg_grads d = tg_backward(z, dz);
+    char want[40];
+    snprintf(want, sizeof want, "repeat(t%u)", tg_grad(d, sum).id);
+    says(sent(d, sum, 0), want);
+    says(sent(d, z, 0), "dz⋅0.25");
+    TG_LET(y, tg_identity(tg_add(z, tg_scalar(g, TG_F64, 3))));
+    TG_LET(dy, tg_input(g, TG_F64, tg_shape1(2)));
+    const tg_grads e = tg_backward(y, dy); /* the nameless sum's gradient is dy, and s2/dz too */
+    snprintf(want, sizeof want, "t%u⋅1", dy.id);
+    says(sent(e, tg_operand(y, 0), 0), want);
+}
+
+/* What is sent by mistake is what the formula says. */
+Test(mathml, mistakes_on_purpose) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape2(6, 2)));
+    TG_LET(w, tg_input(g, TG_F64, tg_shape1(2)));
+    TG_LET(z, tg_mul(x, w));
+    TG_LET(dz, tg_input(g, TG_F64, tg_shape2(6, 2)));
+    const tg_grads d = tg_backward(z, dz);
+    says(sent(tg_mutate(d, z, 0, TG_FLIP, tg_nil(g)), z, 0), "−(s2/dz⋅w)");
+    says(sent(tg_mutate(d, z, 0, TG_DROP, tg_nil(g)), z, 0), "0⋅(s3/dz⋅w)");
+    tg_grads both = tg_mutate(d, z, 1, TG_SCALE, w);
+    says(sent(both, z, 1), "(∑axis0s4/dz⋅x)⋅w");
+    says(sent(both, z, 0), "s4/dz⋅w");
+    both = tg_mutate(both, z, 1, TG_FLIP, tg_nil(g));
+    says(sent(both, z, 1), "−((∑axis0s5/dz⋅x)⋅w)");
+    says(sent(d, z, 0), "dz⋅w");
+}

@@ -82,6 +82,14 @@ Test(stepper, a_contribution) {
     has(text, "dgammax = seed   from out\n");
 }
 
+/* The local derivative is the right one; what the sweep does to it on purpose is said beside it. */
+Test(stepper, a_mutated_contribution) {
+    const tg_grads right = normalization(NULL), d = tg_mutate(right, tg_find(g, "sq"), 0, TG_FLIP, tg_nil(g));
+    cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+    has(moment(d, delivery(d, tg_find(g, "xmu"), 2)), "to xmu: 2*xmu*g; mutated: flipped\n");
+    lacks(moment(right, delivery(right, tg_find(g, "xmu"), 2)), "mutated");
+}
+
 Test(stepper, a_computation) {
     const tg_grads d = normalization("bn");
     for (int run = 0; run < 2; run++) {

@@ -26,6 +26,28 @@ Test(svg, batchnorm) {
     free(text);
 }
 
+/* The whole way of the edge: from xmu out of its box, to the next box, to the square. */
+Test(svg, a_mutated_edge_is_marked) {
+    tg_grads d = batchnorm_4x2();
+    char *text = drawn(d, (tg_draw_options){0});
+    lacks(text, " bent\"");
+    lacks(text, "mutated");
+    free(text);
+    text = drawn(tg_mutate(d, tg_find(g, "sq"), 0, TG_FLIP, tg_nil(g)), (tg_draw_options){0});
+    cr_assert_eq(count_in(text, "class=\"wire bent\""), 2);
+    cr_assert_eq(count_in(text, "class=\"wire arrives bent\""), 1);
+    has(text, "dotted: mutated");
+    free(text);
+}
+
+Test(svg, the_output_is_named_with_its_scope) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape1(2)));
+    char *text = drawn(tg_backward(tg_mse_loss(x, tg_square(x), TG_MEAN, "mse"), tg_nil(g)), (tg_draw_options){0});
+    has(text, "gradient of mse/loss<");
+    has(text, "<title>Circuit of mse/loss</title>");
+    free(text);
+}
+
 Test(svg, same_bytes) {
     const tg_grads d = random_tape(5, 150, 9, 9, 2);
     char *a = drawn(d, (tg_draw_options){.whole = true}), *b = drawn(d, (tg_draw_options){.whole = true});

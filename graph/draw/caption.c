@@ -60,6 +60,12 @@ const char *tg__caption_gate(const struct tg__circuit *c, uint32_t node, char *t
     return text;
 }
 
+/* With the scopes around it, for what is said of the whole picture. */
+const char *tg__caption_whole(const struct tg__circuit *c, uint32_t node, char *text) {
+    const tg_node a = tg__handle(c->graph, node);
+    return tg_name(a)[0] ? tg__clean(tg_name(a), text, TG__CAPTION) : tg__caption_leaf(c, node, text);
+}
+
 const char *tg__caption_leaf(const struct tg__circuit *c, uint32_t node, char *text) {
     double v;
     const tg_node a = tg__handle(c->graph, node);

@@ -98,6 +98,7 @@ static void put_end(struct tg__sheet *s, const struct tg__circuit *c, uint32_t n
 }
 
 static void put_edges(struct tg__sheet *s, const struct tg__circuit *c) {
+    char bent[64];
     for (uint32_t id = 1; id <= c->last; id++) {
         const struct tg__node *n = tg__node_of(c->graph, id);
         for (int i = 0; c->shown[id] && i < n->operands; i++) {
@@ -108,6 +109,9 @@ static void put_edges(struct tg__sheet *s, const struct tg__circuit *c) {
             put_end(s, c, x);
             tg__put(s, " -> ");
             put_end(s, c, id);
+            tg__bent_text(c->sweep, id, i, bent, sizeof bent);
+            if (*bent) tg__put(s, " [color=\"#c2410c\", style=dashed, label=\"");
+            if (*bent) put_dot(s, bent, 0), tg__put(s, "\"]");
             tg__put(s, ";\n");
         }
     }

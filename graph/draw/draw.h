@@ -154,6 +154,7 @@ enum { TG__CAPTION = 128 };
 int tg__text_width(const char *text, int size); /* an estimate in pixels, rather too wide */
 bool tg__is_pill(const struct tg__circuit *c, uint32_t node); /* a leaf, or what a scope calls one of its operands */
 const char *tg__caption_gate(const struct tg__circuit *c, uint32_t node, char *text);  /* "× 1/178" */
+const char *tg__caption_whole(const struct tg__circuit *c, uint32_t node, char *text); /* "mse/loss" */
 const char *tg__caption_leaf(const struct tg__circuit *c, uint32_t node, char *text);  /* "gamma" */
 const char *tg__caption_value(const struct tg__circuit *c, uint32_t node, char *text); /* "-1.2 … 3"; "" if bare */
 const char *tg__caption_gradient(const struct tg__circuit *c, uint32_t node, char *text);
@@ -163,6 +164,10 @@ const char *tg__caption_formula(const struct tg__circuit *c, uint32_t cluster, c
 int tg__caption_step(const struct tg__circuit *c, uint32_t cluster); /* 0: it has no number */
 uint32_t tg__stage_node(const struct tg__circuit *c, uint32_t cluster); /* that the stage was closed with; 0: none */
 void tg__measure(struct tg__circuit *c); /* what every item and box needs for its text */
+
+/* ------------------------------------------------------------------------------------------------------- bent.c */
+
+bool tg__is_bent(const struct tg__circuit *c, const struct tg__wire *w); /* of an edge that was mutated */
 
 /* ------------------------------------------------------------------------------------- svg.c circuit_json.c dot.c */
 

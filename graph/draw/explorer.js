@@ -117,6 +117,7 @@
     const entry = (kind, text) => h("span", null, h("i", { class: `mark ${kind}`, "aria-hidden": "true" }), text);
     const entries = [entry("now", "computed now, and what it reads")];
     if (Tape.terms.length) entries.push(entry("flow", "the term that flows back"), entry("wait", "a pending term"));
+    if (Tape.terms.some((t) => t.bent)) entries.push(entry("bent", "an edge that was mutated"));
     $("legend").append(...entries);
   }
 

@@ -16,18 +16,19 @@ const Moment = (() => {
     if (!m.sender) return `Backward begins: ${gradient} is the seed.`;
     const which = m.of === 1 ? "its only term" : `term ${m.nth + 1} of ${m.of}`;
     const then = m.pending.length ? `still pending: ${list(m.pending)}` : `${gradient} is complete`;
-    return `Backward, ${step(m)}: ${Tape.label(m.sender)} sends ${Tape.label(m.node)} ${which}; ${then}.`;
+    const bent = m.bent ? `, mutated (${m.bent})` : "";
+    return `Backward, ${step(m)}: ${Tape.label(m.sender)} sends ${Tape.label(m.node)} ${which}${bent}; ${then}.`;
   }
 
   /* dxmu += ..., the right side as the library has typeset it. */
   function equation(m) {
     if (!m.backward) return Panel.formula(m.node);
     const sign = m.of > 1 ? "+=" : "=";
-    const symbol = Tape.symbol(m.node);
-    const gradient = symbol ? h("mrow", { class: "gradient" }, h("mi", { mathvariant: "normal" }, "d"), ...symbol)
+    const symbol = Tape.gradientSymbol(m.node);
+    const gradient = symbol ? h("mrow", { class: "gradient" }, ...symbol)
                             : h("mtext", { class: "gradient" }, Tape.gradientName(m.node));
     const left = [gradient, h("mo", null, sign)];
-    const right = m.sender ? Tape.delivery(m.row) : null;
+    const right = m.sender ? Tape.delivery(m) : null;
     if (right) return h("math", { displaystyle: "true" }, h("mrow", null, ...left, ...right.childNodes));
     const text = Tape.nodes.get(m.term).formula;
     return m.sender ? h("code", null, `${Tape.gradientName(m.node)} ${sign} ${text}`)
@@ -52,6 +53,24 @@ const Moment = (() => {
     return [...found];
   }
 
+  /* What the upstream gradient g is multiplied with: -square(ivar) of -g*square(ivar). What is no product is said as it
+   * is: g repeated along the axes. */
+  function factor(text) {
+    let depth = 0, product = true;
+    for (const c of text) {
+      depth += "([".includes(c) - ")]".includes(c);
+      product &&= depth > 0 || c !== " ";
+    }
+    const before = /^(.+)\*g(\/.+)?$/.exec(text), after = /^(-?)g(?:([*/])(.+))?$/.exec(text);
+    if (!product || !(before || after)) return text;
+    const bare = (whole) => /^\(([^()]*)\)$/.exec(whole)?.[1] || whole;
+    if (before && !after) return bare(before[1] + (before[2] || ""));
+    const [, minus, sign, rest] = after;
+    return minus + (sign === "/" ? `1/${rest}` : sign && minus ? rest : sign ? bare(rest) : "1");
+  }
+
+  const local = (m) => factor(m.local).replace(/-/g, "−") + m.summed;
+
   function figure(id, role, kind, text) {
     const n = Tape.nodes.get(id);
     const caption = h("figcaption", null, Panel.chip(id, text), h("span", null, n.shape),
@@ -70,16 +89,13 @@ const Moment = (() => {
   }
 
   function backward(m) {
-    const upstream = Tape.nodes.get(m.sender).grad, local = reads(m);
-    const parts = [figure(upstream, "upstream gradient", "gradient", Tape.gradientName(m.sender)), sign("×")];
-    if (local.length) {
-      parts.push(...local.map((id, i) => figure(id, i === 0 ? "local derivative, from" : "\u00a0", "value")));
-    } else {
-      parts.push(h("figure", { class: "array" }, h("p", { class: "role" }, "local derivative"),
-                   h("span", { class: "constant" }, "constant")));
-    }
-    const role = m.of > 1 ? `contribution, ${m.share.replace(" ", "\u00a0")}` : "contribution";
-    parts.push(sign("→"), figure(m.term, role, "gradient", Tape.termName(m)));
+    const upstream = Tape.nodes.get(m.sender).grad, read = reads(m);
+    const parts = [figure(upstream, "upstream gradient", "gradient", Tape.gradientName(m.sender)), sign("×"),
+                   h("figure", { class: "array" }, h("p", { class: "role" }, "local derivative"),
+                     h("span", { class: "constant" }, local(m)))];
+    parts.push(...read.map((id, i) => figure(id, i === 0 ? "from" : "\u00a0", "value")));
+    const share = m.of > 1 && m.share ? `, ${m.share.replace(" ", "\u00a0")}` : "", bent = m.bent && `, ${m.bent}`;
+    parts.push(sign("→"), figure(m.term, `contribution${bent}${share}`, "gradient", Tape.termName(m)));
     return parts;
   }
 

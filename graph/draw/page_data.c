@@ -82,7 +82,25 @@ static void put_share(struct tg__sheet *s, tg_node term, double all) {
     tg__put(s, "\"");
 }
 
-/* In the order of the log, which is that of arrival: row, node, term, sender, slot, share. */
+/* The local derivative of an edge as text, and what was done to it on purpose. */
+static void put_edge(struct tg__sheet *s, const struct tg__page *p, const struct tg__event *event) {
+    tg__page_text local = "", axes = "", bent = "";
+    if (event->sender) {
+        tg__derivative(p->graph, event->sender, event->slot, local, sizeof local);
+        tg__unbroadcast_text(p->graph, event->sender, event->slot, axes, sizeof axes);
+        tg__bent_text(p->sweep, event->sender, event->slot, bent, sizeof bent);
+    }
+    tg__put(s, ",\"");
+    tg__put_json(s, local, WHOLE);
+    tg__put(s, "\",\"");
+    tg__put_json(s, axes, WHOLE);
+    tg__put(s, "\",\"");
+    tg__put_json(s, bent, WHOLE);
+    tg__put(s, "\"");
+}
+
+/* In the order of the log, which is that of arrival: row, node, term, sender, slot, share, and of the edge its local
+ * derivative for g, the axes summed over, and its mutation. */
 static void put_terms(struct tg__sheet *s, const struct tg__page *p) {
     const tg_graph *g = p->graph;
     const uint32_t seed = tg__adjoint_of(p->passed, p->passed->out)->first;
@@ -94,9 +112,10 @@ static void put_terms(struct tg__sheet *s, const struct tg__page *p) {
         tg__putf(s, "%s\n[%u,%u,%u,%u,%d", e > seed ? "," : "", e, event->node, event->term, event->sender,
                  event->slot);
         put_share(s, tg__handle(g, event->term), p->weights[event->node]);
+        put_edge(s, p, event);
         tg__put(s, "]");
     }
-    tg__putf(s, "],\"out\":%u", p->passed->out);
+    tg__putf(s, "],\"out\":%u,\"sweep\":%u", p->passed->out, p->sweep.id);
 }
 
 static void put_checks(struct tg__sheet *s, const tg_page_options *o) {

@@ -27,7 +27,7 @@ const Panel = (() => {
     const list = h("dl", { class: "derivatives" });
     for (const t of sent) {
       list.append(h("div", null, h("dt", null, "to ", chip(t.node)),
-                    h("dd", null, Tape.delivery(t.row) || h("code", null, Tape.nodes.get(t.term).formula))));
+                    h("dd", null, Tape.delivery(t) || h("code", null, Tape.nodes.get(t.term).formula))));
     }
     const gradient = h("span", { class: "gradient" }, Tape.gradientName(n.id));
     return [h("h3", null, "Local derivatives, times ", gradient), list];

@@ -83,7 +83,8 @@ const Scene = (() => {
   function reveal(elements, calm) {
     const view = frame.getBoundingClientRect(), rects = elements.map((e) => e.getBoundingClientRect());
     if (!rects.length) return;
-    if (rects.length > 1 && Math.abs(rects[0].left - rects[1].left) > view.width - 200) rects.length = 1;
+    const apart = (side) => rects.length > 1 && Math.abs(rects[0][side] - rects[1][side]);
+    if (apart("left") > view.width - 200 || apart("top") > view.height - 80) rects.length = 1;
     const left = Math.min(...rects.map((r) => r.left)), right = Math.max(...rects.map((r) => r.right));
     const top = Math.min(...rects.map((r) => r.top)), bottom = Math.max(...rects.map((r) => r.bottom));
     const room = 60;
@@ -115,6 +116,13 @@ const Scene = (() => {
     const ends = [standIn(m.node), m.backward ? standIn(m.sender) : null].filter(Boolean);
     Overview.mark(ends, m.backward ? "backward" : "forward");
     reveal(ends, calm);
+  }
+
+  /* Larger or smaller, the moment stays in sight. */
+  function resize(to) {
+    scale(to);
+    const m = Tape.stops[now - 1];
+    if (m) reveal([standIn(m.node), m.backward ? standIn(m.sender) : null].filter(Boolean), true);
   }
 
   let chosen = null;
@@ -225,8 +233,8 @@ const Scene = (() => {
       b.addEventListener("click", action);
       bar.append(b);
     };
-    button("−", "Smaller", () => scale(zoom / 1.25));
-    button("+", "Larger", () => scale(zoom * 1.25));
+    button("−", "Smaller", () => resize(zoom / 1.25));
+    button("+", "Larger", () => resize(zoom * 1.25));
     button("All", "All of the circuit", () => scale(Math.min(1.1, whole())));
     if ([...boxes.values()].some((g) => g.querySelector(".sign"))) {
       button("Fold", "Fold all scopes", () => (Circuit.foldAll(), redrawn()));

@@ -13,6 +13,7 @@ static const char style[] =
     ".circuit text{fill:var(--ink);font-size:13px}\n"
     ".circuit .paper{fill:var(--paper)}\n"
     ".circuit .wire{fill:none;stroke:var(--wire);stroke-width:1.5}\n"
+    ".circuit .wire.bent{stroke:var(--gradient);stroke-width:2.5;stroke-dasharray:2 4}\n"
     ".circuit .arrow{fill:var(--wire)}\n"
     ".circuit .arrives{marker-end:url(#tg-arrow)}\n"
     ".circuit .node rect{fill:var(--gate);stroke:var(--wire);stroke-width:1.5}\n"
@@ -136,7 +137,8 @@ static void put_end(struct tg__sheet *s, const struct tg__circuit *c, const char
 }
 
 static void put_wire(struct tg__sheet *s, const struct tg__circuit *c, const struct tg__wire *w) {
-    tg__putf(s, "<path class=\"wire%s\"", tg__item_at(c, w->to)->kind == TG__GATE ? " arrives" : "");
+    tg__putf(s, "<path class=\"wire%s%s\"", tg__item_at(c, w->to)->kind == TG__GATE ? " arrives" : "",
+             tg__is_bent(c, w) ? " bent" : "");
     put_end(s, c, "from", w->from, w->cluster);
     put_end(s, c, "to", w->to, w->cluster);
     if (w->source) tg__putf(s, " data-source=\"%u\"", w->source);
@@ -160,7 +162,7 @@ static void put_head(struct tg__sheet *s, const struct tg__circuit *c) {
              "<svg class=\"circuit\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"0 0 %d %d\" "
              "width=\"%d\" height=\"%d\">\n<title>Circuit",
              c->width, c->height, c->width, c->height);
-    if (sweep) tg__put(s, " of "), tg__put_html(s, tg__caption_leaf(c, sweep->out, text), 0);
+    if (sweep) tg__put(s, " of "), tg__put_html(s, tg__caption_whole(c, sweep->out, text), 0);
     tg__putf(s, "</title>\n<desc>%u operators, wires from left to right.%s</desc>\n", gates,
              c->options.bare ? "" : " On a wire, above it: the value; below it: the gradient.");
 }
@@ -172,8 +174,9 @@ static void put_legend(struct tg__sheet *s, const struct tg__circuit *c) {
     if (c->options.bare) return;
     tg__putf(s, "<g class=\"legend\" transform=\"translate(%d,%d)\">", TG__MARGIN, c->height - TG__MARGIN);
     put_text(s, "value", 0, 0, "above a wire: value");
-    if (sweep) snprintf(words, sizeof words, "below: gradient of %s", tg__caption_leaf(c, sweep->out, text));
+    if (sweep) snprintf(words, sizeof words, "below: gradient of %s", tg__caption_whole(c, sweep->out, text));
     if (sweep) put_text(s, "gradient", COLUMN, 0, words);
+    if (sweep && sweep->bends) put_text(s, "gradient", 2 * COLUMN + tg__text_width(words, 11), 0, "dotted: mutated");
     tg__put(s, "</g>\n");
 }
 

@@ -7,7 +7,8 @@ const Tape = (() => {
   const data = JSON.parse(document.getElementById("tape").textContent);
   const nodes = new Map(data.nodes.map((n) => [n.id, n]));
   const labels = new Map(Object.entries(data.labels).map(([id, names]) => [Number(id), names]));
-  const terms = data.terms.map(([row, node, term, sender, slot, share]) => ({ row, node, term, sender, slot, share }));
+  const terms = data.terms.map(([row, node, term, sender, slot, share, local, summed, bent]) =>
+    ({ row, node, term, sender, slot, share, local, summed, bent }));
   const formulas = document.getElementById("formulas").content;
 
   const received = new Map(); // node: its terms, in order of arrival
@@ -55,13 +56,42 @@ const Tape = (() => {
   }
 
   /* Typeset by the library; in a line of ours, but as large as in a display. */
-  function typeset(key) {
-    const math = formulas.getElementById(key)?.firstElementChild?.cloneNode(true);
-    if (!math) return null;
+  function inLine(math) {
     math.removeAttribute("display");
     math.setAttribute("displaystyle", "true");
     numbered(math);
     return math;
+  }
+
+  function typeset(key) {
+    const math = formulas.getElementById(key)?.firstElementChild?.cloneNode(true);
+    return math ? inLine(math) : null;
+  }
+
+  /* What a term delivers. The sender's gradient may have no name: then it is d(...) of what the sender computes, as on
+   * its box, and not what it was made of, which the moment before has shown. */
+  function delivery(t) {
+    const grad = nodes.get(t.sender)?.grad, math = formulas.getElementById(`t${t.row}`)?.firstElementChild;
+    if (!math) return null;
+    const own = math.cloneNode(true);
+    for (const sub of own.querySelectorAll("msub")) {
+      const [base, index] = [...sub.children].map((e) => e.textContent);
+      if (base === "t" && index === String(grad)) sub.replaceWith(gradientOf(t.sender));
+    }
+    return inLine(own);
+  }
+
+  function gradientOf(id) {
+    const d = h("mi", { mathvariant: "normal" }, "d"), parts = sides(id);
+    return parts ? h("mrow", null, d, h("mo", null, "("), ...parts.right, h("mo", null, ")"))
+                 : h("mtext", null, gradientName(id));
+  }
+
+  /* Both sides of a node's formula. */
+  function sides(id) {
+    const parts = [...(typeset(`f${id}`)?.firstElementChild?.childNodes || [])];
+    const equals = parts.findIndex((e) => e.nodeName === "mo" && e.textContent === "=");
+    return equals > 0 ? { left: parts.slice(0, equals), right: parts.slice(equals + 1) } : null;
   }
 
   const name = (id) => nodes.get(id).name || `#${id}`;
@@ -72,11 +102,13 @@ const Tape = (() => {
     return n.name || (n.formula.length < 28 && n.formula !== n.op ? n.formula : `#${id}`);
   }
 
-  /* A node goes by several names where it is the gradient of several: the one that speaks of `of`. */
+  /* A node goes by several names where it is the gradient of several, or in several sweeps: the one that speaks of
+   * `of`, in this sweep if there is one. */
   function alias(id, of, suffix) {
     const n = nodes.get(id), own = nodes.get(of).name;
     const wanted = own && own.replace(/[^/]*$/, (last) => `d${last}${suffix}`);
-    return wanted && [n.name, ...(n.aka || [])].find((a) => a && (a === wanted || a.endsWith("/" + wanted)));
+    const fit = wanted && [n.name, ...(n.aka || [])].filter((a) => a && (a === wanted || a.endsWith("/" + wanted)));
+    return fit && (fit.find((a) => a.startsWith(`s${data.sweep}/`)) || fit[0]);
   }
 
   /* What the adjoint is called where it belongs to this node. */
@@ -100,12 +132,14 @@ const Tape = (() => {
     gradientName,
     termName,
     formula: (id) => typeset(`f${id}`),
-    delivery: (row) => typeset(`t${row}`),
-    /* The left side of a formula, of a node that has a name and no scope in front of it. */
-    symbol: (id) => {
-      const parts = [...(typeset(`f${id}`)?.firstElementChild?.childNodes || [])];
-      const equals = parts.findIndex((e) => e.nodeName === "mo" && e.textContent === "=");
-      return equals > 0 && /^[^/]+$/.test(nodes.get(id).name) ? parts.slice(0, equals) : null;
+    delivery,
+    /* The gradient's name typeset: d and the node's own name, behind what a later sweep puts in front, as in s2/dxmu.
+     * Not for a node without a name or with a scope in front of it. */
+    gradientSymbol: (id) => {
+      const own = nodes.get(id).name, whole = gradientName(id), left = sides(id)?.left;
+      if (!left || !/^[^/]+$/.test(own) || !whole.endsWith(`d${own}`)) return null;
+      const front = whole.slice(0, -own.length - 1);
+      return [front ? h("mtext", null, front) : null, h("mi", { mathvariant: "normal" }, "d"), ...left].filter(Boolean);
     },
   };
 })();

@@ -1,4 +1,5 @@
 /* MathML of a node's formula, and of what it sends to an operand: the rows' TeX, read once more. */
+#include "inspect.h"
 #include "tex.h"
 
 static void count(struct tg__sheet *s, const char *text, size_t length) {
@@ -54,6 +55,8 @@ struct edge {
     struct tg__form form;
     struct tg__attr summed; /* the axes along which broadcasting is undone */
     int rank;               /* 0: none */
+    const struct tg__sweep *sweep;
+    int slot;
 };
 
 /* The slot's piece of the row's text, which commas separate. */
@@ -70,14 +73,30 @@ static struct tg__form piece(struct tg__form text, int slot) {
     return (struct tg__form){from, slot > 0 ? from : s};
 }
 
+/* Of a mistake on purpose, what stands in front of the right term, and behind it. The last is the outermost. */
+static void put_bends(struct tg__sheet *tex, const struct edge *e, bool front) {
+    for (uint32_t i = 0; i < e->sweep->bends; i++) {
+        const struct tg__bend *b = &e->sweep->bend[front ? e->sweep->bends - 1 - i : i];
+        if (b->sender != e->wording.top || b->slot != e->slot) continue;
+        const tg_mutation kind = tg__bend_kind(b);
+        if (front) tg__put(tex, kind == TG_DROP ? "0 \\cdot " : kind == TG_FLIP ? "-" : "");
+        tg__put(tex, front ? tg__tex.open : tg__tex.close);
+        if (front || kind != TG_SCALE) continue;
+        tg__put(tex, " \\cdot ");
+        tg__put_tex_operand(tex, &e->wording, b->factor);
+    }
+}
+
 static void write_edge(struct tg__sheet *tex, const void *what) {
     const struct edge *e = what;
+    put_bends(tex, e, true);
     if (e->rank > 0) {
         tg__put(tex, "\\sum_{");
         tg__put_tex_axes(tex, e->rank, &e->summed);
         tg__put(tex, "} ");
     }
     tg__put_form(tex, &e->wording, e->form);
+    put_bends(tex, e, false);
 }
 
 static bool sends(tg_grads d, uint32_t sender, int slot) {
@@ -95,8 +114,9 @@ void tg__mathml_gradient(struct tg__sheet *s, tg_grads d, tg_node sender, int sl
     const struct tg__node *n = sender.graph == d.graph ? tg__get(sender) : NULL;
     const struct tg__adjoint *a = sweep && n ? tg__adjoint_of(sweep, sender.id) : NULL;
     if (!a || slot < 0 || slot >= n->operands || !sends(d, sender.id, slot)) return;
-    struct edge e = {.form = piece(tg__form_of(n, n->op->tex_back), slot)};
-    e.wording = (struct tg__wording){.dialect = &tg__tex, .graph = d.graph, .top = sender.id, .upstream = a->node};
+    struct edge e = {.form = piece(tg__form_of(n, n->op->tex_back), slot), .sweep = sweep, .slot = slot};
+    e.wording = (struct tg__wording){
+        .dialect = &tg__tex, .graph = d.graph, .top = sender.id, .upstream = a->node, .sweep = sweep};
     e.rank = tg__unbroadcast_axes(d.graph, sender.id, slot, &e.summed);
     put_math(s, d.graph, write_edge, &e);
 }

@@ -147,21 +147,38 @@ void tg__put_tex_number(struct tg__sheet *s, tg_dtype dtype, double v, int tight
     if (binds < tight) tg__put(s, tg__tex.close);
 }
 
-/* The upstream of a derivative is called what the node that sends it on calls it. */
+/* The upstream of a derivative is called what the node that sends it on calls it: in its own sweep, if it has a name
+ * there, or as the user calls it. Where that node is nameless, the name belongs to the gradient of another: 0. */
+static uint32_t upstream_name(const struct tg__wording *w, uint32_t first) {
+    const tg_graph *g = w->graph;
+    uint32_t found = 0;
+    for (uint32_t r = first; r; r = tg__name_next(g, r)) {
+        if (tg__name_of(g, r) != w->top) continue;
+        if (w->sweep && r >= w->sweep->first_name && r < w->sweep->last_name) return r;
+        if (!found) found = r;
+    }
+    return found || !tg__fact_of(g, w->top)->name ? found : first;
+}
+
+/* The upstream is never written out, for what it was made of belongs to another moment. */
 static bool operand(struct tg__sheet *s, const struct tg__wording *w, uint32_t node, uint32_t id, int tight,
                     bool deep) {
     (void)node;
     double v;
     uint32_t row = tg__name_for(w->graph, id, w->top);
-    for (uint32_t r = id == w->upstream ? row : 0; r; r = tg__name_next(w->graph, r))
-        if (tg__name_of(w->graph, r) == w->top) row = r;
+    if (id == w->upstream) row = upstream_name(w, tg__fact_of(w->graph, id)->name);
     if (!row && tg__is_scalar_const(w->graph, id, &v))
         tg__put_tex_number(s, (tg_dtype)tg__node_of(w->graph, id)->dtype, v, tight);
-    else if (row || deep || tg__is_leaf(tg__node_of(w->graph, id)) || (w->user && tg__has_line(w->user, id)))
+    else if (row || deep || id == w->upstream || tg__is_leaf(tg__node_of(w->graph, id)) ||
+             (w->user && tg__has_line(w->user, id)))
         tg__put_tex_name(s, w, id, row);
     else
         return false;
     return true;
+}
+
+void tg__put_tex_operand(struct tg__sheet *s, const struct tg__wording *w, uint32_t id) {
+    operand(s, w, w->top, id, TG__CLOSED, true);
 }
 
 const struct tg__dialect tg__tex = {form, operand, word, binding, needed, "\\left(", "\\right)"};

@@ -10,6 +10,7 @@ extern const struct tg__dialect tg__tex;
 
 void tg__put_tex_number(struct tg__sheet *s, tg_dtype dtype, double v, int tight);
 void tg__put_tex_axes(struct tg__sheet *s, int rank, const struct tg__attr *fates);
+void tg__put_tex_operand(struct tg__sheet *s, const struct tg__wording *w, uint32_t id); /* by name or as a number */
 void tg__put_tex_dims(struct tg__sheet *s, const tg_shape *dims);
 
 /* -------------------------------------------------------------------------------------------------- tex_name.c */

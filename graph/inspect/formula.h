@@ -18,6 +18,7 @@ struct tg__wording {
     tg_graph *graph;
     uint32_t top;      /* the node that is written out */
     uint32_t upstream; /* g; 0: it is no derivative */
+    const struct tg__sweep *sweep; /* of the derivative: its names come before those of other sweeps */
     const void *user;
 };
 

@@ -82,6 +82,14 @@ const char *tg__derivative(const tg_graph *g, uint32_t id, int slot, char *text,
 int tg__unbroadcast_axes(const tg_graph *g, uint32_t id, int slot, struct tg__attr *fates); /* the rank; 0: none */
 const char *tg__unbroadcast_text(const tg_graph *g, uint32_t id, int slot, char *text, size_t room);
 
+/* ----------------------------------------------------------------------------------------------------- mutate.c */
+
+tg_mutation tg__bend_kind(const struct tg__bend *b);
+/* The first bend of that edge from the sweep's bend number `from` on; NULL: there is none. */
+const struct tg__bend *tg__bend_of(const struct tg__sweep *s, uint32_t sender, int slot, uint32_t from);
+/* What the sweep does on purpose to what is sent there: "dropped", "flipped, times 2"; "": nothing. */
+const char *tg__bent_text(tg_grads d, uint32_t sender, int slot, char *text, size_t room);
+
 /* ----------------------------------------------------------------------------------------------------- ledger.c */
 
 double tg__weigh_terms(tg_grads d, uint32_t node);  /* Σ|term| over all terms; NaN: one of them has not run */

@@ -21,6 +21,35 @@ static tg_node scale(tg_node term, tg_node factor) { return tg_mul(term, factor)
 
 static tg_node (*const mistakes[])(tg_node, tg_node) = {[TG_DROP] = drop, [TG_FLIP] = flip, [TG_SCALE] = scale};
 
+/* ----------------------------------------------------------------------------------------- what readers say of it */
+
+tg_mutation tg__bend_kind(const struct tg__bend *b) {
+    int kind = TG_DROP;
+    while (kind < TG_SCALE && mistakes[kind] != b->apply) kind++;
+    return (tg_mutation)kind;
+}
+
+const struct tg__bend *tg__bend_of(const struct tg__sweep *s, uint32_t sender, int slot, uint32_t from) {
+    for (uint32_t i = from; s && i < s->bends; i++)
+        if (s->bend[i].sender == sender && s->bend[i].slot == slot) return &s->bend[i];
+    return NULL;
+}
+
+const char *tg__bent_text(tg_grads d, uint32_t sender, int slot, char *text, size_t room) {
+    static const char *const words[] = {[TG_DROP] = "dropped", [TG_FLIP] = "flipped", [TG_SCALE] = "times "};
+    const struct tg__sweep *s = tg__sweep_get(d);
+    const struct tg__bend *b = tg__bend_of(s, sender, slot, 0);
+    char factor[64];
+    size_t used = 0;
+    for (text[0] = 0; b && used < room; b = tg__bend_of(s, sender, slot, (uint32_t)(b - s->bend) + 1)) {
+        const tg_mutation kind = tg__bend_kind(b);
+        factor[0] = 0;
+        if (kind == TG_SCALE) tg__label(d.graph, b->factor, factor, sizeof factor);
+        used += (size_t)snprintf(text + used, room - used, "%s%s%s", used ? ", " : "", words[kind], factor);
+    }
+    return text;
+}
+
 /* -------------------------------------------------------------------------------------------------- what it needs */
 
 static bool has_sent(const tg_graph *g, const struct tg__sweep *s, uint32_t sender, int slot) {

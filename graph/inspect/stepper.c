@@ -88,14 +88,16 @@ static void completed(const struct stepper *s, const char *adjoint) {
 
 static void received(const struct stepper *s, const char *name) {
     const struct tg__stop *stop = &s->stop;
-    char upstream[96], local[100], axes[64], label[80], text[220];
+    char upstream[96], local[100], axes[64], label[80], bent[64], text[300];
     const uint32_t sent = tg__adjoint_of(tg__sweep_get(s->d), stop->sender)->node;
     tg__adjoint_label(s->d, stop->sender, label, sizeof label);
     snprintf(upstream, sizeof upstream, "g = %s", label);
     line(s, "upstream", upstream, sent, TG__GRADIENT);
     tg__derivative(s->g, stop->sender, stop->slot, local, sizeof local);
     tg__unbroadcast_text(s->g, stop->sender, stop->slot, axes, sizeof axes);
-    snprintf(text, sizeof text, "to %s: %s%s", tg__label(s->g, stop->node, label, sizeof label), local, axes);
+    tg__bent_text(s->d, stop->sender, stop->slot, bent, sizeof bent);
+    snprintf(text, sizeof text, "to %s: %s%s%s%s", tg__label(s->g, stop->node, label, sizeof label), local, axes,
+             *bent ? "; mutated: " : "", bent);
     tg__say_padded(&s->pen, TG__FAINT, "    local", HEAD);
     tg__say(&s->pen, TG__PLAIN, "%s\n", text);
     line(s, "contribution", name, stop->term, TG__GRADIENT);
