@@ -81,7 +81,7 @@ static bool put_both(struct tg__ahead *a, struct tg__writer writer[FILES]) {
         ok =
             ok && !a->small->error.status && !a->g->error.status && tg__write_finish(&writer[i]); /* also a comment's */
     }
-    return ok && tg__write_commit(&writer[0]) && tg__write_commit(&writer[1]);
+    return ok && tg__write_commit_both(&writer[0], &writer[1]);
 }
 
 static bool write_both(struct tg__ahead *a, const char *path[FILES]) {

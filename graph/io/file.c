@@ -78,9 +78,14 @@ static int stem(const char *path) {
     return (int)(folder + (name < NAME_LENGTH - SUFFIX || name > NAME_LENGTH ? name : NAME_LENGTH - SUFFIX));
 }
 
+/* A name in the same directory. text: of temp_bytes. */
+static void beside(const struct tg__writer *w, const char *what, int n, char *text) {
+    snprintf(text, w->temp_bytes, "%.*s.%s.%ld.%d", stem(w->path), w->path, what, (long)getpid(), n);
+}
+
 static bool create(struct tg__writer *w) {
     for (int n = 0; n < TRIES; n++) {
-        snprintf(w->temp, w->temp_bytes, "%.*s.tmp.%ld.%d", stem(w->path), w->path, (long)getpid(), n);
+        beside(w, "tmp", n, w->temp);
         w->fd = open(w->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (w->fd >= 0) return true;
         if (errno != EEXIST && errno != EINTR) break;
@@ -158,6 +163,35 @@ bool tg__write_commit(struct tg__writer *w) {
     tg__release(w->graph, w->temp, w->temp_bytes);
     w->temp = NULL;
     return true;
+}
+
+/* Gives the file that is to be replaced a second name; false: there is none, or it cannot have one. */
+static bool keep_old(const struct tg__writer *w, char *old) {
+    for (int n = 0; n < TRIES; n++) {
+        beside(w, "old", n, old);
+        if (link(w->path, old) == 0) return true;
+        if (errno != EEXIST && errno != EINTR) break;
+    }
+    return false;
+}
+
+/* An interrupted system call has not removed the file, and nobody would look for one of that name. */
+static void forget_old(const char *old) {
+    for (int n = 0; n < TRIES && unlink(old) != 0 && errno != ENOENT; n++) continue;
+}
+
+bool tg__write_commit_both(struct tg__writer *a, struct tg__writer *b) {
+    const size_t bytes = a->temp_bytes;
+    char *old = tg__alloc(a->graph, bytes);
+    if (!old) return false;
+    const bool had = keep_old(a, old), first = tg__write_commit(a), both = first && tg__write_commit(b);
+    if (had && first && !both)
+        rename(old, a->path);
+    else if (first && !both)
+        unlink(a->path);
+    if (had) forget_old(old);
+    tg__release(a->graph, old, bytes);
+    return both;
 }
 
 void tg__write_abandon(struct tg__writer *w) {

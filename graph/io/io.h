@@ -36,6 +36,7 @@ bool tg__write_open(struct tg__writer *w, tg_graph *g, const char *path);
 void tg__write(struct tg__writer *w, const void *data, size_t bytes);
 bool tg__write_finish(struct tg__writer *w); /* all is on the disk: what the commit can still fail at is the name */
 bool tg__write_commit(struct tg__writer *w);
+bool tg__write_commit_both(struct tg__writer *a, struct tg__writer *b); /* both get their names, or neither does */
 void tg__write_abandon(struct tg__writer *w);
 
 /* The beginning of `length` bytes out of a file, fit for a message. */
