@@ -345,6 +345,7 @@ const char *tg__shape_text(const tg_shape *dims, char *text, size_t room); /* "[
 /* ------------------------------------------------------------------------------------------------------ tape.c */
 
 tg_graph *tg__graph_new(const struct tg__calculus *calculus, tg_allocator allocator);
+void tg__survive_forks(void); /* does nothing, but has a linker take fork.c out of the archive */
 /* NULL for nil and stale handles; records nothing. */
 static inline const struct tg__node *tg__get(tg_node a) {
     if (!a.graph || a.id == 0 || a.id >= a.graph->nodes.length) return NULL;

@@ -15,6 +15,7 @@ static bool reserve_nothing(tg_graph *g) { /* id 0 of every table */
 tg_graph *tg__graph_new(const struct tg__calculus *calculus, tg_allocator allocator) {
     tg_graph *g = allocator.alloc(allocator.user, sizeof *g);
     if (!g) return NULL;
+    tg__survive_forks();
     memset(g, 0, sizeof *g);
     g->allocator = allocator;
     g->calculus = *calculus;

@@ -22,6 +22,8 @@
  *              is forgotten by the next such call: try again.
  *   shapes     Rank 0 to 8, row-major, dimensions may be 0. Binary operators broadcast by NumPy's rules.
  *   threads    A graph belongs to one thread at a time. Different graphs share nothing.
+ *   fork       A child of fork may go on with its copies of the graphs and programs, and use as many threads. (Before a
+ *              fork the OpenMP threads of the thread that forks are ended; the next parallel region starts new ones.)
  */
 #ifndef TAPEGRAD_H
 #define TAPEGRAD_H

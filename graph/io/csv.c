@@ -244,7 +244,8 @@ tg_status tg_read_csv(tg_graph *g, const char *path, tg_table *table) {
     g->busy = true; /* out of memory here is cured by a second try, not by a rewind */
     struct tg__reader r;
     tg_table whole = {0};
-    bool ok = tg__read_open(&r, g, path) && (tg__is_gzip(&r) ? read_packed : read_table)(&r, &whole);
+    bool packed, ok = tg__read_open(&r, g, path) && tg__is_gzip(&r, &packed);
+    ok = ok && (packed ? read_packed : read_table)(&r, &whole);
     tg__read_close(&r);
     g->busy = false;
     if (ok) *table = whole;

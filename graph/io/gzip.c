@@ -4,12 +4,12 @@
 
 enum { FIXED = 10, TRAILER = 8, CHECKED = 2, EXTRA = 4, NAME = 8, COMMENT = 16, KNOWN = 31, DEFLATED = 8 };
 
-bool tg__is_gzip(struct tg__reader *file) {
+bool tg__is_gzip(struct tg__reader *file, bool *is) {
     unsigned char magic[2] = {0};
-    if (file->size < sizeof magic) return false;
-    const bool read = tg__read(file, magic, sizeof magic);
+    if (file->size >= sizeof magic && !tg__read(file, magic, sizeof magic)) return false;
     file->at = 0;
-    return read && magic[0] == 0x1f && magic[1] == 0x8b;
+    *is = magic[0] == 0x1f && magic[1] == 0x8b;
+    return true;
 }
 
 static bool refuse(const struct tg__reader *file, const char *why) {

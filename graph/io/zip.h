@@ -60,7 +60,7 @@ void tg__unzip_close(struct tg__unzip *u);
 
 /* ------------------------------------------------------------------------------------------------------ gzip.c */
 
-bool tg__is_gzip(struct tg__reader *file); /* leaves the reader where the file begins */
+bool tg__is_gzip(struct tg__reader *file, bool *is); /* false: it cannot be read; else the reader is at the beginning */
 bool tg__gzip_open(struct tg__unzip *u, struct tg__reader *file);
 
 /* -------------------------------------------------------------------------------------------------- npz_name.c */
