@@ -108,6 +108,19 @@ static bool join_all(struct pieces *p, int first, int last) {
     return true;
 }
 
+/* What is there already is no work, however it lies. */
+static bool join_known(struct pieces *p) {
+    for (int i = 0; i < p->count; i++)
+        for (int j = i + 1; j < p->count; j++) {
+            const struct piece *x = &p->piece[i], *y = &p->piece[j];
+            if ((x->divides && y->divides) || waits(x, y) || !is_there(p, i, j)) continue;
+            if (!join(p, i, j)) return false;
+            i = -1;
+            break;
+        }
+    return true;
+}
+
 /* ----------------------------------------------------------------------------------------------- factors as pieces */
 
 /* By squaring. */
@@ -218,7 +231,7 @@ struct tg__laid tg__multiplied(struct tg__algebraist *a, const struct tg__form *
     for (int i = 0; i < f.factors; i++) whole |= tg__mask(&f.factor[i].at);
     if (!invert(a, &f, whole, rank, turned) || !raise(&p, &f, turned)) return none;
     for (int i = 0; i < p.count; i++) started |= !p.piece[i].divides;
-    if (!start(&p, f.by.value, dtype) || !join_all(&p, 0, 1)) return none;
+    if (!start(&p, f.by.value, dtype) || !join_known(&p) || !join_all(&p, 0, 1)) return none;
     if ((started || f.by.value == 1) && !scale(&p, f.by.value, dtype)) return none;
     return join_all(&p, 1, PHASES) ? p.piece[0].at : none;
 }

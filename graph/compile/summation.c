@@ -151,15 +151,40 @@ static bool sum_whole(struct tg__summation *s, uint32_t x, struct tg__form *z) {
     return node && tg__times_laid(s, z, tg__reduced_laid(s, &whole));
 }
 
+/* A product from which nothing leaves the sum is summed as the tape has it: an operand that others need too is one node
+ * for all of them. */
+static void close_operands(const struct tg__summation *s, uint32_t x, struct tg__form *f) {
+    struct tg__algebraist *a = s->a;
+    const struct tg__node *n = tg__node_of(a->old, x);
+    const struct tg__algebra *row;
+    struct tg__form inside, outside, z;
+    tg__part_form(s, f, &inside, &outside);
+    if (outside.factors || tg__meaning_of(n->op, &row) != TG__IS_PRODUCT || n->operands < 2) return;
+    if (a->same[n->in[0]] == a->same[n->in[1]]) return;
+    z = tg__form_number(row->by);
+    for (int i = 0; i < n->operands; i++) {
+        const uint32_t in = n->in[i];
+        const struct tg__node *from = tg__node_of(a->old, in);
+        const struct tg__axes axes = tg__broadcast_axes(from->shape->dims.rank, n->shape->dims.rank);
+        const struct tg__form *own = &tg__meant_of(a, in)->form;
+        const bool shared = a->uses[a->same[in]] > 1 && own->factors > 1;
+        const struct tg__form atom = shared ? tg__form_at(tg__core(a, in)) : *own;
+        if (shared && !atom.factor[0].at.node) return;
+        if (!tg__form_times(&z, &atom, row->power[i], &axes, s->dtype, a->flags)) return;
+    }
+    *f = z;
+}
+
 bool tg__summed(struct tg__algebraist *a, uint32_t x, const struct tg__attr *fates, struct tg__form *z) {
     const struct tg__node *n = tg__node_of(a->old, x);
     const tg_shape *dims = &n->shape->dims;
     struct tg__summation s = {
         .a = a, .dims = dims, .fates = fates, .axes = axes_of(fates, dims), .dtype = (tg_dtype)n->dtype};
     const unsigned axes = s.axes;
-    struct tg__form sum;
+    struct tg__form sum, f = tg__meant_of(a, x)->form;
     const struct tg__axes left = axes_left(dims, fates);
-    bool done = n->shape->count > 0 && sum_form(&s, &tg__meant_of(a, x)->form, &sum);
+    if (a->uses[a->same[x]] == 1) close_operands(&s, a->same[x], &f);
+    bool done = n->shape->count > 0 && sum_form(&s, &f, &sum);
     s.axes = axes;
     if (!done && !a->b->g->error.status) done = sum_whole(&s, x, &sum);
     *z = tg__form_number(1);
