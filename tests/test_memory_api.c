@@ -105,10 +105,12 @@ struct crowd {
 
 enum { BLOCK = 16384 }; /* of an arena, and the least that a pool or a table asks for */
 
+/* Each sweep asks for a chunk of adjoints, however much room there is; every_allocation refuses that. */
 static void *crowd_alloc(void *user, size_t bytes) {
     struct crowd *c = user;
-    if (c->full && bytes >= BLOCK) c->refused++;
-    return c->full && bytes >= BLOCK ? NULL : heap_alloc(&c->heap, bytes);
+    const bool refuse = c->full && bytes >= BLOCK && bytes != TG__CHUNK * sizeof(struct tg__adjoint);
+    c->refused += refuse;
+    return refuse ? NULL : heap_alloc(&c->heap, bytes);
 }
 
 static void leave_room(tg_graph *g, struct tg__arena *a, size_t room) {
