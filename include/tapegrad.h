@@ -736,12 +736,18 @@ TG_API tg_grads tg_mutate(tg_grads d, tg_node sender, int slot, tg_mutation kind
  * tg_program_note says why; with TG_MUST_COMPILE it is an error of tg_compile instead. The tape is only read. */
 
 typedef enum tg_mode {
-    TG_FAST, /* algebra and fused multiply-add: other last digits than tg_run's, the same for any number of threads */
+    /* Algebra and fused multiply-add: other last digits than tg_run's, the same for any number of threads; an error of
+     * at most about twice tg_run's. Where tg_run has a NaN it has one too, unless tg_run's comes from an overflow of
+     * finite numbers. Σ c·x = c·Σx, where c is constant along the axes, is NaN for an infinite c. Products of different
+     * factors may be formed in another order, and overflow or vanish there; divisors are not combined, and powers not
+     * formed that the tape does not form. The simplified tape never costs more than the tape. */
+    TG_FAST,
     TG_EXACT /* tg_run's bits; where it has a NaN, a NaN, whose sign and payload may be others */
 } tg_mode;
 
 enum { /* flags of tg_compile_options */
-    TG_ASSUME_FINITE = 1, /* TG_FAST: no value is infinite or NaN, so that x - x = 0 and x/x = 1 */
+    TG_ASSUME_FINITE = 1, /* TG_FAST: no value is infinite or NaN and no divisor 0, so that x - x = 0, 0*x = 0, x/x = 1
+                             and exp(log(x)) = x. Where one is, NaNs may be lost; the digits are those of TG_FAST */
     TG_WITH_ASSIGNS = 2,  /* what tg_assign noted so far is computed too, for tg_program_step; nothing: an error */
     TG_INTERPRET = 4,     /* nothing is compiled: the interpreter runs the simplified tape */
     TG_MUST_COMPILE = 8   /* TG_COMPILER, with the reason, where the interpreter would have to run it */

@@ -1,6 +1,7 @@
-/* What the compiler may know of operators. Three tables: what rows mean, which identities there are, which functions
- * undo each other. An identity is true of numbers; it is used by itself only if a NaN or an infinity comes out of it
- * wherever one comes out of the tape, and otherwise waits for TG_ASSUME_FINITE. */
+/* What the compiler may know of operators. Four tables: what rows mean, which identities there are, between which
+ * numbers results are, which functions undo each other. An identity is true of numbers; it is used by itself only if a
+ * NaN comes out of it wherever one comes out of the tape, and otherwise waits for TG_ASSUME_FINITE. None is used that
+ * loses digits. */
 #include "algebra.h"
 #include "ops.h"
 
@@ -37,7 +38,7 @@ enum { ALWAYS = false, FINITE = true }; /* FINITE: for TG_ASSUME_FINITE */
 
 /*                      identity                         condition                                      waits */
 const struct tg__law tg__laws[TG__IDENTITIES] = {
-    [TG__POWERS]        = {"x^j * x^k = x^(j+k)",            "j and k have one sign",                         ALWAYS},
+    [TG__POWERS]        = {"x^j * x^k = x^(j+k)",            "j and k have one sign; formed as the tape does", ALWAYS},
     [TG__CANCEL]        = {"x^j * x^-k = x^(j-k)",           "x is neither 0 nor infinite",                   FINITE},
     [TG__SHARE]         = {"n * round(1/n) = 1",             "n is a whole number up to 2^31",                ALWAYS},
     [TG__SMALL_FIRST]   = {"(a*x)*b = x*(a*b)",              "a and b vary along fewer axes than x",          ALWAYS},

@@ -1,9 +1,10 @@
 /* Products as numbers times powers: what the simplifier computes with.
  *
- *   laid     a node of the new tape along some axes of a shape: axis[i] of the node lies along axis i, -1: it is
- * constant there. Axes of length 1 lie nowhere number   a real, and the fraction that it stands for form     by * Π
- * factor^power, sorted meant    what a node of the old tape means: a form in its own axes; built when somebody needs
- * the value
+ *   laid     a node of the new tape along some axes of a shape: axis[i] of the node lies along axis i, -1: it is constant
+ *            there. Axes of length 1 lie nowhere
+ *   number   a real, and the fraction that it stands for
+ *   form     by * Π factor^power, sorted
+ *   meant    what a node of the old tape means: a form in its own axes; it is built when its value is needed
  */
 #ifndef TG_FORM_H
 #define TG_FORM_H
