@@ -304,3 +304,34 @@ Test(compiles, sums_of_one_number_along_both_axes) {
         }
     check_all();
 }
+
+/* ------------------------------------------------------------------------------------------------------- the guard */
+
+/* A term is read before it is declared, which no writer does: the source is marked, and nobody compiles it. */
+Test(compiles, what_is_read_without_a_declaration_is_noticed) {
+    begin();
+    tg_graph *g = tg_graph_new();
+    const tg_node x = tg_input(g, TG_F64, tg_shape1(5)), y = tg_neg(tg_square(x));
+    struct compiled *c = add_case(g, &y, 1, TG_EXACT, "a term");
+    const size_t nodes = c->small.graph->nodes.length;
+    struct tg__part names = {.graph = c->small.graph, .last = (uint32_t)nodes - 1, .bytes = nodes};
+    struct tg__written text = {.graph = c->small.graph};
+    struct tg__sheet sheet = tg__sheet_written(&text);
+    struct tg__source s = {.sheet = &sheet, .f = &c->fused, .names = &names, .name = "p", .block = 1};
+    cr_assert_not_null(names.role = tg__alloc(names.graph, nodes));
+    memset(names.role, TG__FORWARD, nodes);
+    names.role[0] = TG__ABSENT;
+    cr_assert(tg__idents_new(&names, "p") && tg__open_nest(&s, 0));
+    const int root = tg__anchor_of(s.f, s.nest->newest)->root;
+    tg__declare_term(&s, root, 1);
+    tg__put_term(&s, root);
+    cr_expect_not(s.stray);
+    tg__forget(&s, 1);
+    tg__put_term(&s, root);
+    cr_expect(s.stray);
+    tg__body_close(&s);
+    tg__written_free(&text);
+    tg__idents_free(&names);
+    tg__release(names.graph, names.role, nodes);
+    free_cases();
+}
