@@ -16,6 +16,7 @@ blas        libopenblas-dev           openblas-devel         openblas      openb
 criterion   libcriterion-dev          -                      criterion     -                               criterion
 numpy       python3-numpy             python3-numpy          python-numpy  py3-numpy                       numpy
 dot         graphviz                  graphviz               graphviz      graphviz                        graphviz
+strace      strace                    strace                 strace        strace                          -
 browser     chromium,chromium-driver  chromium,chromedriver  chromium      chromium,chromium-chromedriver  -
 '
 
