@@ -10,7 +10,7 @@
  *
  * Contents, in the order of need: types, graph, leaves, names, operators, composites (layers, losses), backward,
  * derivatives, run, state, optimizers, read, errors, people (tables, checks, comparisons, mistakes on purpose),
- * programs, pictures and texts, files, undo, log, operators of your own, memory.
+ * programs, pictures and texts, files, undo, log, operators of your own, build, memory.
  *
  * Rules that hold everywhere
  *   ownership  The graph owns everything. Names and data are copied in; a returned pointer is borrowed until the
@@ -1024,6 +1024,24 @@ TG_API tg_status tg_call_fail(const tg_call *c, tg_status status, const char *fo
 /* A run for elementwise rows: broadcasts, and calls loop for `count` elements at a time, from several threads at once:
  * out[i] from in[0][i * step[0]], in[1][i * step[1]] …, steps 0 or 1. */
 TG_API tg_status tg_run_elementwise(tg_call *c);
+
+/* ------------------------------------------------------------------------------------------------------- build
+ * What this library was built with, and what it uses on this processor: speed and last digits depend on it. For a report
+ * of a fault, and for a program that wants to know why it is slow. The texts are constants. */
+
+typedef struct tg_build {
+    const char *version;     /* of the library; the header's is TG_VERSION */
+    const char *compiler;    /* "gcc 12.2.0" */
+    const char *blas;        /* for large products, and its kernels where it names them; "none": the library's own loop */
+    bool blas_held;          /* the BLAS can be held to one thread; otherwise it waits for tg_allow_any_blas */
+    bool openmp;
+    int threads;             /* as many as OpenMP would start now; 1 without it */
+    const char *vector_math; /* exp, sin, … of a vector at a time: "libmvec"; "none": of one number at a time */
+    const char *processor;   /* which of the library's own loops fits it: "AVX-512", "AVX2", "baseline" */
+    const char *zlib;        /* its version */
+} tg_build;
+TG_API tg_build tg_build_info(void);
+TG_API void tg_print_build(FILE *file); /* the same as a table, a line for each */
 
 /* ------------------------------------------------------------------------------------------------------ memory */
 

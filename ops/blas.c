@@ -22,13 +22,14 @@
 OPENBLAS int openblas_get_num_threads(void);
 OPENBLAS void openblas_set_num_threads(int threads);
 OPENBLAS int openblas_get_parallel(void); /* 0: not at all, 1: threads of its own, 2: OpenMP */
+OPENBLAS char *openblas_get_config(void);
 WEAK int MKL_Set_Num_Threads_Local(int threads);
 
 static bool is_openblas(void) {
 #ifdef TAPEGRAD_OPENBLAS
     return true;
 #else
-    return openblas_get_parallel && openblas_get_num_threads && openblas_set_num_threads;
+    return openblas_get_parallel && openblas_get_num_threads && openblas_set_num_threads && openblas_get_config;
 #endif
 }
 
@@ -42,6 +43,13 @@ static enum hold hold(void) {
     if (parallel == 2) return BY_OPENMP;
 #endif
     return parallel == 0 ? NEED_NOT : parallel == 1 ? BY_SETTING : CANNOT;
+}
+
+bool tg__blas_is_held(void) { return hold() != CANNOT; }
+
+const char *tg__blas_name(void) {
+    if (MKL_Set_Num_Threads_Local) return "MKL";
+    return is_openblas() ? openblas_get_config() : "a CBLAS that is not known";
 }
 
 static bool fits(const struct tg__product *p) {
@@ -89,6 +97,8 @@ bool tg__blas_may(const tg_graph *g, const struct tg__product *p) {
 }
 
 void tg__blas_product(const struct tg__product *p) { tg__product_loop(p); }
+const char *tg__blas_name(void) { return "none"; }
+bool tg__blas_is_held(void) { return false; }
 
 #endif
 

@@ -231,3 +231,11 @@ static tg_node beside(tg_node x, double v) { return tg_scalar_like(x, tg_dtype_o
     OF_1_AND_2(id, first, second)
 
 #include "elementwise.def"
+
+const char *tg__vector_math(void) {
+#ifdef VECTOR_MATH
+    return "libmvec";
+#else
+    return "none";
+#endif
+}

@@ -27,6 +27,8 @@ bool tg__rule_broadcast(struct tg__rule *r);
 bool tg__rule_any(struct tg__rule *r);      /* one operand of any dtype; its shape, or the one that was given */
 tg_node tg__apply_to_shape(const struct tg_op *op, tg_node x, const tg_shape *dims, const struct tg__attr *attr);
 tg_status tg__run_elementwise(struct tg__call *c);
+const char *tg__vector_math(void);          /* elementwise.c */
+const char *tg__vector_unit(void);          /* product.c: for which the loops are compiled that run on this processor */
 tg_status tg__run_view(struct tg__call *c); /* view.c */
 void tg__emit_view(struct tg__emit *e);
 void tg__emit_sum(struct tg__emit *e); /* reduce_c.c */

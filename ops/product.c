@@ -61,6 +61,14 @@ enum { ROWS = 6, DEPTH = 128 }; /* of a tile; how much of `inner` is gone throug
 #undef FOR_CPU
 #endif
 
+const char *tg__vector_unit(void) {
+#ifdef HAS_VERSIONS
+    if (__builtin_cpu_supports("avx512f")) return "AVX-512";
+    if (__builtin_cpu_supports("avx2")) return "AVX2";
+#endif
+    return "baseline";
+}
+
 /* An empty sum is 0. */
 static void clear(const struct tg__product *p) {
     const size_t item = tg__item_size(p->dtype);

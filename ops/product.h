@@ -38,5 +38,7 @@ void tg__product_loop(const struct tg__product *p); /* ours */
 /* blas.c */
 bool tg__blas_may(const tg_graph *g, const struct tg__product *p); /* there is one, and it can be held to one thread */
 void tg__blas_product(const struct tg__product *p);
+const char *tg__blas_name(void); /* "none": there is none */
+bool tg__blas_is_held(void);
 
 #endif

@@ -9,7 +9,7 @@
 
 TestSuite(fork, .timeout = 60);
 
-enum { N = 300000, THREADS = 2, LIMIT = 20 /* seconds for a child */ };
+enum { N = 600000, THREADS = 2, LIMIT = 20 /* seconds for a child */ };
 
 static tg_graph *g;
 static tg_node y;
