@@ -74,6 +74,18 @@ Test(compare, columns_have_their_own_scale) {
     cr_assert(d.error == 0.5 && d.scale == 2, "an infinity is no scale for the others");
 }
 
+/* Columns that are off by as much up to rounding, as by the factor N/(N - 1): the first is named, but where a later one
+ * alone parts, that. */
+Test(compare, of_columns_alike_the_first) {
+    TG_LET(x, row(3));
+    set(x, (double[]){0.3, 0.7, 0.1});
+    const tg_difference d = against(x, (double[]){0.3 * (8 / 7.), 0.7 * (8 / 7.) * (1 + 1e-12), 0.1 * (8 / 7.)}, 1e-12);
+    cr_assert(d.parts && d.index == 0, "%zu", d.index);
+    const double more = 0.7 * (1 + 0.1 * (1 + 1e-9));
+    const tg_difference late = against(x, (double[]){0.3 * 1.1, more, 0.1 * 1.1}, 0.1 * (1 + 5e-10));
+    cr_assert(late.parts && late.index == 1, "%zu", late.index);
+}
+
 Test(compare, empty_and_integers) {
     TG_LET(none, tg_input(g, TG_F64, tg_shape2(0, 3)));
     TG_LET(nothing, tg_input(g, TG_F32, tg_shape2(3, 0)));

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+static const double ALIKE = 1e-6; /* of two columns that are off by as much, the first is named */
+
 struct column {
     double error, scale; /* largest difference, largest scale */
     size_t index;        /* of the largest difference */
@@ -40,13 +42,14 @@ static void compare_columns(const tg_array *ours, const tg_array *theirs, const 
         if (floor && tolerance > 0) c.scale += floor[k] / tolerance;
         if (floor && !(tolerance > 0) && c.error <= floor[k]) c.error = 0;
         const double error = c.error == 0 ? 0 : c.scale > 0 && isfinite(c.error) ? c.error / c.scale : INFINITY;
-        if (error <= worst) continue;
+        const bool parts = !(error <= tolerance);
+        if (error <= worst * (1 + ALIKE) && (!parts || result->parts)) continue;
         worst = result->error = error;
         result->index = c.index;
         result->ours = tg__load(ours->dtype, ours->data, c.index);
         result->theirs = tg__load(theirs->dtype, theirs->data, c.index);
         result->scale = c.scale;
-        result->parts = !(error <= tolerance);
+        result->parts = parts;
     }
 }
 
