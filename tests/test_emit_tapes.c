@@ -1,4 +1,5 @@
 /* Whole tapes as C: compositions, odd corners, random ones, and what cannot be written. */
+#include "broadcast_shapes.h"
 #include "emitted.h"
 
 TestSuite(emit_tapes, .timeout = 120);
@@ -212,8 +213,27 @@ static void add_deep(void) {
     add_case(tg_backward(z, tg_input(g, TG_F64, tg_shape1(2))), tg_nil(g));
 }
 
+/* Each pattern of broadcasting beside a whole array, and expanded to its shape. */
+static void add_broadcasts(tg_dtype t, int rank) {
+    tg_graph *g = tg_graph_new();
+    const tg_shape whole = tg_shape_n(rank, dims);
+    tg_shape shape[MOST];
+    const size_t many = patterns(rank, shape);
+    TG_LET(x, tg_input(g, t, whole));
+    tg_node sum = x;
+    for (size_t i = 0; i < many; i++) {
+        const tg_node b = tg_input(g, t, shape[i]), c = tg_input(g, t, shape[i]), moved = tg_add(x, b);
+        sum = tg_add(sum, tg_mul(moved, tg_expand(c, whole)));
+    }
+    TG_LET(y, sum);
+    TG_LET(dy, tg_input(g, t, whole));
+    add_case(tg_backward(y, dy), tg_nil(g));
+}
+
 Test(emit_tapes, odd_corners) {
     begin();
+    for (int rank = 0; rank <= (getenv("TAPEGRAD_LONG") ? 4 : 2); rank++)
+        add_broadcasts(rank % 2 ? TG_F32 : TG_F64, rank);
     add_constants(TG_F32);
     add_constants(TG_F64);
     add_shared_gradients();

@@ -1,24 +1,9 @@
 /* tg_write_numpy: a gradient has its operand's shape, in every way in which an operand can be broadcast. */
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
+#include "broadcast_shapes.h"
 #include "by_numpy.h"
 
 TestSuite(numpy_broadcast, .timeout = 120);
-
-static const int64_t dims[] = {2, 3, 4, 2};
-
-/* Every shape that broadcasts to the first `rank` of dims: the first axes are missing, any of the others has length 1. */
-static size_t patterns(int rank, tg_shape *to) {
-    size_t count = 0;
-    for (int missing = 0; missing <= rank; missing++)
-        for (unsigned ones = 0; ones < 1u << (rank - missing); ones++) {
-            tg_shape s = {.rank = rank - missing};
-            for (int i = 0; i < s.rank; i++) s.dim[i] = ones >> i & 1 ? 1 : dims[missing + i];
-            to[count++] = s;
-        }
-    return count;
-}
-
-enum { MOST = 31 };
 
 /* Each pattern beside a whole array, and expanded to its shape; the second derivatives expand what was summed. */
 static void beside_whole(int rank, tg_dtype dtype, uint64_t *state) {
