@@ -45,7 +45,10 @@ static void end(const struct job *j) {
     if (j->room) tg__release(j->g, j->room, j->bytes);
 }
 
-static char *room_of(const struct job *j, size_t group) { return j->room + group * (j->seen + j->sums) * j->item; }
+/* Where nothing is seen there is no memory, and no pointer to count from: any one does for no elements. */
+static char *room_of(const struct job *j, size_t group) {
+    return j->room ? j->room + group * (j->seen + j->sums) * j->item : (char *)(uintptr_t)j;
+}
 
 static void each_channel(const struct job *j, const char *x, char *seen) {
     const size_t plane = j->picture / j->channels * j->item, rows = j->seen / j->channels * j->item;
