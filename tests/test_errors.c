@@ -110,7 +110,7 @@ Test(errors, without_a_let_around_it) {
     const int line = __LINE__ + 1;
     TG_LET(x, input(tg_shape2(4, 3)));
     const tg_mark m = tg_mark_now(g);
-    char after[100], from[100];
+    char after[100], from[200];
     snprintf(after, sizeof after, "\n  after test_errors.c:%d", line);
     snprintf(from, sizeof from, "%s; 'x' from test_errors.c:%d", after, line);
     tg_softmax(tg_softmax(x, 1, NULL), 1, NULL);
