@@ -2,24 +2,6 @@
  * values, which are recycled by size class because a rewind gives them back in another order than they were made. */
 #include "graph.h"
 
-/* In a build with AddressSanitizer a value's memory can be touched only while it is in use, and nothing behind it can:
- * the sanitizer itself knows the blocks that many values share, but not the values. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WATCHED 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define WATCHED 1
-#endif
-#ifdef WATCHED
-#include <sanitizer/asan_interface.h>
-enum { GAP = 8 };
-#else
-#define ASAN_POISON_MEMORY_REGION(p, bytes)   ((void)(p), (void)(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(p, bytes) ((void)(p), (void)(bytes))
-enum { GAP = 0 };
-#endif
-
 enum { BLOCK = 16384, POOL = 16384, LARGEST_POOL = 1 << 25, LARGEST_POOLED = 4096, ALIGN = 64, HEADER = 64 };
 
 struct tg__block {
@@ -50,7 +32,7 @@ static struct tg__block *block_new(tg_graph *g, size_t room, struct tg__block *n
 
 static struct tg__block *block_drop(tg_graph *g, struct tg__block *b) {
     struct tg__block *next = b->next;
-    ASAN_UNPOISON_MEMORY_REGION(b, b->bytes);
+    tg__show(b, b->bytes);
     tg__release(g, b, b->bytes);
     return next;
 }
@@ -111,14 +93,14 @@ static char *aligned(char *p) { return p + (ALIGN - (uintptr_t)p % ALIGN) % ALIG
 static void *pool_take(tg_graph *g, size_t bytes) {
     size_t align = bytes < ALIGN ? 8 : ALIGN;
     size_t at = (g->pool_used + align - 1) & ~(align - 1);
-    if (!g->pools || at + bytes + GAP > g->pool_size) {
+    if (!g->pools || at + bytes + TG__GAP > g->pool_size) {
         size_t size = !g->pools ? POOL : g->pool_size < LARGEST_POOL ? g->pool_size * 2 : g->pool_size;
         if (!tg__keep(g, &g->pools, size + ALIGN)) return NULL;
         g->pool_size = size;
-        ASAN_POISON_MEMORY_REGION((char *)g->pools + HEADER, size + ALIGN);
+        tg__hide((char *)g->pools + HEADER, size + ALIGN);
         at = 0;
     }
-    g->pool_used = at + bytes + GAP;
+    g->pool_used = at + bytes + TG__GAP;
     return aligned((char *)g->pools + HEADER) + at;
 }
 
@@ -127,18 +109,18 @@ static void *piece_new(tg_graph *g, size_t bytes) {
     void **spare = &g->spare[size_class(&bytes)], *p = *spare;
     if (!p) p = pool_take(g, bytes);
     if (!p) return NULL;
-    ASAN_UNPOISON_MEMORY_REGION(p, bytes);
+    tg__show(p, bytes);
     if (*spare) memcpy(spare, p, sizeof *spare); /* a spare piece starts with the address of the next */
-    ASAN_POISON_MEMORY_REGION(p, bytes);
-    ASAN_UNPOISON_MEMORY_REGION(p, asked);
+    tg__hide(p, bytes);
+    tg__show(p, asked);
     return p;
 }
 
 static void piece_free(tg_graph *g, void *p, size_t bytes) {
     void **spare = &g->spare[size_class(&bytes)];
-    ASAN_UNPOISON_MEMORY_REGION(p, bytes);
+    tg__show(p, bytes);
     memcpy(p, spare, sizeof *spare);
-    ASAN_POISON_MEMORY_REGION(p, bytes);
+    tg__hide(p, bytes);
     *spare = p;
 }
 

@@ -17,6 +17,7 @@
 #define TG_GRAPH_H
 
 #include "tapegrad.h"
+#include "watch.h"
 
 #include <locale.h>
 #include <stdarg.h>
@@ -276,11 +277,15 @@ static inline void *tg__row(const struct tg__table *t, uint32_t i) {
 /* The row behind the last, or NULL (recorded). Its bytes are not set. */
 static inline void *tg__push(tg_graph *g, struct tg__table *t) {
     if (t->length == t->chunks * TG__CHUNK && !tg__table_grow(g, t)) return NULL;
+    tg__show(tg__row(t, t->length), t->size);
     return tg__row(t, t->length++);
 }
 /* Rows are kept for the next growth: a loop of mark and rewind does not allocate. */
 static inline void tg__table_cut(struct tg__table *t, uint32_t length) {
-    if (t->length > length) t->length = length;
+    while (t->length > length) {
+        t->length--;
+        tg__hide(tg__row(t, t->length), t->size);
+    }
 }
 static inline struct tg__node *tg__node_of(const tg_graph *g, uint32_t id) {
     return (struct tg__node *)g->nodes.chunk[id / TG__CHUNK] + id % TG__CHUNK;

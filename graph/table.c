@@ -33,6 +33,7 @@ bool tg__table_grow(tg_graph *g, struct tg__table *t) {
     const size_t bytes = (size_t)TG__CHUNK * t->size;
     char *block = tg__keep(g, &t->blocks, more * bytes);
     if (!block) return false;
+    tg__hide(block, more * bytes);
     for (uint32_t i = 0; i < more; i++) t->chunk[t->chunks++] = block + i * bytes;
     return true;
 }

@@ -1,0 +1,26 @@
+/* Memory that many values or rows share is one block to AddressSanitizer. In a build with it, what is not in use, and
+ * what lies behind the last in use, is hidden: whoever touches it is told so. Elsewhere these do nothing. */
+#ifndef TG_WATCH_H
+#define TG_WATCH_H
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TG_WATCHED_ 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) && !defined(TG_WATCHED_)
+#define TG_WATCHED_ 1
+#endif
+
+#ifdef TG_WATCHED_
+#include <sanitizer/asan_interface.h>
+#define tg__hide(p, bytes) __asan_poison_memory_region(p, bytes)
+#define tg__show(p, bytes) __asan_unpoison_memory_region(p, bytes)
+enum { TG__GAP = 8 }; /* between two values */
+#else
+#define tg__hide(p, bytes) ((void)(p), (void)(bytes))
+#define tg__show(p, bytes) ((void)(p), (void)(bytes))
+enum { TG__GAP = 0 };
+#endif
+
+#endif
