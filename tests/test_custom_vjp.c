@@ -276,6 +276,8 @@ Test(custom_vjp, a_wrong_vjp_is_an_error) {
                 tg_graph_free(g);
             } else {
                 cr_assert_eq(d.id, 0);
+                const bool placed = strstr(tg_message(g), "'y' from test_custom_vjp.c:");
+                cr_expect(placed || mischief > 4, "it is not said where 'y' is from: %s", tg_message(g));
                 says(g, wrong[mischief].status, wrong[mischief].what);
             }
         }

@@ -430,6 +430,18 @@ Test(elementwise, rows_of_every_length) {
             broadcast_three(t, lengths[i] < 10 ? 200 : 40, lengths[i], &state);
 }
 
+/* What lies between the bounds, or on one of them, comes out as it is, the sign of a zero too. */
+Test(elementwise, clamp_keeps_what_is_inside) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape1(2)));
+    const tg_node z[] = {tg_clamp(x, 0, 1), tg_clamp(x, -1, 0), tg_clamp(x, -0.0, 1), tg_clamp(x, -1, -0.0)};
+    cr_assert_eq(tg_set(x, (double[]){-0.0, 0}), TG_OK);
+    cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+    for (int k = 0; k < 4; k++) {
+        cr_expect(tg_item(z[k], 0) == 0 && signbit(tg_item(z[k], 0)), "clamp %d of -0", k);
+        cr_expect(tg_item(z[k], 1) == 0 && !signbit(tg_item(z[k], 1)), "clamp %d of 0", k);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------- numbers as operands */
 
 Test(elementwise, numbers_are_operands) {

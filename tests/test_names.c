@@ -198,3 +198,33 @@ Test(names, labels_of_columns) {
     cr_assert_eq(tg_label_columns(x, labels, 2), TG_SHAPE);
     says(TG_SHAPE, "label_columns: 2 names for a node of shape [2, 3]");
 }
+
+/* The adjoint goes by "dx" again, and by no other name: the table of names has it once, or it would lose some when it
+ * grows. */
+Test(names, what_was_displaced_comes_back, .timeout = 20) {
+    enum { NAMES = 1000 };
+    char name[16];
+    TG_LET(x, input());
+    tg_node dx = tg_grad(tg_backward(tg_exp(x), tg_nil(g)), x);
+    const tg_mark m = tg_mark_now(g);
+    for (int turn = 0; turn < 3; turn++) {
+        is("dx", dx);
+        cr_assert(tg_is_nil(tg_find(g, "dx.1")), "turn %d", turn);
+        tg_node mine = tg_let(tg_neg(x), "dx", __FILE__, __LINE__);
+        is("dx", mine);
+        is("dx.1", dx);
+        cr_assert_eq(tg_rewind(g, m), TG_OK, "%s", tg_message(g));
+    }
+    tg_node first = tg_let(tg_neg(x), "dx.1", __FILE__, __LINE__);
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        cr_assert_eq(tg_let(tg_neg(x), name, __FILE__, __LINE__).id, first.id + 1 + (uint32_t)i, "%s", tg_message(g));
+    }
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        cr_assert_eq(tg_find(g, name).id, first.id + 1 + (uint32_t)i, "%s is lost", name);
+    }
+    is("dx.1", first);
+    is("dx", dx);
+    cr_assert(tg_is_nil(tg_find(g, "dx.2")));
+}

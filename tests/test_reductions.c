@@ -387,3 +387,23 @@ Test(reductions, what_is_refused) {
     (void)tg_backward(tg_cast(tg_argmax(x, tg_axis(0)), TG_F64), tg_input(g, TG_F64, tg_shape1(3)));
     cr_assert_eq(tg_error(g), TG_GRADIENT, "%s", tg_message(g));
 }
+
+/* The largest index is 2^31 - 2, of a length that an i32 can also say. */
+Test(reductions, as_many_as_an_i32_counts) {
+    const tg_node most = tg_input(g, TG_F32, tg_shape1(INT32_MAX));
+    const tg_node more = tg_input(g, TG_F32, tg_shape1((int64_t)INT32_MAX + 1));
+    const tg_mark m = tg_mark_now(g);
+    cr_expect_not(tg_is_nil(tg_argmax(most, tg_axis(0))), "%s", tg_message(g));
+    refused(tg_argmax(more, tg_axis(0)), m, TG_SHAPE, "more elements along the axis than an i32 counts");
+}
+
+Test(reductions, formulas_of_places) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape3(2, 3, 4)));
+    for (int axis = 0; axis < 3; axis++)
+        for (int keep = 0; keep < 2; keep++) {
+            char text[80], expected[80];
+            tg_formula(tg_argmax(x, keep ? tg_keep(tg_axis(axis)) : tg_axis(axis)), text, sizeof text);
+            snprintf(expected, sizeof expected, "argmax(x, axis=%d%s)", axis, keep ? ", keepdims=True" : "");
+            cr_expect_str_eq(text, expected);
+        }
+}
