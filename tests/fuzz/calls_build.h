@@ -151,7 +151,7 @@ static inline void call_names(struct session *s) {
     switch (choose(&s->in, 5)) {
     case 0: tg_scope_open(s->g, name); break;
     case 1: tg_scope_close(s->g); break;
-    case 2: hold(s, tg_scope_operand(a, name ? name : "L2")); break;
+    case 2: hold(s, tg_scope_operand(a, name)); break;
     case 3: hold(s, tg_find(s->g, name)); break;
     default: hold(s, tg_let(a, name, any_name(s), (int)any_integer(s))); break;
     }
