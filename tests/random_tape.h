@@ -42,10 +42,10 @@ static tg_shape any_shape(struct tape *t) {
     s.rank = (int)(draw(t, 5) ? draw(t, 4) : draw(t, TG_MAX_RANK + 1));
     for (int i = 0; i < s.rank; i++)
         s.dim[i] = s.rank > 3 ? 1 + (int64_t)draw(t, 2) : draw(t, 12) ? 1 + (int64_t)draw(t, 3) : 0;
-    size_t count = 1;
+    size_t elements = 1;
     for (int i = 0; i < s.rank && t->longest; i++) {
         const int64_t size = draw(t, 3) ? s.dim[i] : 1 + (int64_t)draw(t, t->longest);
-        if ((count *= (size_t)size) <= t->largest) s.dim[i] = size;
+        if ((elements *= (size_t)size) <= t->largest) s.dim[i] = size;
     }
     return s;
 }
@@ -70,9 +70,9 @@ static void give(struct tape *t, tg_node leaf, double low, double high) {
 }
 
 static tg_node add_zeros(struct tape *t, tg_dtype dtype, tg_shape shape) {
-    size_t count = 1;
-    for (int i = 0; i < shape.rank; i++) count *= (size_t)shape.dim[i];
-    double *zeros = calloc(count + 1, sizeof *zeros);
+    size_t elements = 1;
+    for (int i = 0; i < shape.rank; i++) elements *= (size_t)shape.dim[i];
+    double *zeros = calloc(elements + 1, sizeof *zeros);
     const tg_node a = tg_const(t->g, dtype, shape, zeros);
     free(zeros);
     return a;
