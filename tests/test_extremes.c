@@ -180,16 +180,16 @@ static void check_clip(tg_dtype dtype, tg_dtype other, double size, double most,
 Test(extremes, clipping_of_gradients_of_any_size) {
     for (int mode = -1; mode <= TG_EXACT; mode++) {
         check_clip(TG_F32, TG_F32, 1e20f, 1, mode);
-        check_clip(TG_F32, TG_F32, 2e37f, 1, mode);
-        check_clip(TG_F32, TG_F32, 1e-30f, 1e-32, mode);
-        check_clip(TG_F32, TG_F32, 1e-30f, 1, mode);
-        check_clip(TG_F32, TG_F32, 1e30f, 3e38, mode);
-        check_clip(TG_F32, TG_F32, 0.25f, 1, mode);
-        check_clip(TG_F64, TG_F64, 1e200, 1, mode);
-        check_clip(TG_F64, TG_F64, 1e-250, 1e-252, mode);
-        check_clip(TG_F64, TG_F32, 1e20f, 1, mode);
         check_clip(TG_F32, TG_F64, 1e20f, 1, mode);
+        check_clip(TG_F64, TG_F64, 1e200, 1, mode);
     }
+    check_clip(TG_F32, TG_F32, 2e37f, 1, -1);
+    check_clip(TG_F32, TG_F32, 1e-30f, 1e-32, -1);
+    check_clip(TG_F32, TG_F32, 1e-30f, 1, -1);
+    check_clip(TG_F32, TG_F32, 1e30f, 3e38, -1);
+    check_clip(TG_F32, TG_F32, 0.25f, 1, -1);
+    check_clip(TG_F64, TG_F64, 1e-250, 1e-252, -1);
+    check_clip(TG_F64, TG_F32, 1e20f, 1, -1);
 }
 
 /* ------------------------------------------------------------------------------------------------------ infinite logits */

@@ -244,6 +244,17 @@ Test(selection, a_zero_that_happens_keeps_its_derivative) {
     cr_expect(tg_item(dc, 0) == 0 && fabs(tg_item(dc, 1) - 5. / 4) < 1e-15, "%g %g", tg_item(dc, 0), tg_item(dc, 1));
 }
 
+/* Forward derivatives are a derivative of the sweep by its cotangent, so they are selected too. */
+Test(selection, forward_derivatives) {
+    TG_LET(leaf, tg_input(g, TG_F64, tg_shape1(2)));
+    TG_LET(v, tg_const(g, TG_F64, tg_shape1(2), (double[]){3, -5}));
+    const tg_node z = tg_where(tg_gt(leaf, tg_scalar(g, TG_F64, 0)), tg_sqrt(leaf), tg_scalar(g, TG_F64, 0));
+    const tg_node dz = tg_jvp(z, leaf, v);
+    cr_assert_eq(tg_set(leaf, (double[]){0, 4}), TG_OK);
+    cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+    cr_expect(tg_item(dz, 0) == 0 && fabs(tg_item(dz, 1) + 1.25) < 1e-15, "%g %g", tg_item(dz, 0), tg_item(dz, 1));
+}
+
 /* ------------------------------------------------------------------------------------------------------- what it costs */
 
 static size_t selects(void) {
