@@ -2,11 +2,9 @@
  * borders of boxes to the operator that sends the term. */
 #include "draw.h"
 
-#include "inspect.h"
-
 static bool is_node(const struct tg__item *item) { return item->kind == TG__GATE || item->kind == TG__LEAF; }
 
-/* The piece that carries x's value to that end: an item, or from within (border) or without a cluster's port. */
+/* The piece that carries x's value to a node, or to a port of a cluster: from inside it (border) or from outside. */
 static const struct tg__wire *piece(const struct tg__circuit *c, uint32_t x, uint32_t to, bool node, bool border) {
     for (uint32_t i = 0; i < c->wires.length; i++) {
         const struct tg__wire *w = tg__wire_at(c, i);
@@ -17,9 +15,9 @@ static const struct tg__wire *piece(const struct tg__circuit *c, uint32_t x, uin
     return NULL;
 }
 
-/* Is w on the way from x to the operator? Boxes are nested at most so deep. */
-static bool leads(const struct tg__circuit *c, const struct tg__wire *w, uint32_t operator) {
-    const struct tg__wire *p = piece(c, w->source, operator, true, false);
+/* Is w on the way to the sender? The number of pieces is bounded by how deep boxes may be nested. */
+static bool leads(const struct tg__circuit *c, const struct tg__wire *w, uint32_t sender) {
+    const struct tg__wire *p = piece(c, w->source, sender, true, false);
     for (int i = 0; p && i < 2 * TG__NESTED + 8; i++) {
         if (p == w) return true;
         const struct tg__item *from = tg__item_at(c, p->from);
