@@ -1,7 +1,7 @@
-/* Threads and fork. A child of fork has one thread, but GNU's OpenMP library still counts on those of the parent, and the
- * child's first parallel region would wait for them for ever. So before a fork the threads that serve the forking thread
- * are ended; parent and child each start new ones at their next parallel region. The C library keeps the list of what is
- * called before a fork, so that there is no state here. LLVM's OpenMP library does as much by itself. */
+/* Threads and fork. A child of fork has one thread, but GNU's OpenMP library still counts on those of the parent, and
+ * the child's first parallel region would wait for them for ever. So before a fork the threads that serve the forking
+ * thread are ended; parent and child each start new ones at their next parallel region. The C library keeps the list of
+ * what is called before a fork, so that there is no state here. LLVM's OpenMP library does as much by itself. */
 #include "graph.h"
 
 #if defined(_OPENMP) && (defined(__clang__) || __GNUC__ >= 9)

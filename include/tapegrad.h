@@ -609,8 +609,10 @@ TG_API void tg_print_part(tg_graph *g, FILE *file, uint32_t first, uint32_t coun
  * and those around it. */
 TG_API void tg_print_folded(tg_graph *g, FILE *file, const char *open);
 
-/* How tables look there. Colour: on a terminal, unless NO_COLOR is set or TERM is "dumb"; FORCE_COLOR has it anyway.
- * Unicode: where the codeset of the user's locale (LC_ALL, LC_CTYPE, LANG) is UTF-8, else ASCII. */
+/* Tables go to a FILE of yours and have no status: ferror tells what it could not write. (A pipe without a reader raises
+ * SIGPIPE, as it does for printf.) How they look: colour on a terminal, unless NO_COLOR is set or TERM is
+ * "dumb"; FORCE_COLOR has it anyway. Unicode where the codeset of the user's locale (LC_ALL, LC_CTYPE, LANG) is UTF-8,
+ * else ASCII. */
 TG_API bool tg_has_colour(FILE *file);
 TG_API bool tg_has_unicode(void);
 

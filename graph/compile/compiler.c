@@ -1,4 +1,4 @@
-/* The system's C compiler: which one, and what it is told. No shell ever sees a word of this. */
+/* The system's C compiler: which one it is, and its flags. No shell ever sees a word of this. */
 #include "jit.h"
 
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 /* Contraction would be the compiler's choice at each place: a node's bits are to be the same wherever it is computed. */
 #define ALWAYS "-std=c11", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contract=off", "-w"
 
-/* A function is never taken for one of the program's, or of libc's, that has its name; and this processor's own code.
- */
+/* A function of the object is never taken for one of the program or of libc that has its name; and the code is for this
+ * processor. */
 #define HERE "-Wl,-Bsymbolic", "-march=native"
 
 /* gcc 12 makes wrong code at -O3 with AVX in two places. (double)(float)x loses its rounding where straight-line code
@@ -24,8 +24,8 @@
  * unrolling (peeling) begins at -O2, which does it after the vectorizer: for our loops the code is no slower than
  * -O3's. Threaded jumps and partial redundancies join neighbouring selects into control flow that no vectorizer takes;
  * and a select whose comparison might trap stays a branch, which costs a misprediction for every other element. Nobody
- * reads the flags that a comparison could raise, and no value depends on them. clang has another vocabulary; and of a
- * compiler without an OpenMP library the code runs in one thread. */
+ * reads the flags that a comparison could raise, and no value depends on them. clang knows other flags; and where the
+ * compiler has no OpenMP library the code runs in one thread. */
 #define GCC "-O2", "-ftree-loop-vectorize", "-fno-tree-slp-vectorize", "-fvect-cost-model=dynamic", "-fpeel-loops", \
             "-fno-thread-jumps", "-fno-trapping-math", "-fno-tree-pre"
 static const char *const tries[][24] = {
@@ -66,7 +66,7 @@ static bool is_command(const char *path) {
     return stat(path, &s) == 0 && S_ISREG(s.st_mode) && access(path, X_OK) == 0;
 }
 
-/* Directories that are not absolute are passed over: what lies where a program happens to stand is not the system's. */
+/* Relative directories in PATH are passed over: a file in the current directory is not the system's compiler. */
 bool tg__command_path(const char *word, char path[TG__PATH]) {
     if (strchr(word, '/')) {
         const int n = snprintf(path, TG__PATH, "%s", word);

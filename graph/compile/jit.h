@@ -59,7 +59,7 @@ struct tg__key {
 };
 bool tg__key_new(tg_graph *g, struct tg__key *k, const struct tg__compiler *c, const char *source, size_t length);
 void tg__key_free(tg_graph *g, struct tg__key *k);
-void tg__hash(const void *bytes, size_t count, uint64_t hash[2]); /* of 128 bits; nothing is trusted because of it */
+void tg__hash(const void *bytes, size_t count, uint64_t hash[2]); /* 128 bits, for names; it is no proof of origin */
 
 /* ---------------------------------------------------------------------------------------------------- folder.c */
 
@@ -68,19 +68,19 @@ struct tg__folder {
     bool temporary;
     char path[TG__PATH];
 };
-bool tg__folder_cache(struct tg__folder *f, struct tg__reason *r); /* false, no reason: none is wanted */
+bool tg__folder_cache(struct tg__folder *f, struct tg__reason *r); /* false without a reason: the user wants none */
 bool tg__folder_temporary(struct tg__folder *f, const char *base, struct tg__reason *r); /* base NULL: TMPDIR's */
 void tg__folder_close(struct tg__folder *f);      /* a temporary one is removed, with all that is in it */
 bool tg__folder_runs(const struct tg__folder *f); /* false: nothing in it can be loaded (noexec) */
 int tg__folder_create(const struct tg__folder *f, const char *stem, char name[TG__NAME]); /* a new file; -1: errno */
-int tg__aside(int fd); /* the same file, closed on exec, and not in the place of stdin, stdout or stderr */
+int tg__aside(int fd); /* the same file, closed on exec, and never as descriptor 0, 1 or 2 */
 
 /* ----------------------------------------------------------------------------------------------------- cache.c */
 
 void tg__cache_name(const struct tg__key *k, char name[TG__NAME]);
-/* Whether f has it: nobody else's, whole, and made from this very key. */
+/* Whether f has it: owned by this user, whole, and made from exactly this key. */
 bool tg__cache_has(tg_graph *g, const struct tg__folder *f, const struct tg__key *k);
-/* Copies an object there, with what it was made from behind it. false: an error in g, or a reason. */
+/* Copies an object there, followed by the key it was made from. false: an error in g, or a reason. */
 bool tg__cache_keep(tg_graph *g, const struct tg__folder *f, int object, const struct tg__key *k, struct tg__reason *r);
 
 /* ----------------------------------------------------------------------------------------------------- spawn.c */

@@ -1,5 +1,5 @@
-/* What an object is made from: this library, the processor, the compiler, its flags, the source. Two objects with the
- * same key are the same, so the key says whether one that is there will do. */
+/* What an object is made from: this library, the processor, the compiler, its flags, the source. Objects with equal
+ * keys are interchangeable, so the key says whether one that is in the cache can be used. */
 #include "jit.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 
 /* ------------------------------------------------------------------------------------------------------ writing */
 
-struct text { /* without room it only counts */
+struct text { /* what has no room is counted only */
     char *at;
     size_t room, length;
 };
@@ -39,14 +39,14 @@ TG_FORMAT_(2, 3) static void put_line(struct text *t, const char *format, ...) {
 
 /* ---------------------------------------------------------------------------------------------------- processor */
 
-/* A home directory may be shared by unlike machines, and what -march=native means is the processor's. */
+/* A home directory may be shared by different machines, and -march=native means another thing on each. */
 static void put_processor(struct text *t) {
 #if defined(__x86_64__) || defined(__i386__)
     static const unsigned leaves[][2] = {{0, 0}, {1, 0}, {7, 0}, {7, 1}, {0x80000001, 0}};
     for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
         unsigned a = 0, b = 0, c = 0, d = 0;
         __get_cpuid_count(leaves[i][0], leaves[i][1], &a, &b, &c, &d);
-        if (leaves[i][0] == 1) b = 0; /* has the number of the core that we are on */
+        if (leaves[i][0] == 1) b = 0; /* it has the number of the core that runs this */
         put_line(t, "cpu %x %x %x %x", a, b, c, d);
     }
 #elif defined(__linux__)
@@ -56,7 +56,7 @@ static void put_processor(struct text *t) {
 
 /* ----------------------------------------------------------------------------------------------------- compiler */
 
-/* All words of $CC that are programs: with "ccache gcc" a new gcc is another compiler too. */
+/* All words of $CC that name programs: with "ccache gcc" a new gcc makes another compiler, too. */
 static void put_compiler(struct text *t, const struct tg__compiler *c) {
     char path[TG__PATH];
     for (size_t i = 0; i < c->words; i++) {
@@ -82,7 +82,7 @@ bool tg__key_new(tg_graph *g, struct tg__key *k, const struct tg__compiler *c, c
     put_key(&t, c, source, length);
     *k = (struct tg__key){.text = tg__alloc(g, t.length), .length = t.length};
     if (!k->text) return false;
-    memset(k->text, 0, k->length); /* a compiler that is replaced right now may have another length than a moment ago */
+    memset(k->text, 0, k->length); /* if the compiler is replaced just now, less is written than was counted */
     t = (struct text){.at = k->text, .room = k->length};
     put_key(&t, c, source, length);
     uint64_t hash[2];
@@ -96,7 +96,7 @@ void tg__key_free(tg_graph *g, struct tg__key *k) {
     k->text = NULL;
 }
 
-/* Eight bytes at a time through two multiplications that know nothing of each other. */
+/* Eight bytes at a time through two independent multiplications. */
 void tg__hash(const void *bytes, size_t count, uint64_t hash[2]) {
     uint64_t a = UINT64_C(0xcbf29ce484222325) ^ count, b = UINT64_C(0x9e3779b97f4a7c15) + count;
     for (const unsigned char *p = bytes; count > 0;) {

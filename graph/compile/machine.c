@@ -10,7 +10,7 @@ typedef int program(void *const *at, char *work, tg_loop *const *loop, int (*cal
                     void *self);
 
 struct tg__machine {
-    tg_graph *tape; /* the small one; its own memory is not ours */
+    tg_graph *tape; /* the small one, borrowed */
     struct tg__fused fused;
     struct tg__code code;
     struct tg__object *object;
@@ -84,7 +84,7 @@ const char *tg__machine_note(const struct tg__machine *m) { return m->why; }
 
 static void *place_of(const struct tg__machine *m, uint32_t id) {
     if (tg__node_of(m->tape, id)->shape->count == 0)
-        return (void *)(uintptr_t)m; /* nobody reads it, but NULL is no array */
+        return (void *)(uintptr_t)m; /* it is never read, but must not be NULL */
     id = tg__base_of(&m->fused, id);
     const struct tg__item *x = &m->fused.item[id];
     if (m->code.slot[id]) return m->slot[m->code.slot[id] - 1];
@@ -112,8 +112,7 @@ int tg__machine_run(const struct tg__machine *m, void *const *at) {
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------------- what it costs
- */
+/* ------------------------------------------------------------------------------------------------- what it moves */
 
 static double bytes_of(const struct tg__machine *m, uint32_t id) {
     const struct tg__node *n = tg__node_of(m->tape, id);
@@ -139,8 +138,8 @@ static double bytes_read(const struct tg__machine *m, const struct tg__nest *n, 
     return fmin(turns, bytes_of(m, t->array));
 }
 
-/* What comes from memory: an array once a group, and nothing that the group itself has made. `seen`, by node: the last
- * group that was counted. */
+/* What comes from memory: each array once a group, and nothing that the group itself has made. `seen`, by node: the
+ * last group in which it was counted. */
 static void count_read(const struct tg__machine *m, uint32_t node, double bytes, int32_t group, int32_t *seen,
                        tg_traffic *t) {
     const struct tg__fused *f = &m->fused;

@@ -52,7 +52,7 @@ static void give_back(tg_graph *g, void *block, size_t count, size_t size) {
     if (block) tg__release(g, block, (count + 1) * size);
 }
 
-/* Inputs, params and constants are what they are, given or not. */
+/* Inputs, params and constants are read in any case, so they need not be given. */
 static bool note_goal(tg_program *p, const tg_node *outputs, const tg_compile_options *o) {
     tg_graph *g = p->graph;
     p->wanted = room_for(g, p->count, sizeof *p->wanted);
@@ -170,7 +170,7 @@ static void copy(void *to, const void *from, size_t bytes) {
     if (bytes) memcpy(to, from, bytes);
 }
 
-/* Results that the machine does not write: leaves. After an interpretation: all. */
+/* Copies the results that the machine does not write: leaves, and after an interpretation all of them. */
 static void keep(tg_program *p, bool all) {
     for (size_t i = 0; i < p->count; i++) {
         const uint32_t id = p->small.result[i];

@@ -1,4 +1,4 @@
-/* A program from inside: what it is made of, and what it needs of the graph that it was made from. */
+/* A program from inside: its parts, and what it needs of the graph that it was made from. */
 #ifndef TG_PROGRAM_H
 #define TG_PROGRAM_H
 
@@ -14,7 +14,7 @@ struct tg_program {
     struct tg__tenant tenant; /* of the graph; first, so that one is the other */
     tg_graph *graph;
     uint32_t epoch;                 /* of the graph, when all that is needed was there */
-    tg_node newest;                 /* of what is wanted: as long as it stands, all below it does */
+    tg_node newest;                 /* of what is wanted: while it is on the tape, all before it is */
     uint32_t assigns, assign_epoch; /* the rows of the graph below this one are carried out; of the last of them */
 
     uint32_t *wanted; /* the outputs, then what is assigned */
@@ -24,7 +24,7 @@ struct tg_program {
 
     struct tg__small small;
     struct tg__machine *machine;
-    uint32_t length; /* of the small tape: what somebody appends to it is none of ours */
+    uint32_t length; /* of the small tape as it was compiled; its user may append to it */
     struct tg__feed *feed;
     size_t feeds;
     void **at, **room; /* by node of the small tape: for the machine; memory of results, of compiled programs */
