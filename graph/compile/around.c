@@ -72,7 +72,7 @@ void tg__put_fetches(struct tg__source *s) {
         if (!t->array || !t->used || s->f->item[t->array].kind != TG__DATA || is_read_before(s, t->array)) continue;
         const int64_t step = tg__stride(s->f, s->nest, t, s->loops.last[before]);
         if (tg__stride(s->f, s->nest, t, s->loops.last[last]) != 1 || step <= s->loops.extent[last]) continue;
-        if (!tg__is_steady(s, t, last)) continue; /* the label is read in the loop only */
+        if (!tg__is_steady(s, t, last)) continue; /* the label is read inside the loop only */
         tg__line(s, "for (size_t j_ = 0; j_ < w_; j_ += 64 / sizeof *%s) {\n", tg__ident(s->names, t->array));
         tg__line(s, "    const size_t %s = j0_ + j_;\n", tg__variable(last));
         tg__line(s, "    FETCH_(&");

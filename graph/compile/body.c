@@ -162,7 +162,7 @@ void tg__put_unread(struct tg__source *s, int loop) {
     s->read &= (uint16_t)~(1u << loop);
 }
 
-/* An index is counted in size_t: where something is taken away, it wraps round twice. */
+/* An index is computed in size_t; a step that is taken away wraps around and back. */
 static void put_loop(struct tg__source *s, bool *first, int64_t factor, int loop, bool index) {
     if (factor == 0) return;
     put_sign(s, first, factor);

@@ -14,7 +14,7 @@ static bool is_dense(const struct tg__source *s, const struct tg__term *t) {
     const int last = s->loops.count - 1;
     if (last < 0 || tg__stride(s->f, s->nest, t, s->loops.last[last]) != 1 || !tg__is_steady(s, t, last)) return false;
     if (s->block == 1) return true;
-    if (has_labels(s, t)) return false; /* they are read row by row */
+    if (has_labels(s, t)) return false; /* the labels are read row by row */
     const int row = tg__row_loop(s);
     return tg__item_of(s->f, t->node)->local != TG__NONE ||
            tg__stride(s->f, s->nest, t, s->loops.last[row]) == s->loops.extent[last];

@@ -86,7 +86,7 @@ static bool places_columns(const struct tg__source *s, int loop) {
     return false;
 }
 
-/* In machine code always: a variable that nobody reads costs nothing there, and no compiler complains. */
+/* In machine code every loop has a variable: one that is not read costs nothing there, and warnings are off. */
 bool tg__is_counted(const struct tg__source *s, int loop) {
     const struct tg__fused *f = s->f;
     if (s->blocks || places_columns(s, loop)) return true;
