@@ -154,7 +154,8 @@ static void put_from(struct tg__source *s, bool *first, int64_t from) {
 void tg__put_counter(struct tg__source *s, int loop, bool index) {
     if (!tg__is_counted(s, loop)) s->stray = true;
     s->read |= (uint16_t)(1u << loop);
-    tg__putf(s->sheet, "%s%s", index && s->in_labels && loop == s->loops.count - 1 ? "(size_t)" : "", tg__variable(loop));
+    const bool wider = index && s->in_labels && loop == s->loops.count - 1;
+    tg__putf(s->sheet, wider ? "(size_t)%s" : "%s", tg__variable(loop));
 }
 
 void tg__put_unread(struct tg__source *s, int loop) {
@@ -201,7 +202,8 @@ void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term
         put_loop(s, &first, tg__stride(s->f, s->nest, t, s->loops.last[i]), i, true);
     for (int axis = 0; axis < tg__node_of(s->f->g, t->node)->shape->dims.rank; axis++)
         if (t->at[axis].label != TG__NONE)
-            put_label(s, &first, t->at[axis].by * tg__axis_stride(s->f, s->nest, t, axis), t->at[axis].label, "(size_t)");
+            put_label(s, &first, t->at[axis].by * tg__axis_stride(s->f, s->nest, t, axis), t->at[axis].label,
+                      "(size_t)");
     put_from(s, &first, tg__start(s->f, s->nest, t));
     tg__put(s->sheet, first ? "0]" : "]");
 }

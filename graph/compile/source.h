@@ -79,8 +79,8 @@ void tg__put_stage_terms(struct tg__source *s); /* those that are marked */
 void tg__forget(struct tg__source *s, uint8_t scope); /* the variables of a scope that has ended */
 void tg__put_term(struct tg__source *s, int term);  /* its variable, which has to be declared, or its number */
 void tg__put_counter(struct tg__source *s, int loop, bool index); /* that loop's variable; index: in an array's index */
-void tg__put_unread(struct tg__source *s, int loop); /* at the end of its variable's scope: a compiler that warns of what
-                                                        is never read is told that this is known */
+void tg__put_unread(struct tg__source *s, int loop); /* at the end of its variable's scope: (void)i_ if nothing read it,
+                                                        for compilers that warn of that */
 void tg__declare_term(struct tg__source *s, int term, uint8_t scope); /* double x_, from here to the scope's end */
 void tg__put_array_at(struct tg__source *s, uint32_t node, const struct tg__term *t); /* x[i * 3 + j] */
 int tg__stages(const struct tg__source *s);
