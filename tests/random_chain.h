@@ -120,7 +120,10 @@ static inline tg_node chain_label(struct chain *c, tg_shape s, int64_t classes) 
         t.dim[t.rank++] = classes;
         if (chain_fits(c, t)) return tg_argmax(chain_leaf(c, c->dtype, t, 1), tg_axis(-1));
         break;
-    case 5: return tg_cast(tg_mul(chain_leaf(c, c->dtype, s, 1), tg_scalar(c->g, c->dtype, 0.6 * (double)(classes > 1))), TG_I32);
+    case 5: {
+        const tg_node most = tg_scalar(c->g, c->dtype, classes > 1 ? 0.6 : 0);
+        return tg_cast(tg_mul(chain_leaf(c, c->dtype, s, 1), most), TG_I32);
+    }
     default: break;
     }
     return chain_leaf(c, TG_I32, s, classes);
@@ -155,8 +158,10 @@ static inline tg_node chain_move(struct chain *c, tg_node x) {
     for (int i = 0; i < s.rank; i++) {
         before.dim[i] = (int64_t)chain_draw(c, 2);
         after.dim[i] = (int64_t)chain_draw(c, 3);
-        range[i] = chain_draw(c, 3) ? (tg_range){chain_draw(c, 4) == 0 && s.dim[i] > 1, TG_END, 1 + (int64_t)chain_draw(c, 2)}
-                                    : (tg_range){TG_END, TG_BEGIN, -1};
+        range[i] = (tg_range){TG_END, TG_BEGIN, -1};
+        if (chain_draw(c, 3) == 0) continue;
+        const int64_t from = chain_draw(c, 4) == 0 && s.dim[i] > 1;
+        range[i] = (tg_range){from, TG_END, 1 + (int64_t)chain_draw(c, 2)};
     }
     switch (chain_draw(c, 10)) {
     case 0: return tg_reshape(x, tg_shape1(-1));
@@ -227,7 +232,9 @@ static inline tg_node chain_step(struct chain *c, tg_node x) {
     case 4: return chain_turn(c, x);
     case 5:
     case 6: return chain_move(c, x);
-    case 7: return s.rank >= 1 && s.rank < 4 ? tg_matmul(x, chain_leaf(c, c->dtype, tg_shape2(s.dim[s.rank - 1], 3), 1)) : x;
+    case 7:
+        if (s.rank < 1 || s.rank > 3) return x;
+        return tg_matmul(x, chain_leaf(c, c->dtype, tg_shape2(s.dim[s.rank - 1], 3), 1));
     default: return chain_compute(c, x);
     }
 }
@@ -259,7 +266,7 @@ static inline struct chain chain_build(uint64_t seed) {
     c.swept = tg_nil(c.g);
     c.dtype = chain_draw(&c, 3) ? TG_F64 : TG_F32;
     c.most = chain_draw(&c, 200) == 0 ? 1100000 : chain_draw(&c, 8) == 0 ? 20000 : 600;
-    tg_node x = c.most > 1000000 ? chain_leaf(&c, c.dtype, tg_shape3(3, 300, 1100), 1) : chain_leaf(&c, c.dtype, chain_shape(&c), 1);
+    tg_node x = chain_leaf(&c, c.dtype, c.most > 1000000 ? tg_shape3(3, 300, 1100) : chain_shape(&c), 1);
     c.kept[c.keeps++] = x;
     const size_t steps = 2 + chain_draw(&c, CHAIN_STEPS);
     for (size_t i = 0; i < steps; i++) {
@@ -267,7 +274,8 @@ static inline struct chain chain_build(uint64_t seed) {
         tg_scope_open(c.g, NULL);
         const tg_node made = chain_step(&c, chain_draw(&c, 5) ? x : c.kept[chain_draw(&c, c.keeps)]);
         tg_scope_close(c.g);
-        if (tg_error(c.g) != TG_OK || (int64_t)tg_size(made) > c.most || tg_size(made) == 0 || tg_dtype_of(made) == TG_I32) {
+        const bool odd = tg_size(made) == 0 || (int64_t)tg_size(made) > c.most || tg_dtype_of(made) == TG_I32;
+        if (tg_error(c.g) != TG_OK || odd) {
             cr_assert_eq(tg_rewind(c.g, mark), TG_OK);
             continue;
         }

@@ -169,7 +169,8 @@ static void each_variant(struct batch *b, writer *write) {
         if (!is_tried(v)) continue;
         struct varied m = variant_make(v, &numbers);
         if (!m.graph) continue;
-        struct subject t = {m.graph, m.outputs, m.count, m.grads, m.count > 1 ? m.out : tg_nil(m.graph), variant_text(v)};
+        const tg_node swept = m.count > 1 ? m.out : tg_nil(m.graph);
+        struct subject t = {m.graph, m.outputs, m.count, m.grads, swept, variant_text(v)};
         write(b, &t);
         tg_graph_free(m.graph);
         written++;
@@ -250,7 +251,9 @@ Test(compiles, chains_ahead_of_time) {
     for (size_t i = 0; i < (is_long() ? 1 : 3); i++)
         each_chain(&(struct batch){.flags = strict}, part[i][0], part[i][1], both_ahead);
 }
-Test(compiles, chains_staged) { each_chain(&(struct batch){.flags = strict}, 7000, is_long() ? 9000 : 7150, write_staged); }
+Test(compiles, chains_staged) {
+    each_chain(&(struct batch){.flags = strict}, 7000, is_long() ? 9000 : 7150, write_staged);
+}
 
 Test(compiles, random_chains_with_the_bits_of_the_tape) {
     for (uint64_t first = 1; first < (is_long() ? 1000 : 300); first += PART) check_chains(first);
