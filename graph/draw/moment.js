@@ -53,7 +53,7 @@ const Moment = (() => {
     return [...found];
   }
 
-  /* What the upstream gradient g is multiplied with: -square(ivar) of -g*square(ivar). What is no product is said as it
+  /* What the upstream gradient g is multiplied with: -ivar*ivar of -g*ivar*ivar. What is no product is said as it
    * is: g repeated along the axes. */
   function factor(text) {
     let depth = 0, product = true;
