@@ -48,7 +48,8 @@ static tg_node produce(struct source *s, const struct tg_op *row, int form) {
     const tg_node y = tg__apply(row, later ? second : first, NULL);
     switch (form) {
     case LINE: return tg_add(tg_mul(y, a), b);
-    case FRACTION: return tg_div(y, tg_add(tg_square(y), tg_scalar_like(y, 1)));
+    case FRACTION: /* nowhere flat: there another rounding may make equals of unlike elements */
+        return tg_div(tg_add(y, b), tg_add(tg_square(b), tg_scalar_like(y, 1)));
     case SHIFTED: return tg_sub(tg_mul(x, tg_flip(y, tg_axis(1))), tg_mul(a, tg_mean(y, tg_axis(0))));
     case PRODUCTS: return tg_add(tg_mul(y, a), tg_mul(tg_flip(y, tg_axis(0)), x));
     default: return y;
