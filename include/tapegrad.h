@@ -740,9 +740,10 @@ TG_API tg_grads tg_mutate(tg_grads d, tg_node sender, int slot, tg_mutation kind
 typedef enum tg_mode {
     /* Algebra and fused multiply-add: other last digits than tg_run's, the same for any number of threads; an error of
      * at most about twice tg_run's. Where tg_run has a NaN it has one too, unless tg_run's comes from an overflow of
-     * finite numbers. Σ c·x = c·Σx, where c is constant along the axes, is NaN for an infinite c. Products of different
-     * factors may be formed in another order, and overflow or vanish there; divisors are not combined, and powers not
-     * formed that the tape does not form. The simplified tape never costs more than the tape. */
+     * finite numbers, or from an infinity times a 0 that is a rounding error here. Σ c·x = c·Σx, where c is constant
+     * along the axes, is NaN for an infinite c. Products of different factors may be formed in another order, and
+     * overflow or vanish there; divisors are not combined, and powers not formed that the tape does not form. The
+     * simplified tape never costs more than the tape. */
     TG_FAST,
     TG_EXACT /* tg_run's bits; where it has a NaN, a NaN, whose sign and payload may be others */
 } tg_mode;

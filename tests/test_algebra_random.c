@@ -41,7 +41,7 @@ static bool is_tame(tg_node a) {
 /* On tapes of any operators: numbers agree where the tape is tame, and a NaN does not vanish. */
 Test(algebra_random, random_tapes) {
     size_t compared = 0;
-    for (uint64_t seed = 1; seed <= (SANITIZED ? 60 : 400); seed++) {
+    for (uint64_t seed = 1; seed <= (getenv("TAPEGRAD_LONG") ? 8000 : SANITIZED ? 60 : 400); seed++) {
         struct tape t = build(seed);
         const tg_node out = t.node[t.nodes - 1];
         g = t.g;
@@ -136,6 +136,14 @@ static void expect_same_nan(const tg_node *wanted, size_t count, tg_node leaf, c
 
 static size_t compared_odd, lost_finite;
 
+/* What cancels to 0 on the tape may be a rounding here, and 0 times an infinity is another thing. */
+static bool has_zeros(void) {
+    bool zeros = false;
+    for (uint32_t id = 1; id <= tg_count(g); id++)
+        for (size_t k = 0; k < tg_size(tg_node_at(g, id)); k++) zeros |= tg_item(tg_node_at(g, id), k) == 0;
+    return zeros;
+}
+
 /* An infinity or a zero in a leaf: a NaN of the tape is one here. An infinity may have become a NaN, and what is
  * computed from it; nothing else may. */
 static void expect_no_nan_lost(const tg_node *wanted, size_t count, tg_node leaf, double odd, const char *where) {
@@ -163,7 +171,7 @@ static void expect_no_nan_lost(const tg_node *wanted, size_t count, tg_node leaf
 }
 
 Test(algebra_random, random_formulas) {
-    const uint64_t all = SANITIZED ? 120 : 1500;
+    const uint64_t all = getenv("TAPEGRAD_LONG") ? 30000 : SANITIZED ? 120 : 1500;
     const double odd[] = {0, (double)INFINITY, -(double)INFINITY};
     size_t compared = 0;
     for (uint64_t seed = 1; seed <= all; seed++) {
@@ -205,7 +213,7 @@ Test(algebra_random, random_formulas) {
             expect_close(wanted, 3, 1e-11, largest, where);
             compared++;
             if (seed % 2 == 0) expect_same_nan(wanted, 3, pool[seed / 2 % 4], where);
-            for (int i = 0; i < 3 && seed % 2 == 0; i++)
+            for (int i = 0; i < 3 && seed % 2 == 0 && !has_zeros(); i++)
                 expect_no_nan_lost(wanted, 3, pool[seed / 2 % 4], odd[i], where);
             simplified_free(&z);
         }
