@@ -201,7 +201,7 @@ Test(names, labels_of_columns) {
 
 /* The adjoint goes by "dx" again, and by no other name: the table of names has it once, or it would lose some when it
  * grows. */
-Test(names, what_was_displaced_comes_back, .timeout = 20) {
+Test(names, what_was_displaced_comes_back) {
     enum { NAMES = 1000 };
     char name[16];
     TG_LET(x, input());

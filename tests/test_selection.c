@@ -279,3 +279,23 @@ Test(selection, networks_get_no_selection_more) {
     cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
     cr_expect_eq(selects() - before, 3, "%zu: one for each relu", selects() - before);
 }
+
+/* Two selections of one function: an element that any of them has taken keeps its gradient, one that none has gets 0.
+ * d/dx (Σ where(p, √x, 0) + 3 Σ where(q, √x, 0)) = (p + 3q)/2√x, and at x = 0 neither has taken it. */
+Test(selection, two_selections_of_one_function) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape1(5)));
+    const double at[] = {0, 1, 4, 9, 16}, first[] = {0, 1, 0, 1, 0}, second[] = {0, 0, 1, 1, 0};
+    const tg_node p = tg_const(g, TG_F64, tg_shape1(5), first), q = tg_const(g, TG_F64, tg_shape1(5), second);
+    const tg_node nothing = number(x, 0), root = tg_sqrt(x);
+    const tg_node one = tg_sum(tg_where(p, root, nothing), tg_axes_all());
+    const tg_node other = tg_sum(tg_where(q, root, nothing), tg_axes_all());
+    const tg_node loss = tg_add(one, tg_mul(number(x, 3), other));
+    const tg_node dx = tg_grad(tg_backward(loss, tg_nil(g)), x);
+    cr_assert_eq(tg_set(x, at), TG_OK);
+    cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+    for (size_t i = 0; i < 5; i++) {
+        const double slope = first[i] + 3 * second[i];
+        const double right = slope ? slope / (2 * sqrt(at[i])) : 0;
+        cr_expect_float_eq(tg_item(dx, i), right, 1e-15, "[%zu] is %g, not %g", i, tg_item(dx, i), right);
+    }
+}
