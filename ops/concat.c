@@ -4,15 +4,7 @@
 
 /* --------------------------------------------------------------------------------------------------------- the row */
 
-static bool misfit(struct tg__rule *r) {
-    char a[80], b[80], as[200], bs[200];
-    tg__fail(r->graph, TG_SHAPE, r->op, r->in, 2, "%s %s and %s %s differ in more than axis %lld",
-             tg__quote(r->graph, r->in[0].id, a, sizeof a), tg__shape_text(&r->from[0]->shape->dims, as, sizeof as),
-             tg__quote(r->graph, r->in[1].id, b, sizeof b), tg__shape_text(&r->from[1]->shape->dims, bs, sizeof bs),
-             (long long)r->attr->number);
-    return false;
-}
-
+/* The constructors have checked that the operands differ in no other axis. */
 static bool concat_shape(struct tg__rule *r) {
     const tg_shape *x = &r->from[0]->shape->dims, *y = &r->from[1]->shape->dims;
     tg_shape z = *x;
@@ -23,9 +15,6 @@ static bool concat_shape(struct tg__rule *r) {
                  tg__quote(r->graph, r->in[1].id, b, sizeof b), tg__dtype_name((tg_dtype)r->from[1]->dtype));
         return false;
     }
-    if (x->rank != y->rank) return misfit(r);
-    for (int i = 0; i < x->rank; i++)
-        if (i != r->attr->number && x->dim[i] != y->dim[i]) return misfit(r);
     if (__builtin_add_overflow(z.dim[r->attr->number], y->dim[r->attr->number], &z.dim[r->attr->number]))
         z.dim[r->attr->number] = INT64_MAX; /* more than memory can hold */
     r->shape = tg__shape_of(r->graph, &z, r->op->name);

@@ -183,6 +183,31 @@ Test(edges, dtypes) {
     refused(tg_scalar(g, TG_I32, NAN), m, TG_ARGUMENT, "is no i32");
 }
 
+/* An integer leaf takes whole numbers only, and no random ones; what it held it still holds. */
+Test(edges, integers_are_filled_with_integers) {
+    TG_LET(label, tg_input(g, TG_I32, tg_shape1(2)));
+    static const struct {
+        double v;
+        const char *said;
+    } wrong[] = {{2.5, "fill: 2.5 is no i32, which 'label' is"},
+                 {2147483648.0, "fill: 2147483648 is no i32"},
+                 {-2147483649.0, "fill: -2147483649 is no i32"},
+                 {(double)NAN, "nan is no i32"},
+                 {(double)INFINITY, "fill: inf is no i32"}};
+    cr_assert_eq(tg_fill(label, -2147483648.0), TG_OK, "%s", tg_message(g));
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        cr_expect_eq(tg_fill(label, wrong[k].v), TG_ARGUMENT, "%g is taken", wrong[k].v);
+        cr_expect_not_null(strstr(tg_message(g), wrong[k].said), "%s", tg_message(g));
+    }
+    cr_expect_eq(tg_fill_uniform(label, 0, 3, 1), TG_DTYPE);
+    cr_expect_not_null(strstr(tg_message(g), "fill_uniform: 'label' is i32; random numbers are floating-point"));
+    cr_expect_eq(tg_fill_normal(label, 0, 3, 1), TG_DTYPE);
+    cr_expect_not_null(strstr(tg_message(g), "fill_normal: 'label' is i32; random numbers are floating-point"));
+    cr_expect_eq(tg_item(label, 1), -2147483648.0);
+    cr_assert_eq(tg_fill(label, 2147483647.0), TG_OK, "%s", tg_message(g));
+    cr_expect_eq(tg_item(label, 0), 2147483647.0);
+}
+
 Test(edges, shapes) {
     operands();
     tg_mark m = tg_mark_now(g);
