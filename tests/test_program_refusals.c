@@ -267,3 +267,20 @@ Test(program_refusals, steps_without_assigns) {
     cr_assert_eq(tg_item(w, 0), 1);
     cr_assert_eq(tg_program_run(p), TG_OK);
 }
+
+/* After a rewind its assigns are gone, or others have their place: it is the whole program that is stale. */
+Test(program_refusals, giving_to_a_stale_program) {
+    TG_LET(w, tg_state(g, TG_F64, tg_shape1(2), 1));
+    const tg_mark m = tg_mark_now(g);
+    tg_assign(w, tg_mul(y, w));
+    const double mine[] = {5, 6};
+    tg_program *p = compile(y, TG_WITH_ASSIGNS);
+    cr_assert_eq(tg_program_give(p, x, mine), TG_OK, "%s", tg_message(g));
+    for (int again = 0; again < 2; again++) {
+        cr_assert_eq(tg_rewind(g, m), TG_OK);
+        if (again) tg_assign(w, tg_mul(y, x));
+        cr_assert_eq(tg_program_give(p, x, mine), TG_HANDLE);
+        says(TG_HANDLE, "program_give: the program is stale");
+        cr_assert_eq(tg_program_run(p), TG_HANDLE);
+    }
+}

@@ -129,7 +129,7 @@ static bool may_give(const tg_program *p, tg_node node) {
 tg_status tg_program_give(tg_program *p, tg_node node, const void *data) {
     if (!p) return TG_HANDLE;
     tg__clear_run(p->graph);
-    if (p->graph->error.status || !may_give(p, node)) return p->graph->error.status;
+    if (p->graph->error.status || !tg__stands(p, "program_give") || !may_give(p, node)) return p->graph->error.status;
     for (size_t i = 0; i < p->feeds; i++)
         if (p->feed[i].from == node.id) p->feed[i].given = data;
     return TG_OK;
