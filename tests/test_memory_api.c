@@ -118,6 +118,19 @@ static void leave_room(tg_graph *g, struct tg__arena *a, size_t room) {
     if (left > room) cr_assert_not_null(tg__carve(g, a, left - room));
 }
 
+/* A pool that no program here fills; and one that has `room` bytes left. The smallest piece has 8 bytes, the largest 4096,
+ * and a gap follows each where AddressSanitizer watches. */
+static void make_pool(tg_graph *g) {
+    while (g->pool_size < 4 * BLOCK) cr_assert_not_null(tg__data_new(g, 4096));
+}
+
+static void leave_pool(tg_graph *g, size_t room) {
+    static const size_t piece[] = {4096, 8};
+    enum { GAP = SANITIZED ? 8 : 0 };
+    for (int i = 0; i < 2; i++)
+        while (g->pool_used + piece[i] + GAP + room <= g->pool_size) cr_assert_not_null(tg__data_new(g, piece[i]));
+}
+
 static const tg_op other = {.name = "other", .operands = 1, .shape = tg_rule_first, .run = api_double};
 
 static void prepare(tg_graph *g, enum place place, size_t room) {
@@ -128,7 +141,8 @@ static void prepare(tg_graph *g, enum place place, size_t room) {
     cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
     if (place == INTERNED) leave_room(g, &g->interned, 32 * room);
     if (place == STRINGS) leave_room(g, &g->strings, 8 * room);
-    while (place == POOL && g->pool_used + 64 * room < g->pool_size) cr_assert_not_null(tg__data_new(g, 64));
+    make_pool(g);
+    if (place == POOL) leave_pool(g, 64 * room);
 }
 
 static bool fails_with(const struct program *p, enum place place, size_t point) {
