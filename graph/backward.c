@@ -176,9 +176,9 @@ static tg_node seed_of(tg_node out, const struct tg__node *n, tg_node seed) {
     }
     if (seed.id == 0)
         return tg__fail(g, TG_SHAPE, &backward, &out, 1,
-                       "%s %s is not a single number; give a seed of its shape, the cotangent dL/d%s",
+                        "%s %s is not a single number; give a seed of its shape, the cotangent dL/d%s",
                         tg__quote(g, out.id, name, sizeof name), tg__shape_text(&n->shape->dims, a, sizeof a),
-                         tg_name(out)[0] ? tg__clean(tg_name(out), other, sizeof other) : "out");
+                        tg_name(out)[0] ? tg__clean(tg_name(out), other, sizeof other) : "out");
     const struct tg__node *s = seed.graph == g ? tg__get(seed) : NULL;
     if (!s)
         return tg__fail(g, TG_HANDLE, &backward, &out, 1, "the seed is %s",
