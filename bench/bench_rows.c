@@ -28,7 +28,7 @@ static void set_name(struct entry *e) {
     snprintf(e->name, sizeof e->name, "%s%s", e->op->name, axis[e->along - NONE]);
 }
 
-/* The entry behind e; at first that of no operator. False: there is none. */
+/* Moves e on to the next entry; the first call starts before the table. False: there is none. */
 static bool next_entry(const tg_graph *g, size_t *row, struct entry *e) {
     if (e->op && e->along != NONE && e->along < 1) {
         e->along++;

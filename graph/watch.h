@@ -1,5 +1,5 @@
-/* Memory that many values or rows share is one block to AddressSanitizer. In a build with it, what is not in use, and
- * what lies behind the last in use, is hidden: whoever touches it is told so. Elsewhere these do nothing. */
+/* Memory that many values or rows share is one block to AddressSanitizer. In a build with it, memory that is
+ * not in use, and the gap after each value, is poisoned: an access to it is reported. In other builds these do nothing. */
 #ifndef TG_WATCH_H
 #define TG_WATCH_H
 

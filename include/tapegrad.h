@@ -244,7 +244,7 @@ TG_API tg_node tg_le(tg_node x, tg_node y);  /* z = 1 where x ≤ y, else 0     
 TG_API tg_node tg_gt(tg_node x, tg_node y);  /* z = 1 where x > y, else 0        none */
 TG_API tg_node tg_ge(tg_node x, tg_node y);  /* z = 1 where x ≥ y, else 0        none */
 TG_API tg_node tg_where(tg_node c, tg_node x, tg_node y); /* z = x where c ≠ 0, else y   g where taken, 0 elsewhere,
-                 whatever stands there, and however steep it is: see the README's limits */
+                 whatever value is there, and however steep: see the README's limits */
 
 /* reductions */
 TG_API tg_node tg_sum(tg_node x, tg_axes axes); /* z = Σ x    g repeated along the axes */

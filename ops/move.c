@@ -158,12 +158,12 @@ static tg_node expand_vjp(tg_node z, tg_node g, int slot) {
 
 /* NumPy's broadcasting puts new axes in front; new ones elsewhere are made first. */
 static int expand_form(const struct tg__node *n) {
-    bool dropped = false, behind = false;
+    bool dropped = false, after = false;
     for (int i = n->shape->dims.rank - 1; i >= 0; i--) {
         dropped |= n->attr->axis[i] == TG__DROPPED;
-        behind |= dropped && n->attr->axis[i] != TG__DROPPED;
+        after |= dropped && n->attr->axis[i] != TG__DROPPED;
     }
-    return behind;
+    return after;
 }
 
 const struct tg_op tg__op_expand = {.name = "expand",

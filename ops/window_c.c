@@ -123,7 +123,7 @@ static void call(struct tg__emit *e, const struct tg__helper *helper, const tg_s
 }
 
 void tg__emit_windows(struct tg__emit *e) {
-    e->math = true; /* INFINITY stands in the helper, whatever it is filled with */
+    e->math = true; /* the helper names INFINITY, whatever it fills with */
     call(e, &windows, &e->in[0]->shape->dims, NULL, 1, e->node->attr->number);
 }
 

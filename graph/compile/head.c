@@ -83,7 +83,7 @@ static const char around[] =
     "STREAM_(float, f32, ps)\n"
     "STREAM_(double, f64, pd)\n";
 
-/* Otherwise a compiler takes what stands after many calls for code that is hardly ever run, and leaves it scalar. */
+/* Without the hint, the compiler takes code after many calls for code that hardly ever runs, and leaves it scalar. */
 static const char unlikely[] = "#if defined(__GNUC__)\n"
                                "#define UNLIKELY_(fails) __builtin_expect((fails), 0)\n"
                                "#else\n"

@@ -13,7 +13,7 @@ static const struct tg__node *old_node(const struct tg__algebraist *a, uint32_t 
 
 /* -------------------------------------------------------------------------------------------------------- products */
 
-/* A number that far from 1 decides what over- or underflows, so it stays where it stands. */
+/* A number that far from 1 decides what overflows or underflows, so it keeps its place. */
 static bool is_mild(double by) {
     const double most = 16777216.0; /* 2^24 */
     return by == 0 || (fabs(by) <= most && fabs(by) >= 1 / most);

@@ -108,7 +108,7 @@ static bool join_all(struct pieces *p, int first, int last) {
     return true;
 }
 
-/* What is there already is no work, however it lies. */
+/* A node that exists already costs nothing, in whatever layout. */
 static bool join_known(struct pieces *p) {
     for (int i = 0; i < p->count; i++)
         for (int j = i + 1; j < p->count; j++) {

@@ -231,7 +231,7 @@ static bool run(struct simplifier *s) {
     return tg__serve_places(s->b.g, g) && build(s) && finish(s);
 }
 
-static bool simplify(const struct tg__goal *goal, struct tg__small *small, bool *dearer) {
+static bool simplify(const struct tg__goal *goal, struct tg__small *small, bool *costs_more) {
     tg_graph *g = goal->graph;
     struct simplifier s = {.goal = goal, .small = small};
     *small = (struct tg__small){0};
@@ -242,7 +242,7 @@ static bool simplify(const struct tg__goal *goal, struct tg__small *small, bool 
     g->busy = true;
     const bool done = opened && run(&s) && !s.b.g->error.status;
     const size_t rows = g->nodes.length;
-    *dearer = done && cost_after(&s) > cost_before(&s);
+    *costs_more = done && cost_after(&s) > cost_before(&s);
     tg__release(g, s.mark, rows);
     tg__release(g, s.to, rows * sizeof *s.to);
     tg__algebraist_close(&s.a);
@@ -257,15 +257,15 @@ static bool simplify(const struct tg__goal *goal, struct tg__small *small, bool 
     return false;
 }
 
-/* Algebra whose tape would be dearer than the one that it was given is done without. */
+/* Where algebra would make the tape more expensive than the given one, it is left out. */
 bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
     struct tg__goal plain = *goal;
-    bool dearer;
-    if (!simplify(goal, small, &dearer)) return false;
-    if (goal->mode == TG_EXACT || !dearer) return true;
+    bool costs_more;
+    if (!simplify(goal, small, &costs_more)) return false;
+    if (goal->mode == TG_EXACT || !costs_more) return true;
     plain.mode = TG_EXACT;
     tg__small_free(small, goal->graph);
-    return simplify(&plain, small, &dearer);
+    return simplify(&plain, small, &costs_more);
 }
 
 void tg__small_free(struct tg__small *small, tg_graph *g) {

@@ -24,7 +24,7 @@ void tg__put_reducer(struct tg__source *s, const struct tg__anchor *a) {
     tg__putf(s->sheet, "%s_%s_%s_", s->name, n->op->name, tg__dtype_name((tg_dtype)n->dtype));
 }
 
-/* Columns are added up from the factors of their elements, where nobody else reads those. */
+/* Columns are added up from the factors of their elements, where nothing else reads those. */
 bool tg__adds_products(const struct tg__source *s, const struct tg__anchor *a) {
     const struct tg__item *x = tg__item_of(s->f, a->node);
     if (x->kind != TG__REDUCTION || x->contracts == TG__NONE || tg__term_of(s->f, s->nest, a->root)->array) return false;

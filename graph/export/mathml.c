@@ -73,7 +73,7 @@ static struct tg__form piece(struct tg__form text, int slot) {
     return (struct tg__form){from, slot > 0 ? from : s};
 }
 
-/* Of a mistake on purpose, what stands in front of the right term, and behind it. The last is the outermost. */
+/* What a deliberate mistake adds before the right term, and after it. The last bend is the outermost. */
 static void put_bends(struct tg__sheet *tex, const struct edge *e, bool front) {
     for (uint32_t i = 0; i < e->sweep->bends; i++) {
         const struct tg__bend *b = &e->sweep->bend[front ? e->sweep->bends - 1 - i : i];

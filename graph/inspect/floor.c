@@ -39,7 +39,7 @@ static double unit_of(const struct tg__node *n, tg_dtype coarsest) {
     return n->dtype == TG_F32 || coarsest == TG_F32 ? 0x1p-24 : 0x1p-53;
 }
 
-/* The twin's own value changes; nobody else reads it. */
+/* The twin's own value changes; nothing else reads it. */
 static double *value_in(const tg_graph *twin, uint32_t id) {
     return (double *)(uintptr_t)tg__value_of(twin, id)->data;
 }
@@ -106,7 +106,7 @@ static tg_status run_jolted(const tg_graph *g, tg_graph *twin, tg_dtype coarsest
     return TG_OK;
 }
 
-/* 1/178 as a constant of an f32 tape is the float next to it; whoever divides by 178 has not rounded it. */
+/* 1/178 as a constant of an f32 tape is the float next to it; a division by 178 does not round it. */
 static double meant(const tg_graph *g, uint32_t id, double v) {
     const struct tg__node *n = tg__node_of(g, id);
     if (n->op != &tg__op_const || n->dtype != TG_F32 || n->shape->count != 1) return v;
