@@ -104,7 +104,8 @@ static void set_levels(struct tg__fused *f) {
         if (height < a->early) height = a->early;
     }
     for (uint32_t i = 0; i < f->anchors.length; i++) tg__anchor_of(f, (int32_t)i)->late = height;
-    for (uint32_t i = f->anchors.length; i-- > 0;) {
+    for (uint32_t i = f->anchors.length; i > 0;) {
+        i--;
         const struct tg__anchor *a = tg__anchor_of(f, (int32_t)i);
         for (uint32_t k = 0; k < a->reads; k++) {
             const struct tg__read *r = tg__row(&f->reads, a->read + k);

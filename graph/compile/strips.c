@@ -101,7 +101,8 @@ static void mark_needed(struct tg__source *s, int stage) {
         const struct tg__anchor *a = tg__anchor_of(s->f, i);
         if (tg__stage_of(s, term(s, a->root)) == stage && !tg__is_elsewhere(s, a)) s->need[a->root] = true;
     }
-    for (uint32_t k = s->nest->terms; k-- > 0;) {
+    for (uint32_t k = s->nest->terms; k > 0;) {
+        k--;
         const int i = s->order[k];
         const struct tg__term *t = term(s, i);
         if (!tg__is_call(s, t) && tg__stage_of(s, t) == stage && is_buffered(s, i)) s->need[i] = true;
