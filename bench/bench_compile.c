@@ -82,7 +82,7 @@ static bool jit(const struct tg__small *s, const struct tg__machine *m) {
     const char *source = tg__machine_source(m);
     char why[512];
     void *function;
-    struct tg__object *object = tg__jit(s->graph, source, strlen(source), entry, true, &function, why, sizeof why);
+    struct tg__object *object = tg__jit(s->graph, source, strlen(source), entry, &function, why, sizeof why);
     if (!object) return fprintf(stderr, "bench_compile: %s\n", why), false;
     tg__jit_free(s->graph, object);
     return true;

@@ -34,7 +34,7 @@ static inline bool run_nudged(const tg_graph *g, tg_graph *twin, uint64_t *state
 
 /* For each column of each output how far it moves; infinite where it becomes NaN. false: the twin does not run. */
 static inline bool measure_floors(tg_graph *g, const tg_node *out, size_t count, double **floor) {
-    uint32_t wanted[MOST_FLOORS];
+    uint32_t wanted[MOST_FLOORS] = {0};
     uint64_t state = 1;
     for (size_t k = 0; k < count; k++) wanted[k] = out[k].id;
     tg_graph *twin = tg__twin_new(g, wanted, count, "fuzz");
