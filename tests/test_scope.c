@@ -109,7 +109,7 @@ Test(scope, an_unnamed_node_before_a_loop_of_scopes) {
         const tg_node start = tg_abs(first), unread = tg_neg(first), early = tg_exp(first);
         tg_node h = start, between = tg_nil(g);
         for (int i = 0; i < 3; i++) {
-            char name[8];
+            char name[16];
             snprintf(name, sizeof name, "t%d", i);
             h = half(h, name);
             if (i == 1) between = h = tg_square(h);
