@@ -477,3 +477,24 @@ Test(ahead, no_memory) {
     cr_expect_eq(heap.blocks, 0);
     close_folder();
 }
+
+/* A kernel that checks labels is called for a result without elements too, which no struct has a member for. */
+Test(ahead, a_result_without_elements) {
+    open_folder();
+    tg_graph *g = tg_graph_new();
+    const tg_node x = param(g, "x", TG_F64, tg_shape2(3, 0)), y = param(g, "y", TG_F64, tg_shape1(2));
+    const tg_node z = tg_take(x, labels(g, 2, 3), 0);
+    for (int mode = 0; mode < 2; mode++) {
+        char command[300];
+        const tg_node outputs[] = {z, tg_exp(y)};
+        tg_program *p = tg_compile(g, outputs, 2, (tg_compile_options){.mode = (tg_mode)mode, .flags = TG_INTERPRET});
+        cr_assert_not_null(p, "%s", tg_message(g));
+        cr_assert_eq(tg_write_c(p, "f0", folder), TG_OK, "%s", tg_message(g));
+        snprintf(command, sizeof command, "cc -std=c99 -pedantic -Wall -Werror -fsyntax-only '%s'",
+                 in_folder("f0.c", -1, ""));
+        cr_expect_eq(system(command), 0);
+        cr_assert(unlink(in_folder("f0.h", -1, "")) == 0 && unlink(in_folder("f0.c", -1, "")) == 0);
+    }
+    tg_graph_free(g);
+    close_folder();
+}

@@ -60,7 +60,9 @@ static void put_pointer(struct tg__ahead *a, struct tg__sheet *s, uint32_t id) {
             tg__putf(s, "in_->%s", tg__ident(&a->ports.part, a->p->small.origin[id]));
     } else if (is_place(a, id)) {
         tg__putf(s, "    %s *const %s = ", type, name);
-        if (x->wanted)
+        if (x->wanted && !a->ports.holder[id]) /* a result without elements has no member */
+            tg__put(s, "0");
+        else if (x->wanted)
             tg__put_result_member(a, s, a->ports.holder[id] - 1);
         else
             tg__putf(s, "(%s *)(work_ + %zu)", type, x->offset);
