@@ -23,6 +23,12 @@ const struct tg__algebra tg__algebra[] = {
     {NULL, TG__OPAQUE, 0, {0, 0}, 0},
 };
 
+enum tg__meaning tg__meaning_of(const struct tg_op *op, const struct tg__algebra **row) {
+    for (*row = tg__algebra; (*row)->op; (*row)++)
+        if ((*row)->op == op) return (*row)->meaning;
+    return TG__OPAQUE;
+}
+
 const struct tg__notation tg__notation = {.neg = &tg__op_neg,
                                           .square = &tg__op_square,
                                           .reciprocal = &tg__op_reciprocal,

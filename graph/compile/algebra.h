@@ -22,6 +22,7 @@ struct tg__algebra {
     int8_t cost; /* of an element, in additions */
 };
 extern const struct tg__algebra tg__algebra[]; /* op NULL at the end */
+enum tg__meaning tg__meaning_of(const struct tg_op *op, const struct tg__algebra **row);
 
 /* What algebra writes in. */
 struct tg__notation {

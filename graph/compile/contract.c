@@ -3,10 +3,8 @@
 #include "nest.h"
 
 static const struct tg__algebra *row_of(const struct tg__fused *f, uint32_t id, enum tg__meaning meaning) {
-    const struct tg_op *op = tg__node_of(f->g, id)->op;
-    for (const struct tg__algebra *row = tg__algebra; row->op; row++)
-        if (row->op == op && row->meaning == meaning) return row;
-    return NULL;
+    const struct tg__algebra *row;
+    return tg__meaning_of(tg__node_of(f->g, id)->op, &row) == meaning ? row : NULL;
 }
 
 /* Two factors, x*y or x*x. */

@@ -107,7 +107,6 @@ bool tg__summed(struct tg__algebraist *a, uint32_t x, const struct tg__attr *fat
 
 /* ----------------------------------------------------------------------------------------------------- meaning.c */
 
-enum tg__meaning tg__meaning_of(const struct tg_op *op, const struct tg__algebra **row);
 bool tg__mean(struct tg__algebraist *a, uint32_t id); /* what a computed node means; its operands are known */
 
 /* -------------------------------------------------------------------------------------------------- algebraist.c */

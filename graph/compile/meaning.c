@@ -3,12 +3,6 @@
 
 #include <math.h>
 
-enum tg__meaning tg__meaning_of(const struct tg_op *op, const struct tg__algebra **row) {
-    for (*row = tg__algebra; (*row)->op; (*row)++)
-        if ((*row)->op == op) return (*row)->meaning;
-    return TG__OPAQUE;
-}
-
 static const struct tg__node *old_node(const struct tg__algebraist *a, uint32_t id) { return tg__node_of(a->old, id); }
 
 /* -------------------------------------------------------------------------------------------------------- products */
