@@ -2,7 +2,7 @@
  *
  *   laid     a node of the new tape along some axes of a shape: axis[i] of the node lies along axis i, -1: it is constant
  *            there. Axes of length 1 lie nowhere
- *   number   a real, and the fraction that it stands for
+ *   number   a real, and the fraction that it represents
  *   form     by * Π factor^power, sorted
  *   meant    what a node of the old tape means: a form in its own axes; it is built when its value is needed
  */

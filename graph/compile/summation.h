@@ -14,7 +14,7 @@ enum tg__known_as {
 };
 
 struct tg__summand {
-    struct tg__form f;       /* as it stands under the sum */
+    struct tg__form f;       /* as it is under the sum */
     struct tg__form outside; /* what is constant along the axes, with the number of times that it is added up */
     struct tg__laid sum;     /* FOUND: of the rest */
     struct tg__form known;   /* the whole sum, with what is given looked into */

@@ -175,7 +175,7 @@ static bool keep_old(const struct tg__writer *w, char *old) {
     return false;
 }
 
-/* An interrupted system call has not removed the file, and nobody would look for one of that name. */
+/* An interrupted system call has not removed the file, and the leftover's name is known to no one. */
 static void forget_old(const char *old) {
     for (int n = 0; n < TRIES && unlink(old) != 0 && errno != ENOENT; n++) continue;
 }
