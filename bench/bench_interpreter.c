@@ -168,7 +168,7 @@ static bool step_through(struct work *w, struct share *share, size_t *count, siz
         ok = tg_step(w->g) == TG_OK;
         s->ns += now() - start;
     }
-    return ok && tg_commit(w->g) == TG_OK;
+    return ok && keep(w);
 }
 
 /* Node by node, by operator and shape. Each costs some 50 ns more than in a run. */

@@ -95,7 +95,10 @@ static inline bool renew(struct work *w) {
     return tg_bind(w->leaf[0], x) == TG_OK && tg_bind(w->leaf[1], w->labels + first) == TG_OK;
 }
 
-static inline bool once(struct work *w) { return renew(w) && tg_run(w->g) == TG_OK && tg_commit(w->g) == TG_OK; }
+/* Only a step of training assigns. */
+static inline bool keep(struct work *w) { return w->kind != STEP || tg_commit(w->g) == TG_OK; }
+
+static inline bool once(struct work *w) { return renew(w) && tg_run(w->g) == TG_OK && keep(w); }
 
 /* A number that both sides have if they compute the same: the size of dx, or the loss after some steps. */
 static inline double check(struct work *w) {
