@@ -131,26 +131,29 @@ VECTOR_MATH_2(hypot)
 #endif
 #endif
 
-/* The library's vector of exponentials leaves its loop for each of them that vanishes, and takes ten times as long for
- * it; half of masked attention vanishes. What is 0 to the last digit is not asked for: below half of the smallest number
- * the argument becomes 0, and then the result. (By its bits; two selects the compiler would join, and ask all the same.) */
-static inline float exp_or_0_f32(float x) {
-    union { float x; int32_t bits; } in = {x}, out;
-    const int32_t mask = -!isless(x, -104);
-    in.bits &= mask;
-    out.x = (expf)(in.x);
-    out.bits &= mask;
-    return out.x;
-}
-static inline double exp_or_0_f64(double x) {
-    union { double x; int64_t bits; } in = {x}, out;
-    const int64_t mask = -(int64_t)!isless(x, -746);
-    in.bits &= mask;
-    out.x = (exp)(in.x);
-    out.bits &= mask;
-    return out.x;
-}
+/* Where a result vanishes the C library's vectors leave their loop, and take ten times as long for that one number. Half
+ * of masked attention vanishes. So what is 0 to the last digit is not asked for: from `edge` on, where the result is
+ * below half of the smallest number, the argument becomes 0, and then the result. (By their bits: two selects the
+ * compiler would join, and ask all the same.) */
+#define OR_0(name, type, bits_of, suffix, function, comes_before, edge)                                                \
+    static inline type name##_or_0_##suffix(type x) {                                                                  \
+        union {                                                                                                        \
+            type x;                                                                                                    \
+            bits_of bits;                                                                                              \
+        } in = {x}, out;                                                                                               \
+        const bits_of mask = -(bits_of)!comes_before(x, edge);                                                         \
+        in.bits &= mask;                                                                                               \
+        out.x = (function)(in.x);                                                                                      \
+        out.bits &= mask;                                                                                              \
+        return out.x;                                                                                                  \
+    }
+OR_0(exp, float, int32_t, f32, expf, isless, -104)
+OR_0(exp, double, int64_t, f64, exp, isless, -746)
+OR_0(erfc, float, int32_t, f32, erfcf, isgreater, 10.2f)
+OR_0(erfc, double, int64_t, f64, erfc, isgreater, 27.3)
 #undef exp
 #define exp(x) _Generic((x), float: exp_or_0_f32, default: exp_or_0_f64)(x)
+#undef erfc
+#define erfc(x) _Generic((x), float: erfc_or_0_f32, default: erfc_or_0_f64)(x)
 
 #endif
