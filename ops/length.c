@@ -18,10 +18,12 @@ tg_node tg__divisor(tg_node squares) {
     return tg_detach(tg_where(large, up, usual));
 }
 
-/* tg_ratio, and not a product: that one the simplifier would take out of the sum, and undo it. */
+/* The power's reciprocal is exact, and a product is quicker than a quotient. It stays inside of the square, for the
+ * simplifier forms no power that the tape does not form. */
 tg_node tg__length(tg_node x, tg_axes axes, double share) {
     const tg_node scale = tg__divisor(tg_sum(tg_square(tg_detach(x)), tg_keep(axes)));
-    const tg_node squares = tg_sum(tg_square(tg_ratio(x, scale)), axes), by = tg_scalar_like(x, share);
+    const tg_node safe = tg_mul(x, tg_reciprocal(scale)), squares = tg_sum(tg_square(safe), axes);
+    const tg_node by = tg_scalar_like(x, share);
     const tg_node root = tg_root(share == 1 ? squares : tg_mul(squares, by));
     return tg_mul(root, tg_reshape(scale, tg_dims(root)));
 }
