@@ -1,7 +1,7 @@
-/* What the compiler may know of operators. Four tables: what rows mean, which identities there are, between which
- * numbers results are, which functions undo each other. An identity is true of numbers; it is used by itself only if a
- * NaN comes out of it wherever one comes out of the tape, and otherwise waits for TG_ASSUME_FINITE. None is used that
- * loses digits. */
+/* What the compiler may know of operators. Tables: what rows mean, which identities there are, between which numbers
+ * results are, which functions undo each other, what rows are made of, which functions are even. An identity is true of
+ * numbers; it is used by itself only if a NaN comes out of it wherever one comes out of the tape, and otherwise waits for
+ * TG_ASSUME_FINITE. None is used that loses digits. */
 #include "algebra.h"
 #include "ops.h"
 
@@ -156,6 +156,44 @@ const struct tg__inverse tg__inverses[] = {{&tg__op_exp, &tg__op_log},
                                            {&tg__op_expm1, &tg__op_log1p},
                                            {&tg__op_log1p, &tg__op_expm1},
                                            {NULL, NULL}};
+
+/* --------------------------------------------------------------------------------------------------- decompositions
+ * The steps are those of the row's kernel: the same operations in the same order, so the same bits. */
+
+#define X TG__X
+#define N TG__NUMBER
+
+/* e = exp(-|x|) as step 2, whether 0 < x as step 3, and what is over 1 + e as step 4: 1 or e */
+#define ONE_OR_E                                                                                                       \
+    {&tg__op_abs, {X}, 0}, {&tg__op_neg, {0}, 0}, {&tg__op_exp, {1}, 0}, {&tg__op_gt, {X, N}, 0}, {                    \
+        &tg__op_where, {3, N, 2}, 1                                                                                    \
+    }
+
+const struct tg__decomposition tg__decompositions[] = {
+    {&tg__op_sigmoid, 7, {ONE_OR_E, {&tg__op_add, {N, 2}, 1}, {&tg__op_div, {4, 5}, 0}}},
+    {&tg__op_silu,
+     10,
+     {ONE_OR_E,
+      {&tg__op_add, {N, 2}, 1},
+      {&tg__op_gt, {X, N}, -800},
+      {&tg__op_where, {6, X, N}, -800},
+      {&tg__op_mul, {7, 4}, 0},
+      {&tg__op_div, {8, 5}, 0}}},
+    {&tg__op_softplus,
+     8,
+     {ONE_OR_E, {&tg__op_log1p, {2}, 0}, {&tg__op_where, {3, X, N}, 0}, {&tg__op_add, {6, 5}, 0}}},
+    {&tg__op_gelu,
+     6,
+     {{&tg__op_mul, {N, X}, -0.7071067811865476},
+      {&tg__op_erfc, {0}, 0},
+      {&tg__op_gt, {X, N}, -40},
+      {&tg__op_where, {2, X, N}, -40},
+      {&tg__op_mul, {N, 3}, 0.5},
+      {&tg__op_mul, {4, 1}, 0}}},
+    {NULL, 0, {{NULL, {0}, 0}}},
+};
+
+const struct tg__even tg__evens[] = {{&tg__op_abs, &tg__op_neg}, {NULL, NULL}};
 
 bool tg__is_elementwise(const struct tg_op *op) {
     return op->loop[0] && (op->shape == tg__rule_broadcast || op->shape == tg_rule_broadcast) &&

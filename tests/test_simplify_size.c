@@ -60,12 +60,13 @@ static void compare(const tg_node *wanted, size_t count, struct size most, size_
     }
 }
 
-/* With what is left in TG_EXACT, where nothing is there twice and constants are folded. */
-static void compare_exact(const tg_node *wanted, size_t count, size_t more, const char *what) {
+/* With what is left in TG_EXACT, where nothing is there twice and constants are folded. apart: how many nodes more there
+ * may be where a row in pieces saves a call of the C library. */
+static void compare_exact(const tg_node *wanted, size_t count, size_t more, size_t apart, const char *what) {
     struct simplified exact = simplify(wanted, count, NULL, 0, TG_EXACT, 0);
     const struct size most = size_of(exact.s.graph), all = needed(wanted, count);
     cr_expect_leq(most.cost, all.cost, "%s", what);
-    cr_expect_leq(most.nodes, all.nodes, "%s", what);
+    cr_expect_leq(most.nodes, all.nodes + apart, "%s: nodes %zu of %zu", what, most.nodes, all.nodes);
     compare(wanted, count, most, more, what, true);
     simplified_free(&exact);
 }
@@ -117,7 +118,7 @@ static void runge_kutta(void (*f)(const tg_node *, const tg_node *, tg_node *), 
         for (int i = 0; i < 2; i++) wanted[4 + i] = tg_grad(d, start[i]);
     }
     cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
-    compare_exact(wanted, 6, 0, what);
+    compare_exact(wanted, 6, 0, 0, what);
     tg_graph_free(g);
 }
 
@@ -143,7 +144,7 @@ Test(simplify_size, a_reciprocal_with_several_users) {
         for (int i = 0; i < 9; i++) wanted[9 * k + i] = tg_has_grad(d, p[i]) ? tg_grad(d, p[i]) : out[k];
     }
     cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
-    compare_exact(wanted, 18, 0, "projection");
+    compare_exact(wanted, 18, 0, 0, "projection");
     struct simplified fast = simplify(wanted, 18, NULL, 0, TG_FAST, 0);
     cr_expect_eq(count_op(fast.s.graph, "div", 0), 0);
     cr_expect_eq(count_op(fast.s.graph, "reciprocal", 0), 1);
@@ -172,7 +173,7 @@ Test(simplify_size, layers) {
         const struct whole w = layer(i);
         char what[24];
         snprintf(what, sizeof what, "layer %d", i);
-        compare_exact(w.out, w.outs, 3, what);
+        compare_exact(w.out, w.outs, 3, 3, what);
         tg_graph_free(w.g);
     }
 }

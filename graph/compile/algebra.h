@@ -75,6 +75,26 @@ struct tg__inverse {
 };
 extern const struct tg__inverse tg__inverses[]; /* outer NULL at the end */
 
+/* What a row is made of, bit for bit, in steps: each an operator of x, of a number, or of steps before it. */
+enum { TG__STEPS = 12, TG__X = -1, TG__NUMBER = -2 };
+struct tg__step {
+    const struct tg_op *op;
+    int8_t in[TG__OPERANDS];
+    double number;
+};
+struct tg__decomposition {
+    const struct tg_op *op;
+    int steps;
+    struct tg__step step[TG__STEPS];
+};
+extern const struct tg__decomposition tg__decompositions[]; /* op NULL at the end */
+
+/* op(neg(x)) = op(x) */
+struct tg__even {
+    const struct tg_op *op, *neg;
+};
+extern const struct tg__even tg__evens[]; /* op NULL at the end */
+
 bool tg__is_elementwise(const struct tg_op *op); /* it broadcasts, and an element is made of those at its place */
 
 #endif

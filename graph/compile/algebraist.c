@@ -4,8 +4,9 @@
 /* ------------------------------------------------------------------------------------------------------ what it keeps
  */
 
-bool tg__algebraist_open(struct tg__algebraist *a, struct tg__builder *b, tg_graph *old, unsigned flags) {
-    *a = (struct tg__algebraist){.old = old, .b = b, .flags = flags};
+bool tg__algebraist_open(struct tg__algebraist *a, struct tg__builder *b, tg_graph *old, unsigned flags,
+                         struct tg__shared_calls *calls) {
+    *a = (struct tg__algebraist){.old = old, .b = b, .flags = flags, .calls = calls};
     a->made.size = sizeof(uint32_t);
     a->defined.size = sizeof(struct tg__form);
     a->ranges.size = sizeof(struct tg__range);

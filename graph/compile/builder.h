@@ -3,6 +3,7 @@
 #ifndef TG_BUILDER_H
 #define TG_BUILDER_H
 
+#include "algebra.h"
 #include "compile.h"
 
 struct tg__cell; /* a node by what it is made of; private to builder.c */
@@ -40,6 +41,26 @@ bool tg__builder_prune(struct tg__builder *b, const unsigned char *needed, uint3
 
 bool tg__fold_constant(struct tg__builder *b,
                        uint32_t *id); /* the newest node becomes a constant if it can; false: memory */
+
+/* ------------------------------------------------------------------------------------------------- decompose.c */
+
+/* By node of the old tape. */
+struct tg__shared_calls {
+    tg_graph *g; /* that tape */
+    size_t rows;
+    unsigned char *apart; /* is it taken apart, if its row can be? */
+    uint32_t *node;       /* of the new tape: what stands for it, if it calls the C library */
+    uint32_t *call;       /* and the first such call in there */
+};
+
+bool tg__can_decompose(const tg_graph *g); /* Is there something that can be taken apart? */
+bool tg__shared_calls_open(struct tg__shared_calls *c, tg_graph *g); /* all that can be is apart; false: memory is out */
+void tg__shared_calls_close(struct tg__shared_calls *c);
+bool tg__is_apart(const struct tg__shared_calls *c, uint32_t id); /* c: NULL is no */
+uint32_t tg__built_apart(struct tg__shared_calls *c, struct tg__builder *b, uint32_t id, uint32_t x); /* of new node x */
+void tg__note_call(struct tg__shared_calls *c, uint32_t id, uint32_t node); /* id was built as one node */
+/* After a pass: from now on only those are apart whose call serves others too. again: that are fewer than before. */
+bool tg__choose_shared_calls(struct tg__shared_calls *c, bool *again);
 
 /* ---------------------------------------------------------------------------------------------------- served.c */
 

@@ -50,8 +50,9 @@ struct tg__algebraist {
     tg_graph *old;
     struct tg__builder *b;
     unsigned flags;
-    struct tg__meant *meant; /* by node of the old tape */
-    uint32_t *same;          /* the node that it is a mere view of, or itself */
+    struct tg__shared_calls *calls; /* NULL: nothing is taken apart */
+    struct tg__meant *meant;        /* by node of the old tape */
+    uint32_t *same;                 /* the node that it is a mere view of, or itself */
     uint32_t *uses;
     struct tg__table made;    /* by node of the new tape: the node of the old one that it was built for, 0: none */
     struct tg__table defined; /* forms */
@@ -111,7 +112,8 @@ bool tg__mean(struct tg__algebraist *a, uint32_t id); /* what a computed node me
 
 /* -------------------------------------------------------------------------------------------------- algebraist.c */
 
-bool tg__algebraist_open(struct tg__algebraist *a, struct tg__builder *b, tg_graph *old, unsigned flags);
+bool tg__algebraist_open(struct tg__algebraist *a, struct tg__builder *b, tg_graph *old, unsigned flags,
+                         struct tg__shared_calls *calls);
 void tg__algebraist_close(struct tg__algebraist *a);
 bool tg__set_atom(struct tg__algebraist *a, uint32_t id, struct tg__laid at); /* what id means is that node */
 bool tg__mean_leaf(struct tg__algebraist *a, uint32_t id, uint32_t node);

@@ -101,7 +101,12 @@ static bool mean_product(struct tg__algebraist *a, uint32_t id, const struct tg_
 
 /* Elementwise work is done where its operands vary, and repeated afterwards. */
 static bool mean_elementwise(struct tg__algebraist *a, uint32_t id, const struct tg_op *op, const struct tg__laid *in) {
-    const struct tg__laid z = tg__apply_laid(a, op, in, old_node(a, id)->shape->dims.rank);
+    struct tg__laid z = in[0];
+    if (tg__is_apart(a->calls, id))
+        z.node = tg__built_apart(a->calls, a->b, id, in[0].node);
+    else
+        z = tg__apply_laid(a, op, in, old_node(a, id)->shape->dims.rank);
+    if (z.node) tg__note_call(a->calls, id, z.node);
     return tg__set_atom(a, id, z) && tg__made(a, z.node, id);
 }
 

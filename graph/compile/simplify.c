@@ -13,6 +13,7 @@ struct simplifier {
     struct tg__small *small;
     struct tg__builder b;
     struct tg__algebraist a; /* fast: */
+    struct tg__shared_calls *calls;
     uint32_t last;           /* no wanted or given node is newer */
     unsigned char *mark;     /* by node of the tape */
     uint32_t *to;            /* the node that stands for it; 0: none */
@@ -73,7 +74,10 @@ static bool copy(struct simplifier *s, uint32_t id) {
     if (!n.shape || (from->attr && !n.attr)) return false;
     for (int i = 0; i < n.operands; i++) n.in[i] = s->to[n.in[i]];
     s->b.site = tg__fact_of(g, id)->site;
-    s->to[id] = is_computed(s, id) ? tg__built(&s->b, n) : leaf(s, id, n.shape);
+    s->to[id] = !is_computed(s, id)          ? leaf(s, id, n.shape)
+                : tg__is_apart(s->calls, id) ? tg__built_apart(s->calls, &s->b, id, n.in[0])
+                                             : tg__built(&s->b, n);
+    if (s->to[id] && is_computed(s, id)) tg__note_call(s->calls, id, s->to[id]);
     struct tg__fact *fact = s->to[id] ? tg__fact_of(s->b.g, s->to[id]) : NULL;
     if (fact && fact->site == TG__LEAF_SITE) fact->site = s->b.site;
     return fact != NULL;
@@ -110,7 +114,7 @@ static void close_given(struct simplifier *s) {
 }
 
 static bool build_fast(struct simplifier *s) {
-    if (!tg__algebraist_open(&s->a, &s->b, s->goal->graph, s->goal->flags)) return false;
+    if (!tg__algebraist_open(&s->a, &s->b, s->goal->graph, s->goal->flags, s->calls)) return false;
     count_uses(s);
     for (uint32_t id = 1; id <= s->last; id++)
         if ((s->mark[id] & (LIVE | BEHIND)) && !mean(s, id)) return false;
@@ -231,9 +235,10 @@ static bool run(struct simplifier *s) {
     return tg__serve_places(s->b.g, g) && build(s) && finish(s);
 }
 
-static bool simplify(const struct tg__goal *goal, struct tg__small *small, bool *costs_more) {
+static bool simplify(const struct tg__goal *goal, struct tg__shared_calls *calls, struct tg__small *small,
+                     bool *costs_more) {
     tg_graph *g = goal->graph;
-    struct simplifier s = {.goal = goal, .small = small};
+    struct simplifier s = {.goal = goal, .small = small, .calls = calls};
     *small = (struct tg__small){0};
     raise_last(&s, goal->wanted, goal->count);
     raise_last(&s, goal->given, goal->givens);
@@ -257,15 +262,32 @@ static bool simplify(const struct tg__goal *goal, struct tg__small *small, bool 
     return false;
 }
 
+/* What calls of the C library the rows have in common is seen once all of them are there. */
+static bool simplify_twice(const struct tg__goal *goal, struct tg__small *small, bool *costs_more) {
+    tg_graph *g = goal->graph;
+    struct tg__shared_calls calls;
+    bool again = false, chosen = false;
+    if (!tg__can_decompose(g)) return simplify(goal, NULL, small, costs_more);
+    const bool opened = tg__shared_calls_open(&calls, g);
+    bool done = opened && simplify(goal, &calls, small, costs_more);
+    if (done) chosen = tg__choose_shared_calls(&calls, &again);
+    if (done && (again || !chosen)) tg__small_free(small, g);
+    if (done && again) done = simplify(goal, &calls, small, costs_more);
+    tg__shared_calls_close(&calls);
+    if (!opened || (done && !chosen)) tg__fail_run(g, TG_MEMORY, 0, "compile: out of memory");
+    return done && chosen;
+}
+
 /* Where algebra would make the tape more expensive than the given one, it is left out. */
 bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
     struct tg__goal plain = *goal;
     bool costs_more;
-    if (!simplify(goal, small, &costs_more)) return false;
+    *small = (struct tg__small){0};
+    if (!simplify_twice(goal, small, &costs_more)) return false;
     if (goal->mode == TG_EXACT || !costs_more) return true;
     plain.mode = TG_EXACT;
     tg__small_free(small, goal->graph);
-    return simplify(&plain, small, &costs_more);
+    return simplify_twice(&plain, small, &costs_more);
 }
 
 void tg__small_free(struct tg__small *small, tg_graph *g) {
