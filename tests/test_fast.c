@@ -13,7 +13,7 @@ TestSuite(fast, .timeout = 300);
 
 static const char *const threaded = "cc -O1 -march=native -fopenmp -ffp-contract=off";
 
-enum { TAPES = 8, LARGE = 5 };
+enum { TAPES = 10, LARGE = 5 };
 
 static struct whole tape(tg_dtype t, int which) {
     switch (which) {
@@ -24,6 +24,8 @@ static struct whole tape(tg_dtype t, int which) {
     case 4: return reductions(t, tg_shape2(257, 5), tg_axis(0));
     case 5: return reductions(t, tg_shape3(3, 100, 4), tg_axes2(0, 2));
     case 6: return digits_step(t, 12, 9, 17, 0);
+    case 7: return layernorm(t, 11, 768); /* whole strips, whose halves are read together */
+    case 8: return reductions(t, tg_shape2(7, 256), tg_axis(1));
     default: return losses(TG_F64, 40, 11); /* dropout draws other numbers in f32 */
     }
 }

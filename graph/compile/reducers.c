@@ -54,6 +54,19 @@ static const char unit[] =
     "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
     "}\n";
 
+static const char half[] =
+    "/* Of 256 numbers that are in pairs already. */\n"
+    "INLINE_ void @_half_(T *s, size_t units, const T *t) {\n"
+    "    T *top = s;\n"
+    "    for (size_t k = units; k; k >>= 1) top += k & 1 ? 16 : 0;\n"
+    "    for (size_t j = 0; j < 16; j++) {\n"
+    "        const T *r = t + j;\n"
+    "        top[j] = @_(@_(@_(r[0], r[16]), @_(r[32], r[48])), @_(@_(r[64], r[80]), @_(r[96], r[112])));\n"
+    "    }\n"
+    "    for (; units & 1; units >>= 1, top -= 16)\n"
+    "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
+    "}\n";
+
 static const char part[] =
     "/* n numbers, at most 256: rows of lanes, of which the second half joins the first, again and again. */\n"
     "INLINE_ void @_part_(T *s, size_t units, const T *x, size_t n) {\n"
@@ -191,6 +204,7 @@ static const struct piece {
               {"@_few_(", few, few_first, 16},
               {"@_over_(", "", over, 64},
               {"@_unit_(", unit, unit_first, 4},
+              {"@_half_(", half, "", 0},
               {"@_part_(", part, part_first, 128},
               {"@_total_(", total, total_first, 0},
               {"@_fold_(", fold, fold_first, 16 * 40 + 256}};

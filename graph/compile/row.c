@@ -46,6 +46,7 @@ static void put_strips(struct tg__source *s, int last) {
     tg__line(s, "w_ = %lld - j0_ < %d ? %lld - j0_ : %d;\n", extent, s->strip, extent, s->strip);
     if (tg__carries(s) && streams) tg__line(s, "if (w_ > %d - fill_) w_ = %d - fill_;\n", TG__STRIP, TG__STRIP);
     s->lies = streams && !tg__carries(s);
+    s->half = strips && tg__reads_halves(s);
     tg__put_fetches(s);
     tg__put_around_buffers(s);
     tg__put_strip(s, 0, tg__put_row_roots);
@@ -57,6 +58,7 @@ static void put_strips(struct tg__source *s, int last) {
         if (tg__inner_points(s) >= TG__STRIP) put_full_unit(s);
     }
     s->lies = false;
+    s->half = 0;
     s->indent--;
     tg__line(s, "}\n");
 }

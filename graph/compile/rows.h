@@ -23,6 +23,7 @@ int64_t tg__inner_points(const struct tg__source *s);
 int tg__innermost(const struct tg__source *s); /* TG__NONE: that is a row */
 bool tg__carries(const struct tg__source *s);
 bool tg__sums_strips(const struct tg__source *s);
+bool tg__reads_halves(const struct tg__source *s); /* of strips that are summed */
 bool tg__adds_in_place(const struct tg__source *s, const struct tg__anchor *a); /* to a column's sum */
 
 void tg__put_sums_begin(struct tg__source *s);

@@ -25,6 +25,24 @@ bool tg__sums_strips(const struct tg__source *s) {
     return s->f->mode == TG_FAST && tg__inner_points(s) > TG__FEW && !s->place;
 }
 
+enum { MOST_TERMS = 32 }; /* a longer body is not written twice */
+
+/* Where all strips are whole ones their two halves are read at once, and what would wait to be summed is added first:
+ * half as many numbers are stored. */
+bool tg__reads_halves(const struct tg__source *s) {
+    const int last = tg__innermost(s);
+    int32_t at = s->nest->newest;
+    bool waits = false;
+    if (!tg__sums_strips(s) || last == TG__NONE || s->loops.extent[last] % TG__STRIP != 0) return false;
+    if (tg__stages(s) || tg__goes_around(s) || s->in_labels || s->strip != TG__STRIP) return false;
+    for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
+        if (!tg__is_stream(s, a)) continue;
+        if (tg__takes_first(s, a)) return false;
+        waits |= !tg__lies(s, a);
+    }
+    return waits && s->nest->terms <= MOST_TERMS;
+}
+
 /* Whether units of numbers do not end where the innermost loop does. */
 bool tg__carries(const struct tg__source *s) {
     const int last = tg__innermost(s);
@@ -75,8 +93,10 @@ void tg__put_unit(struct tg__source *s, bool part) {
         tg__line(s, "%s", "");
         if (tg__takes_first(s, a)) tg__putf(s->sheet, "%s_s_ = ", tg__anchor_name(s, a));
         tg__put_reducer(s, a);
-        tg__putf(s->sheet, part ? "part_(%s_s_, units_, " : "unit_(%s_s_, units_, ", tg__anchor_name(s, a));
-        if (s->lies && tg__lies(s, a))
+        const bool lies = s->lies && tg__lies(s, a);
+        tg__putf(s->sheet, "%s_(%s_s_, units_, ", part ? "part" : s->half && !lies ? "half" : "unit",
+                 tg__anchor_name(s, a));
+        if (lies)
             tg__put_source(s, a);
         else
             tg__putf(s->sheet, "%s_t_", tg__anchor_name(s, a));
@@ -166,15 +186,24 @@ static void put_column_root(struct tg__source *s, const struct tg__anchor *a) {
     tg__put(s->sheet, ")");
 }
 
+static void put_stream_root(struct tg__source *s, const struct tg__anchor *a) {
+    const char *fill = !tg__carries(s) ? "" : s->in_labels ? "fill_ + (size_t)" : "fill_ + ";
+    tg__line(s, "%s_t_[%sj_] = ", tg__anchor_name(s, a), fill);
+    if (s->half == 2) {
+        tg__put_reducer(s, a);
+        tg__putf(s->sheet, "(%s_t_[j_], ", tg__anchor_name(s, a));
+    }
+    tg__put_term(s, a->root);
+    if (s->half == 2) tg__put(s->sheet, ")");
+}
+
 void tg__put_row_roots(struct tg__source *s, int stage) {
     int32_t at = s->nest->newest;
     for (const struct tg__anchor *a; (a = tg__next_sum(s, &at));) {
         if (stage != TG__NONE && tg__stage_of(s, tg__term_of(s->f, s->nest, a->root)) != stage) continue;
         if (tg__is_stream(s, a) && s->lies && tg__lies(s, a)) continue;
         if (tg__is_stream(s, a)) {
-            const char *fill = !tg__carries(s) ? "" : s->in_labels ? "fill_ + (size_t)" : "fill_ + ";
-            tg__line(s, "%s_t_[%sj_] = ", tg__anchor_name(s, a), fill);
-            tg__put_term(s, a->root);
+            put_stream_root(s, a);
         } else {
             put_column_root(s, a);
         }

@@ -144,16 +144,13 @@ static bool is_idle(const struct tg__source *s) {
     return true;
 }
 
-static void put_loop(struct tg__source *s, int stage, const char *count, void (*put)(struct tg__source *s, int stage)) {
-    if (is_idle(s)) return;
-    tg__line(s, "SIMD_\n");
-    const bool labels = s->in_labels;
-    tg__line(s, labels ? "for (int32_t j_ = 0; j_ < (int32_t)(%s); j_++) {\n" : "for (size_t j_ = 0; j_ < %s; j_++) {\n",
-             count);
+/* What the loop does for one element; at: where that stands in the strip. */
+static void put_element(struct tg__source *s, int stage, const char *at,
+                        void (*put)(struct tg__source *s, int stage)) {
     s->indent++;
     if (tg__is_counted(s, s->loops.count - 1))
-        tg__line(s, labels ? "const int32_t %s = (int32_t)j0_ + j_;\n" : "const size_t %s = j0_ + j_;\n",
-             tg__variable(s->loops.count - 1));
+        tg__line(s, s->in_labels ? "const int32_t %s = (int32_t)j0_ + %s;\n" : "const size_t %s = j0_ + %s;\n",
+                 tg__variable(s->loops.count - 1), at);
     put_from_buffers(s, stage);
     tg__put_stage_terms(s);
     put_into_buffers(s, stage);
@@ -162,6 +159,34 @@ static void put_loop(struct tg__source *s, int stage, const char *count, void (*
     s->indent--;
     tg__line(s, "}\n");
     tg__forget(s, TG__SCOPE_STRIP);
+}
+
+static void put_halves(struct tg__source *s, int stage, void (*put)(struct tg__source *s, int stage)) {
+    char second[24];
+    snprintf(second, sizeof second, "%d + j_", TG__STRIP / 2);
+    tg__line(s, "for (size_t j_ = 0; j_ < %d; j_++) {\n", TG__STRIP / 2);
+    s->indent++;
+    for (s->half = 1; s->half <= 2; s->half++) {
+        tg__line(s, "{\n");
+        put_element(s, stage, s->half == 1 ? "j_" : second, put);
+    }
+    s->half = 1;
+    s->indent--;
+    tg__line(s, "}\n");
+}
+
+static void put_loop(struct tg__source *s, int stage, const char *count, void (*put)(struct tg__source *s, int stage)) {
+    if (is_idle(s)) return;
+    tg__line(s, "SIMD_\n");
+    if (s->half) {
+        put_halves(s, stage, put);
+        return;
+    }
+    if (s->in_labels)
+        tg__line(s, "for (int32_t j_ = 0; j_ < (int32_t)(%s); j_++) {\n", count);
+    else
+        tg__line(s, "for (size_t j_ = 0; j_ < %s; j_++) {\n", count);
+    put_element(s, stage, "j_", put);
 }
 
 static bool has_buffer(const struct tg__source *s, int i) { return is_buffered(s, i) && tg__has_own_buffer(s, i); }

@@ -138,7 +138,7 @@ static inline void step(struct network *w) {
 /* ------------------------------------------------------------------------------------------------------- the whole */
 
 static inline tg_shape network_shape(struct bytes *in, bool wide) {
-    static const int64_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 64, 65, 130, 300};
+    static const int64_t sizes[] = {1, 2, 3, 4, 5, 7, 9, 15, 16, 17, 33, 65, 130, 256, 300, 512};
     tg_shape shape = tg_shape0();
     int64_t count = 1;
     shape.rank = 1 + (int)choose(in, AXES);
