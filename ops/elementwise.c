@@ -140,12 +140,15 @@ enum {
                                       .high = hi,                                                                      \
                                       rounding};
 
-#define VJP(id, to_x, to_y, to_w)                                                                                      \
+#define VJP(id, to)                                                                                                    \
     static tg_node id##_vjp(tg_node z, tg_node g, int slot) {                                                          \
         const tg_node x = tg__in(z, 0), y = tg__in(z, 1), w = tg__in(z, 2);                                            \
-        (void)x, (void)y, (void)w;                                                                                     \
-        return slot == 0 ? (to_x) : slot == 1 ? (to_y) : (to_w);                                                       \
+        (void)x, (void)y, (void)w, (void)slot;                                                                         \
+        return to;                                                                                                     \
     }
+#define VJP_1(id, to_x)             VJP(id, to_x)
+#define VJP_2(id, to_x, to_y)       VJP(id, slot == 0 ? (to_x) : (to_y))
+#define VJP_3(id, to_x, to_y, to_w) VJP(id, slot == 0 ? (to_x) : slot == 1 ? (to_y) : (to_w))
 
 #define LOOPS_OF(id, n, forward)                                                                                       \
     LOOPS(id, f32, float, n, forward, WAYS_##n) LOOPS(id, f64, double, n, forward, WAYS_##n)
@@ -174,7 +177,7 @@ static tg_node beside(tg_node x, double v) { return tg_scalar_like(x, tg_dtype_o
 
 #define UNARY(id, forward, to_x, ...)                                                                                  \
     LOOPS_OF(id, 1, forward)                                                                                           \
-    VJP(id, to_x, NONE, NONE)                                                                                          \
+    VJP_1(id, to_x)                                                                                                    \
     ROW(id, 1, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
     OF_1(id)
 
@@ -185,19 +188,19 @@ static tg_node beside(tg_node x, double v) { return tg_scalar_like(x, tg_dtype_o
 
 #define TRANSCENDENT(id, forward, to_x, ...)                                                                           \
     BLOCKS_OF(id, 1, forward)                                                                                          \
-    VJP(id, to_x, NONE, NONE)                                                                                          \
+    VJP_1(id, to_x)                                                                                                    \
     ROW(id, 1, true, #forward, id##_vjp, __VA_ARGS__)                                                                  \
     OF_1(id)
 
 #define BINARY(id, forward, to_x, to_y, ...)                                                                           \
     LOOPS_OF(id, 2, forward)                                                                                           \
-    VJP(id, to_x, to_y, NONE)                                                                                          \
+    VJP_2(id, to_x, to_y)                                                                                              \
     ROW(id, 2, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
     OF_2(id)
 
 #define TRANSCENDENT_2(id, forward, to_x, to_y, ...)                                                                   \
     BLOCKS_OF(id, 2, forward)                                                                                          \
-    VJP(id, to_x, to_y, NONE)                                                                                          \
+    VJP_2(id, to_x, to_y)                                                                                              \
     ROW(id, 2, true, #forward, id##_vjp, __VA_ARGS__)                                                                  \
     OF_2(id)
 
@@ -208,25 +211,25 @@ static tg_node beside(tg_node x, double v) { return tg_scalar_like(x, tg_dtype_o
 
 #define TERNARY(id, forward, to_x, to_y, to_w, ...)                                                                    \
     LOOPS_OF(id, 3, forward)                                                                                           \
-    VJP(id, to_x, to_y, to_w)                                                                                          \
+    VJP_3(id, to_x, to_y, to_w)                                                                                        \
     ROW(id, 3, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
     OF_3(id)
 
 #define WITH_NUMBER(id, number, forward, to_x, to_y, ...)                                                              \
     LOOPS_OF(id, 2, forward)                                                                                           \
-    VJP(id, to_x, to_y, NONE)                                                                                          \
+    VJP_2(id, to_x, to_y)                                                                                              \
     ROW(id, 2, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
     OF_1_AND(id, number)
 
 #define TRANSCENDENT_WITH_NUMBER(id, number, forward, to_x, to_y, ...)                                                 \
     BLOCKS_OF(id, 2, forward)                                                                                          \
-    VJP(id, to_x, to_y, NONE)                                                                                          \
+    VJP_2(id, to_x, to_y)                                                                                              \
     ROW(id, 2, true, #forward, id##_vjp, __VA_ARGS__)                                                                  \
     OF_1_AND(id, number)
 
 #define WITH_NUMBERS(id, first, second, forward, to_x, to_y, to_w, ...)                                                \
     LOOPS_OF(id, 3, forward)                                                                                           \
-    VJP(id, to_x, to_y, to_w)                                                                                          \
+    VJP_3(id, to_x, to_y, to_w)                                                                                        \
     ROW(id, 3, false, #forward, id##_vjp, __VA_ARGS__)                                                                 \
     OF_1_AND_2(id, first, second)
 

@@ -22,8 +22,8 @@
         typedef type T;                                                                                                \
         T *restrict z = out;                                                                                           \
         const T *x = in[0], *y = (operands) > 1 ? in[1] : x, *w = (operands) > 2 ? in[2] : x;                          \
-        const size_t sx = step[0], sy = (operands) > 1 ? step[1] : 1, sw = (operands) > 2 ? step[2] : 1;               \
-        (void)sx, (void)sy, (void)sw;                                                                                  \
+        const size_t sx = step[0], sy = (operands) > 1 ? step[1] : 0, sw = (operands) > 2 ? step[2] : 0;               \
+        (void)sy, (void)sw;                                                                                            \
         if (n == 1) {                                                                                                  \
             LOOP(0, 0, 0, forward)                                                                                     \
             return;                                                                                                    \
@@ -31,15 +31,17 @@
         ways(forward) LOOP(sx, sy, sw, forward)                                                                        \
     }
 
-#define WAY(sa, sb, sc, forward)                                                                                       \
-    if (sx == (sa) && sy == (sb) && sw == (sc)) {                                                                      \
+#define WAY(here, sa, sb, sc, forward)                                                                                 \
+    if (here) {                                                                                                        \
         LOOP(sa, sb, sc, forward)                                                                                      \
         return;                                                                                                        \
     }
 
-#define WAYS_1(forward) WAY(1, 1, 1, forward)
-#define WAYS_2(forward) WAY(1, 1, 1, forward) WAY(1, 0, 1, forward) WAY(0, 1, 1, forward)
-#define WAYS_3(forward) WAY(1, 1, 1, forward) WAY(1, 1, 0, forward) WAY(1, 0, 1, forward) WAY(1, 0, 0, forward)
+#define WAYS_1(forward) WAY(sx, 1, 0, 0, forward)
+#define WAYS_2(forward) WAY(sx && sy, 1, 1, 0, forward) WAY(sx, 1, 0, 0, forward) WAY(sy, 0, 1, 0, forward)
+#define WAYS_3(forward)                                                                                                \
+    WAY(sx && sy && sw, 1, 1, 1, forward) WAY(sx && sy, 1, 1, 0, forward) WAY(sx && sw, 1, 0, 1, forward)              \
+    WAY(sx, 1, 0, 0, forward)
 
 /* ------------------------------------------------------------------------------------------------------- in blocks
  * A transcendental computes the same bits for an element wherever it stands: always in full blocks, the tail padded. */

@@ -366,30 +366,35 @@ Test(elementwise, accuracy) {
     free(x);
 }
 
-/* Alone, among others, at any place of a vector, repeated by broadcasting: an element has the same bits. */
-Test(elementwise, the_same_bits_wherever_it_stands) {
+/* Alone, among others, at any place of a vector, repeated by broadcasting, with NaN, ties and zeros among them: an
+ * element has the same bits. */
+static void stands_anywhere(const struct tg_op *op, tg_dtype t, uint64_t *state) {
     enum { COUNT = 37 };
+    const size_t size = tg__item_size(t);
+    const double often[] = {nan_, 0, op->low, op->high, 1};
+    double v[TG__OPERANDS][COUNT], z[COUNT] = {0}, one[2] = {0};
+    for (int k = 0; k < TG__OPERANDS; k++)
+        for (size_t i = 0; i < COUNT; i++) {
+            const size_t which = random_below(state, 10);
+            tg__store(t, v[k], i, which < 5 ? often[which] : random_between(state, op->low, op->high));
+        }
+    for (int way = 0; way < 1 << op->operands; way++) { /* which operands are repeated */
+        size_t step[TG__OPERANDS];
+        for (int k = 0; k < TG__OPERANDS; k++) step[k] = !(way >> k & 1);
+        op->loop[t == TG_F64](z, (const void *[]){v[0], v[1], v[2]}, step, COUNT);
+        for (size_t i = 0; i < COUNT; i++) {
+            const void *in[TG__OPERANDS];
+            for (int k = 0; k < TG__OPERANDS; k++) in[k] = (const char *)v[k] + step[k] * i * size;
+            op->loop[t == TG_F64](one, in, (const size_t[]){1, 1, 1}, 1);
+            cr_assert(same_bits_or_nan(t, one, (const char *)z + i * size, 1), "%s[%zu], way %d", op->name, i, way);
+        }
+    }
+}
+
+Test(elementwise, the_same_bits_wherever_it_stands) {
     uint64_t state = 5;
     for (const struct tg_op *const *op = g->calculus.operators; *op; op++)
-        for (tg_dtype t = TG_F32; (*op)->code && t <= TG_F64; t = t == TG_F32 ? TG_F64 : TG_I32) {
-            const size_t size = tg__item_size(t);
-            double v[TG__OPERANDS][COUNT], z[COUNT] = {0}, one[2] = {0};
-            for (int k = 0; k < TG__OPERANDS; k++)
-                for (size_t i = 0; i < COUNT; i++)
-                    tg__store(t, v[k], i, random_between(&state, (*op)->low, (*op)->high));
-            for (int way = 0; way < 1 << (*op)->operands; way++) { /* which operands are repeated */
-                size_t step[TG__OPERANDS];
-                for (int k = 0; k < TG__OPERANDS; k++) step[k] = (*op)->operands == 1 || !(way >> k & 1);
-                (*op)->loop[t == TG_F64](z, (const void *[]){v[0], v[1], v[2]}, step, COUNT);
-                for (size_t i = 0; i < COUNT; i++) {
-                    const void *in[TG__OPERANDS];
-                    for (int k = 0; k < TG__OPERANDS; k++) in[k] = (const char *)v[k] + step[k] * i * size;
-                    (*op)->loop[t == TG_F64](one, in, (const size_t[]){1, 1, 1}, 1);
-                    cr_assert(memcmp(one, (const char *)z + i * size, size) == 0, "%s[%zu], way %d", (*op)->name, i,
-                              way);
-                }
-            }
-        }
+        for (int round = 0; (*op)->code && round < 40; round++) stands_anywhere(*op, round % 2 ? TG_F64 : TG_F32, &state);
 }
 
 /* Rows short and long, more of them than are done at once, repeated this way and that. */
