@@ -1,5 +1,6 @@
 /* Every allocation of compiling, running and stepping fails in turn: a status and a message, no leak, nothing half
  * done, and with memory back the same bits. In the steady state there are none. */
+#include "graph.h"
 #include "support.h"
 
 #include <criterion/criterion.h>
@@ -11,21 +12,43 @@ enum { N = 40, D = 6, LARGE = 2000 };
 
 static struct heap heap;
 static double data[N * D], steps[N * D], large[LARGE];
+static int32_t truth[N];
+
+struct way {
+    tg_mode mode;
+    unsigned flags;
+    bool onward;
+};
 
 struct tape {
     tg_graph *g;
     tg_node w, loss, y, wide;
 };
 
+/* What an optimizer has something to do with: statistics of rows and columns, moves, selections, sums of products. */
+static tg_node more(tg_node x, tg_node gamma) {
+    tg_graph *g = x.graph;
+    const tg_node label = tg_const(g, TG_I32, tg_shape1(N), truth);
+    const tg_node rows = tg_layernorm(x, gamma, gamma, 1, 1e-5, "ln"), turned = tg_transpose(rows, tg_axes_all());
+    const tg_node loss = tg_softmax_loss(tg_mul(tg_reshape(turned, tg_shape2(N, D)), gamma), label, "ce");
+    const tg_node far = tg_norm(tg_sub(rows, tg_max(rows, tg_keep(tg_axis(0)))), 2, tg_axis(0));
+    const tg_node spread = tg_std(tg_mul(rows, gamma), tg_axes_all(), 1), long_way = tg_flip(far, tg_axes_all());
+    const tg_node picked = tg_take(tg_concat((tg_node[]){rows, x}, 2, 1), label, 1);
+    const tg_node all = tg_logsumexp(tg_cumsum(tg_pad(picked, tg_shape2(0, 1), tg_shape2(1, 0), 0), 1, false), tg_axis(0));
+    const tg_node mean = tg_mean(tg_mul(tg_mean(tg_div(rows, spread), tg_axis(0)), long_way), tg_axes_all());
+    return tg_add(tg_add(loss, mean), tg_mean(tg_where(tg_gt(all, spread), all, spread), tg_axes_all()));
+}
+
 /* A layer with batch normalization that is trained, a given node, and a value too large for the pools. */
-static struct tape build(void) {
+static struct tape build(tg_mode mode) {
     tg_graph *g = tg_graph_new_with(heap_allocator(&heap));
     TG_LET(x, tg_input(g, TG_F64, tg_shape2(N, D)));
     TG_LET(w, tg_state(g, TG_F64, tg_shape2(D, D), 0.5));
     TG_LET(gamma, tg_state(g, TG_F64, tg_shape1(D), 1));
     TG_LET(much, tg_input(g, TG_F64, tg_shape1(LARGE)));
     TG_LET(y, tg_batchnorm(tg_matmul(x, w), gamma, gamma, tg_axis(0), 1e-5, "bn"));
-    TG_LET(loss, tg_sum(tg_mul(y, tg_const(g, TG_F64, tg_shape2(N, D), steps)), tg_axes_all()));
+    TG_LET(total, tg_sum(tg_mul(y, tg_const(g, TG_F64, tg_shape2(N, D), steps)), tg_axes_all()));
+    TG_LET(loss, mode == TG_EXACT ? total : tg_add(total, more(tg_add(x, y), gamma)));
     TG_LET(wide, tg_mul(much, loss));
     const tg_node p[] = {w, gamma};
     tg_node dp[2];
@@ -36,9 +59,10 @@ static struct tape build(void) {
     return (struct tape){g, w, loss, y, wide};
 }
 
-static tg_program *compile(const struct tape *t, unsigned flags) {
+static tg_program *compile(const struct tape *t, const struct way *way) {
     const tg_node outputs[] = {t->loss, t->w, t->wide, tg_find(t->g, "bn/mu")};
-    return tg_compile(t->g, outputs, 4, (tg_compile_options){TG_EXACT, must_compile(flags) | TG_WITH_ASSIGNS, NULL, 0});
+    const unsigned flags = must_compile(way->flags) | TG_WITH_ASSIGNS;
+    return tg_compile(t->g, outputs, 4, (tg_compile_options){way->mode, flags, NULL, 0});
 }
 
 static void mix(uint64_t *hash, const void *bytes, size_t count) {
@@ -60,14 +84,14 @@ static void failed(const struct tape *t, size_t point) {
 }
 
 /* True if allocation `point`, counted from when the tape stands, was reached. Two steps must be done, in order. */
-static bool fails_at(size_t point, bool onward, unsigned flags, uint64_t want) {
+static bool fails_at(size_t point, const struct way *way, uint64_t want) {
     heap = (struct heap){0};
-    struct tape t = build();
+    const struct tape t = build(way->mode);
     heap.calls = 0;
     heap.fail_at = point;
-    heap.onward = onward;
+    heap.onward = way->onward;
     int done = 0;
-    tg_program *p = compile(&t, flags);
+    tg_program *p = compile(&t, way);
     if (!p) failed(&t, point);
     for (int i = 0; p && i < 2; i++) {
         if (tg_program_step(p) == TG_OK)
@@ -78,7 +102,7 @@ static bool fails_at(size_t point, bool onward, unsigned flags, uint64_t want) {
     const bool reached = heap.calls >= point;
     cr_assert(done == 2 || reached);
     heap.fail_at = 0;
-    if (!p) p = compile(&t, flags);
+    if (!p) p = compile(&t, way);
     cr_assert_not_null(p, "point %zu: a second try: %s", point, tg_message(t.g));
     for (; done < 2; done++) cr_assert_eq(tg_program_step(p), TG_OK, "point %zu: %s", point, tg_message(t.g));
     cr_assert_eq(story(&t, p), want, "point %zu: the second try differs", point);
@@ -90,10 +114,10 @@ static bool fails_at(size_t point, bool onward, unsigned flags, uint64_t want) {
     return reached;
 }
 
-static uint64_t succeed(unsigned flags) {
+static uint64_t succeed(const struct way *way) {
     heap = (struct heap){0};
-    const struct tape t = build();
-    tg_program *p = compile(&t, flags);
+    const struct tape t = build(way->mode);
+    tg_program *p = compile(&t, way);
     cr_assert_not_null(p, "%s", tg_message(t.g));
     for (int i = 0; i < 2; i++) cr_assert_eq(tg_program_step(p), TG_OK, "%s", tg_message(t.g));
     const uint64_t hash = story(&t, p);
@@ -106,16 +130,18 @@ static void draw(void) {
     for (int i = 0; i < N * D; i++) data[i] = random_between(&state, -2, 2);
     for (int i = 0; i < N * D; i++) steps[i] = random_between(&state, -1, 1);
     for (int i = 0; i < LARGE; i++) large[i] = random_between(&state, -1, 1);
+    for (int i = 0; i < N; i++) truth[i] = i % D;
 }
 
 Test(program_memory, every_allocation_fails) {
     draw();
+    static const struct way ways[] = {{TG_EXACT, TG_INTERPRET, false}, {TG_EXACT, TG_INTERPRET, true},
+                                      {TG_EXACT, 0, false},            {TG_FAST, 0, false}};
     size_t points = 0;
-    for (int way = 0; way < 3; way++) { /* interpreted, once and onward; compiled */
-        const unsigned flags = way < 2 ? TG_INTERPRET : 0;
-        const uint64_t want = succeed(flags);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const uint64_t want = succeed(&ways[i]);
         size_t n = 0;
-        while (fails_at(n + 1, way == 1, flags, want)) n++;
+        while (fails_at(n + 1, &ways[i], want)) n++;
         cr_assert_gt(n, 15);
         points += n;
     }
@@ -127,8 +153,9 @@ Test(program_memory, none_in_the_steady_state) {
     draw();
     for (unsigned flags = 0; flags <= TG_INTERPRET; flags += TG_INTERPRET) {
         heap = (struct heap){0};
-        const struct tape t = build();
-        tg_program *p = compile(&t, flags);
+        const struct way *way = &(struct way){TG_EXACT, flags, false};
+        const struct tape t = build(way->mode);
+        tg_program *p = compile(&t, way);
         cr_assert_not_null(p, "%s", tg_message(t.g));
         cr_assert_eq(tg_program_step(p), TG_OK, "%s", tg_message(t.g));
         const size_t calls = heap.calls;
@@ -136,4 +163,58 @@ Test(program_memory, none_in_the_steady_state) {
         cr_assert_eq(heap.calls, calls, "%zu allocations in ten steps", heap.calls - calls);
         tg_graph_free(t.g);
     }
+}
+
+/* Most of what the optimizer makes is cut from chunks, and only the first piece of each asks for memory. With more and
+ * more leaves ahead of it, each node in turn is the first of a chunk, which is refused. */
+struct chunks {
+    struct heap heap;
+    size_t bytes, number, refused; /* of a chunk; which request for one is refused, 0: none */
+};
+
+static void *chunk_alloc(void *user, size_t bytes) {
+    struct chunks *c = user;
+    if (bytes == c->bytes && c->number && --c->number == 0) {
+        c->refused++;
+        return NULL;
+    }
+    return heap_alloc(&c->heap, bytes);
+}
+
+static void chunk_free(void *user, void *block, size_t bytes) { heap_free(&((struct chunks *)user)->heap, block, bytes); }
+
+/* True if it was refused: the compiler says so, and has all it needs at a second try. */
+static bool misses_chunk(size_t bytes, size_t number, size_t ahead, bool distinct) {
+    struct chunks c = {.bytes = bytes};
+    tg_graph *g = tg_graph_new_with((tg_allocator){.alloc = chunk_alloc, .free = chunk_free, .user = &c});
+    tg_node outputs[TG__CHUNK + 1];
+    for (size_t i = 0; i < ahead; i++) outputs[i] = tg_input(g, TG_F64, distinct ? tg_shape1((int64_t)i + 1) : tg_shape0());
+    TG_LET(x, tg_input(g, TG_F64, tg_shape2(N, D)));
+    TG_LET(gamma, tg_param(g, TG_F64, tg_shape1(D)));
+    outputs[ahead] = tg_grad(tg_backward(more(x, gamma), tg_nil(g)), x);
+    cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
+    c.number = number;
+    const tg_compile_options options = {TG_FAST, TG_INTERPRET, NULL, 0};
+    tg_program *p = tg_compile(g, outputs, ahead + 1, options);
+    cr_assert_eq(p == NULL, c.refused > 0, "%zu ahead: %s", ahead, tg_message(g));
+    if (!p) {
+        cr_assert(tg_error(g) == TG_MEMORY && strstr(tg_message(g), "out of memory"), "%s", tg_message(g));
+        if (ahead % 16 == 0) cr_assert_not_null(tg_compile(g, outputs, ahead + 1, options), "%s", tg_message(g));
+    }
+    tg_graph_free(g);
+    cr_assert_eq(c.heap.blocks + c.heap.live + c.heap.wrong, 0, "%zu ahead: %zu bytes leak", ahead, c.heap.live);
+    return c.refused > 0;
+}
+
+Test(program_memory, every_piece_of_the_optimizer) {
+    draw();
+    enum { HEADER = 64, BLOCK = 16384 };
+    const size_t nodes = TG__CHUNK * sizeof(struct tg__node) + HEADER, shapes = BLOCK + HEADER;
+    size_t points = 0;
+    for (size_t ahead = TG__CHUNK; ahead > TG__CHUNK - 300; ahead--)
+        for (size_t number = 1 + (ahead % 16 > 0); misses_chunk(nodes, number, ahead, false); number++) points++;
+    for (size_t ahead = 0; ahead < 160; ahead++)
+        for (size_t number = 1 + (ahead % 16 > 0); misses_chunk(shapes, number, ahead, true); number++) points++;
+    printf("chunks refused: %zu\n", points);
+    fflush(stdout);
 }
