@@ -111,23 +111,20 @@ static tg_node masked(tg_graph *g, uint32_t node, uint32_t mask, tg_node term) {
     return g->calculus.where(tg__handle(g, mask), term, tg_scalar(g, (tg_dtype)n->dtype, 0));
 }
 
-/* Masks of several terms: what any of them has taken. */
-static bool merge_mask(tg_graph *g, struct tg__adjoint *a, tg_node mask) {
+/* Masks of several terms: what any of them has taken. One that failed is an error that stops what is built next. */
+static void merge_mask(tg_graph *g, struct tg__adjoint *a, tg_node mask) {
     if (a->first == a->last || !a->mask || tg_is_nil(mask))
         a->mask = a->first == a->last && !tg_is_nil(mask) ? mask.id : 0;
     else if (a->mask != mask.id)
         a->mask = g->calculus.add(tg__handle(g, a->mask), mask).id;
-    return !tg__is_broken(g);
 }
 
 bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint) {
     const struct tg__node *n = tg__node_of(g, node);
-    const struct tg__adjoint *own = tg__adjoint_of(s, node);
-    const uint32_t mask = own ? own->mask : 0;
+    const uint32_t mask = tg__adjoint_of(s, node)->mask;
     for (int slot = 0; slot < n->operands; slot++) {
         const struct tg__node *operand = tg__node_of(g, n->in[slot]);
         if (!(operand->flags & TG__DIFFERENTIABLE) || !is_on_way(s, n->in[slot])) continue;
-        g->site = tg__fact_of(g, node)->site;
         tg_node term = n->op->vjp(tg__handle(g, node), tg__handle(g, adjoint), slot);
         if (tg_is_nil(term)) {
             if (tg__is_broken(g)) return false;
@@ -138,18 +135,14 @@ bool tg__send(tg_graph *g, struct tg__sweep *s, uint32_t node, uint32_t adjoint)
         if (!tg_is_nil(term)) term = bent(s, unbroadcast(g, term, operand->shape), node, slot);
         if (tg_is_nil(term) || !tg__deliver(g, s, n->in[slot], term, node, slot)) return false;
         if (!(operand->known & TG__AT_RISK)) continue;
-        const tg_node below = mask_below(g, node, mask, slot);
-        if (!merge_mask(g, tg__adjoint_of(s, n->in[slot]), below)) return false;
+        merge_mask(g, tg__adjoint_of(s, n->in[slot]), mask_below(g, node, mask, slot));
     }
     return true;
 }
 
 static bool visit(tg_graph *g, struct tg__sweep *s, uint32_t sweep, uint32_t node) {
     struct tg__adjoint *a = tg__adjoint_of(s, node);
-    if (!a) return true;
-    if (!tg__accumulate(g, node, a) || !tg__name_adjoint(g, sweep, node, a)) return false;
-    return !(tg__node_of(g, node)->flags & TG__DIFFERENTIABLE) || tg__is_leaf(tg__node_of(g, node)) ||
-           tg__send(g, s, node, a->node);
+    return !a || (tg__accumulate(g, node, a) && tg__name_adjoint(g, sweep, node, a) && tg__send(g, s, node, a->node));
 }
 
 static bool sweep(tg_graph *g, struct tg__sweep *s, uint32_t id, tg_node seed) {

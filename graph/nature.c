@@ -9,7 +9,7 @@ uint8_t tg__known_number(double v) {
 }
 
 static unsigned sign_of(unsigned nature, unsigned all, unsigned any) {
-    if (nature & TG__GIVES_NOT_NEGATIVE) return TG__NOT_NEGATIVE | (nature & TG__LIKE ? all & TG__ABOVE_ZERO : 0);
+    if (nature & TG__GIVES_NOT_NEGATIVE) return TG__NOT_NEGATIVE;
     if (nature & TG__LIKE) return all & (TG__NOT_NEGATIVE | TG__ABOVE_ZERO);
     if (!(nature & TG__ADDS) || !(all & TG__NOT_NEGATIVE)) return 0;
     return TG__NOT_NEGATIVE | (any & TG__ABOVE_ZERO);

@@ -280,6 +280,81 @@ Test(selection, networks_get_no_selection_more) {
     cr_expect_eq(selects() - before, 3, "%zu: one for each relu", selects() - before);
 }
 
+static tg_node one_more(tg_node x) { return tg_add(tg_square(x), number(x, 1)); } /* above 0, and finite */
+static tg_node k_moved(tg_node x) { return tg_neg(tg_add(tg_reshape(tg_sqrt(x), tg_shape1(-1)), number(x, 0.25))); }
+static tg_node k_plus_one(tg_node x) { return tg_sqrt(one_more(x)); }
+static tg_node k_one_plus(tg_node x) { return tg_sqrt(tg_add(number(x, 1), tg_square(x))); }
+static tg_node k_size(tg_node x) { return tg_log(tg_add(tg_abs(x), number(x, 1))); }
+static tg_node k_plus_zero(tg_node x) { return tg_sqrt(tg_add(tg_square(x), number(x, 0))); }
+static tg_node k_minus_one(tg_node x) { return tg_sqrt(tg_add(tg_square(x), number(x, -1))); }
+static tg_node k_plus_x(tg_node x) { return tg_sqrt(tg_add(one_more(x), x)); }
+static tg_node k_x_plus(tg_node x) { return tg_sqrt(tg_add(x, number(x, 1))); }
+static tg_node k_twice(tg_node x) { return tg_sqrt(tg_mul(one_more(x), number(x, 2))); }
+static tg_node k_by_square(tg_node x) { return tg_sqrt(tg_mul(one_more(x), tg_square(x))); }
+static tg_node k_negative(tg_node x) { return tg_sqrt(tg_mul(one_more(x), number(x, -2))); }
+static tg_node k_difference(tg_node x) { return tg_sqrt(tg_sub(one_more(x), number(x, 2))); }
+static tg_node k_sum(tg_node x) { return tg_sqrt(tg_add(tg_sum(one_more(x), tg_axis(0)), tg_square(x))); }
+static tg_node k_infinite(tg_node x) { return tg_sqrt(tg_add(tg_square(x), number(x, inf))); }
+static tg_node k_exp_plus(tg_node x) { return tg_sqrt(tg_add(tg_exp(x), number(x, 1))); }
+static tg_node k_by(tg_node x) { return tg_div(x, one_more(x)); }
+static tg_node k_over(tg_node x) { return tg_div(one_more(x), x); }
+static tg_node k_quotient(tg_node x) { return tg_sqrt(tg_div(one_more(x), one_more(x))); }
+static tg_node k_after_pole(tg_node x) { return tg_square(tg_log(x)); }
+static tg_node k_safe_after_pole(tg_node x) { return tg_sqrt(tg_add(tg_square(tg_log(x)), number(x, 1))); }
+static tg_node k_constant(tg_node x) { return tg_add(x, tg_sqrt(number(x, 0.5))); }
+static tg_node k_by_constant(tg_node x) { return tg_mul(x, tg_sqrt(number(x, -1))); }
+static tg_node k_detached(tg_node x) { return tg_sub(x, tg_detach(tg_sqrt(x))); }
+static tg_node k_mixed(tg_node x) { /* a mask of a product's result says nothing of one element of its operand */
+    const tg_node same = tg_const(x.graph, TG_F64, tg_shape2(3, 3), (double[]){1, 0, 0, 0, 1, 0, 0, 0, 1});
+    return tg_reshape(tg_matmul(tg_reshape(tg_sqrt(x), tg_shape2(1, 3)), same), tg_shape1(3));
+}
+
+/* A selection gives one where for its term, and one more for its mask if anything below is steep; below it each steep
+ * term is selected, and nothing else: what is known of signs and of what is finite keeps the rest as it is. */
+static const struct {
+    const char *name;
+    tg_node (*f)(tg_node x);
+    int steep; /* how many terms; 0: and no mask */
+} costs[] = {{"moved", k_moved, 1},
+             {"√(x² + 1)", k_plus_one, 0},
+             {"√(1 + x²)", k_one_plus, 0},
+             {"ln(|x| + 1)", k_size, 0},
+             {"√(x² + 0)", k_plus_zero, 1},
+             {"√(x² - 1)", k_minus_one, 1},
+             {"√(x² + 1 + x)", k_plus_x, 1},
+             {"√(x + 1)", k_x_plus, 1},
+             {"√2(x² + 1)", k_twice, 0},
+             {"√(x² + 1)x²", k_by_square, 1},
+             {"√-2(x² + 1)", k_negative, 1},
+             {"√(x² + 1 - 2)", k_difference, 1},
+             {"√(Σ(x² + 1) + x²)", k_sum, 0},
+             {"√(x² + ∞)", k_infinite, 1},
+             {"√(eˣ + 1)", k_exp_plus, 2},
+             {"x/(x² + 1)", k_by, 0},
+             {"(x² + 1)/x", k_over, 2},
+             {"√(x² + 1)/(x² + 1)", k_quotient, 0},
+             {"ln² x", k_after_pole, 2},
+             {"√(ln² x + 1)", k_safe_after_pole, 3},
+             {"x + √½", k_constant, 0},
+             {"x √-1", k_by_constant, 1},
+             {"x - detach √x", k_detached, 0},
+             {"√x @ 1", k_mixed, 0}};
+
+Test(selection, only_what_is_steep_is_selected) {
+    for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
+        tg_graph_free(g);
+        g = tg_graph_new();
+        TG_LET(x, tg_input(g, TG_F64, tg_shape1(3)));
+        TG_LET(c, tg_const(g, TG_F64, tg_shape1(3), (double[]){1, 0, 1}));
+        const tg_node out = tg_sum(tg_where(c, costs[i].f(x), number(x, 0.5)), tg_axes_all());
+        const size_t before = selects();
+        tg_backward(out, tg_nil(g));
+        cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
+        const size_t want = costs[i].steep ? 2 + (size_t)costs[i].steep : 1;
+        cr_expect_eq(selects() - before, want, "%s: %zu, not %zu", costs[i].name, selects() - before, want);
+    }
+}
+
 /* Two selections of one function: an element that any of them has taken keeps its gradient, one that none has gets 0.
  * d/dx (Σ where(p, √x, 0) + 3 Σ where(q, √x, 0)) = (p + 3q)/2√x, and at x = 0 neither has taken it. */
 Test(selection, two_selections_of_one_function) {

@@ -71,3 +71,77 @@ Test(sweep, fan_out) {
     cr_assert_eq(terms[1001].sender.id, terms[1000].sender.id);
     cr_assert_str_eq(tg_name(terms[1001].term), "dx1002");
 }
+
+/* ------------------------------------------------------------------------------------------------------ out of memory
+ * Tables grow by a chunk of rows. With so much on the tape before that the first chunk is full somewhere in the sweep,
+ * each of its steps in turn is the one that needs the next. */
+
+enum { ROOM = 1024, STEPS = 90 };
+
+/* Nodes and names that fill the tables; then roots behind selections, of a scalar, in two dimensions, and twice. */
+static tg_node filled(tg_graph *tape, int nodes, int names) {
+    char name[16];
+    const tg_node first = tg_input(tape, TG_F64, tg_shape0());
+    for (int i = 1; i < nodes; i++) tg_input(tape, TG_F64, tg_shape0());
+    for (int i = 0; i < names; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        tg_let(first, name, __FILE__, __LINE__);
+    }
+    TG_LET(x, tg_input(tape, TG_F64, tg_shape1(2)));
+    TG_LET(c, tg_const(tape, TG_F64, tg_shape2(3, 2), (double[]){1, 0, 1, 1, 0, 1}));
+    TG_LET(root, tg_sqrt(x));
+    const tg_node none = tg_scalar(tape, TG_F64, 0), spread = tg_add(root, c);
+    TG_LET(some, tg_where(c, spread, none));
+    TG_LET(more, tg_where(tg_gt(x, none), tg_mul(root, x), none));
+    TG_LET(loss, tg_add(tg_sum(some, tg_axes_all()), tg_sum(more, tg_axes_all())));
+    return loss;
+}
+
+/* What came of the sweep: how long the tape is, the number of moments, and the gradient, d/dx Σ c·√x + x√x. */
+static void is_whole(tg_graph *tape, tg_node loss, tg_grads d, uint32_t length, size_t moments) {
+    const tg_node x = tg_find(tape, "x");
+    cr_assert_eq(tg_error(tape), TG_OK, "%s", tg_message(tape));
+    cr_assert(tg_count(tape) == length && tg_moments(tape) == moments);
+    cr_assert_eq(tg_set(x, (double[]){4, 9}) | tg_run_to(loss) | tg_run_to(tg_grad(d, x)), TG_OK);
+    cr_assert_float_eq(tg_item(tg_grad(d, x), 0), 2 / 4. + 3, 1e-14);
+    cr_assert_float_eq(tg_item(tg_grad(d, x), 1), 2 / 6. + 4.5, 1e-14);
+}
+
+/* The number of allocations in the sweep, each of which failed. */
+static size_t fails_everywhere(int nodes, int names) {
+    for (size_t k = 1;; k++) {
+        struct heap heap = {0};
+        tg_graph *tape = tg_graph_new_with(heap_allocator(&heap));
+        const tg_node loss = filled(tape, nodes, names);
+        cr_assert_eq(tg_error(tape), TG_OK, "%s", tg_message(tape));
+        const tg_mark mark = tg_mark_now(tape);
+        heap.fail_at = heap.calls + k;
+        tg_grads d = tg_backward(loss, tg_nil(tape));
+        const bool failed = heap.calls >= heap.fail_at;
+        heap.fail_at = 0;
+        cr_assert_eq(tg_error(tape), failed ? TG_MEMORY : TG_OK, "%d nodes, %d names, allocation %zu: %s", nodes, names,
+                     k, tg_message(tape));
+        cr_assert_eq(d.id, failed ? 0 : 1, "%d nodes, %d names, allocation %zu: a sweep", nodes, names, k);
+        const uint32_t length = tg_count(tape);
+        const size_t moments = tg_moments(tape);
+        cr_assert_eq(tg_rewind(tape, mark), TG_OK);
+        d = tg_backward(loss, tg_nil(tape));
+        is_whole(tape, loss, d, failed ? tg_count(tape) : length, failed ? tg_moments(tape) : moments);
+        tg_graph_free(tape);
+        cr_assert(heap.live == 0 && heap.wrong == 0);
+        if (!failed) return k - 1;
+    }
+}
+
+Test(sweep, no_memory_at_any_step) {
+    const tg_node loss = filled(g, 1, 1);
+    const int nodes = (int)tg_count(g), events = (int)tg_moments(g) - nodes;
+    size_t failures = 0;
+    for (int step = 0; step < STEPS; step++) {
+        failures += fails_everywhere(ROOM - nodes - step, 1);
+        failures += fails_everywhere(1, ROOM - events - step);
+    }
+    cr_assert_gt(failures, 2 * STEPS);
+    cr_assert_eq(tg_error(g), TG_OK);
+    cr_assert_not(tg_is_nil(loss));
+}
