@@ -179,7 +179,7 @@ TG_API tg_node tg_scope_operand(tg_node x, const char *name);
 
 /* elementwise, one operand                                     gradient */
 TG_API tg_node tg_neg(tg_node x);        /* z = -x              -g */
-TG_API tg_node tg_abs(tg_node x);        /* z = |x|             g sign(x); abs'(0) = 0 */
+TG_API tg_node tg_abs(tg_node x);        /* z = |x|             g sign(x); abs'(0) = 0, abs''(0) NaN */
 TG_API tg_node tg_sign(tg_node x);       /* z = -1, 0 or 1      none */
 TG_API tg_node tg_square(tg_node x);     /* z = x²              2x g */
 TG_API tg_node tg_sqrt(tg_node x);       /* z = √x              g / 2z */
@@ -229,14 +229,19 @@ TG_API tg_node tg_ratio(tg_node x, tg_node y); /* z = x / y, 0 x where y = 0    
                                                 y = 0 */
 TG_API tg_node tg_pow(tg_node x, tg_node y); /* z = xʸ, 0⁰ = 1                   y xʸ⁻¹ g, z ln(x) g; both 0 for 0⁰; for
                                                 x = 0, y > 0 the second is 0, for x < 0 it is NaN */
-TG_API tg_node tg_maximum(tg_node x, tg_node y); /* z = the larger, or NaN       g to the larger, equals half each */
-TG_API tg_node tg_minimum(tg_node x, tg_node y); /* z = the smaller, or NaN      g to the smaller, equals half each */
+TG_API tg_node tg_maximum(tg_node x, tg_node y); /* z = the larger, or NaN       g to the larger, equals half each;
+                                                second derivatives are NaN where they are equal */
+TG_API tg_node tg_minimum(tg_node x, tg_node y); /* z = the smaller, or NaN      g to the smaller, the same */
 TG_API tg_node tg_hypot(tg_node x, tg_node y); /* z = √(x² + y²)                 g x / z, g y / z; 0 at the origin, where
                                                 second derivatives are NaN; no square overflows or vanishes */
 TG_API tg_node tg_atan2(tg_node x, tg_node y); /* z = angle of the point (y, x), as atan2(x, y) of C
                                                                                  y g / (x² + y²), -x g / (x² + y²);
                                                                                  0 at the origin, where second derivatives
                                                                                  are NaN */
+TG_API tg_node tg_turn(tg_node x, tg_node y);  /* z = x sign(y)                  sign(y) g; 0 / y: NaN where y = 0 */
+TG_API tg_node tg_larger(tg_node x, tg_node y, tg_node w); /* z = w where x > y, half of it where x = y, else 0
+                                                0 / (x - y) to both: NaN where they are equal; w gets of g what z has of w */
+TG_API tg_node tg_tied(tg_node x, tg_node y, tg_node w); /* z = w where x = y, else 0   w: g where x = y; x, y: none */
 TG_API tg_node tg_eq(tg_node x, tg_node y);  /* z = 1 where x = y, else 0        none */
 TG_API tg_node tg_ne(tg_node x, tg_node y);  /* z = 1 where x ≠ y, else 0        none */
 TG_API tg_node tg_lt(tg_node x, tg_node y);  /* z = 1 where x < y, else 0        none */
@@ -410,9 +415,8 @@ TG_API tg_node tg_log_softmax(tg_node x, int axis, const char *scope);
  *   logsumexp  ln Σeˣ, however large x is; a row whose maximum is ±∞ is that, with gradient 0; of nothing: an error, or
  *              with tg_empty -INFINITY
  *   norm       Σ|x|, √Σx² or max|x| for the order 1, 2 or INFINITY; gradient 0 at 0; the largest of nothing: an error
- * In std and in the norm of order 2 no square overflows or vanishes. At 0 they have no second derivative: it is NaN, also
- * that of a function of them which has one (instead of norm², take the sum of squares). Where abs, relu, clamp, max and
- * their like have a corner, the slope is a constant to the next derivative: that of square(abs(x)) at 0 is 0, not 2. */
+ * In std and in the norm of order 2 no square overflows or vanishes. At a corner they have a first derivative by
+ * convention, as abs and maximum have, and of the second nothing is known: NaN. The README's limits say it in full. */
 TG_API tg_node tg_mean(tg_node x, tg_axes axes);
 TG_API tg_node tg_var(tg_node x, tg_axes axes, int ddof);
 TG_API tg_node tg_std(tg_node x, tg_axes axes, int ddof);
@@ -427,7 +431,7 @@ typedef enum tg_reduction { TG_MEAN, TG_SUM, TG_NONE } tg_reduction;
  *   mse    (x - y)²                              stages off sq loss
  *   l1     |x - y|                               stages off size loss
  *   huber  (x - y)²/2 up to |x - y| = delta, delta (|x - y| - delta/2) from there on; delta > 0
- *                                                stages off size far square line each loss
+ *                                                stages off near each loss
  *   bce    -y ln sigmoid(x) - (1 - y) ln sigmoid(-x) of logits x, exact far out and at infinities, where a part without
  *          weight is 0; weight multiplies the first part (what broadcasts to x; nil: 1)      stages yes no each loss */
 TG_API tg_node tg_mse_loss(tg_node x, tg_node y, tg_reduction how, const char *scope);

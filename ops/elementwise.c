@@ -21,10 +21,33 @@ static tg_node unless_positive(tg_node x, tg_node a) {
     return where_positive(x, zero, a);
 }
 
-/* g goes to the larger of two, to equals half each. */
-static tg_node to_larger(tg_node x, tg_node y, tg_node g) {
-    const tg_node half = times(0.5, g), zero = tg_scalar_like(g, 0), tie = tg_where(tg_lt(x, y), zero, half);
-    return tg_where(tg_gt(x, y), g, tie);
+/* What a jump at v = 0 has for a derivative: 0 beside it, NaN there. */
+static tg_node unknown_at_0(tg_node v) { return tg_div(tg_scalar_like(v, 0), v); }
+
+/* a, but unknown to the next derivative where v = 0. */
+static tg_node but_unknown(tg_node a, tg_node v) {
+    const tg_node zero = tg_scalar_like(a, 0);
+    return tg_add(a, tg_turn(zero, v));
+}
+
+/* As tied itself: of the same groups. */
+static tg_node tied_alike(tg_node z, tg_node g) {
+    return tg__tied(tg__in(z, 0), tg__in(z, 1), g, tg__node_of(z.graph, z.id)->attr);
+}
+
+/* Of groups of ties, of which each is the largest or smallest: as long as all of a group move alike, so does the extreme.
+ * g says how they move; where two differ, nothing is known of the group. */
+static tg_node unknown_among_ties(tg_node z, tg_node g) {
+    const struct tg__shape *full = tg__node_of(z.graph, z.id)->shape;
+    const struct tg__attr *fates = tg__node_of(z.graph, z.id)->attr;
+    if (!fates) return tg_nil(z.graph);
+    const tg_node move = tg_detach(g), tie = tg_eq(tg__in(z, 0), tg__in(z, 1)), zero = tg_scalar_like(g, 0);
+    const tg_node least = tg__expand(tg__apply(&tg__op_min, &move, fates), full, fates);
+    const tg_node moves = tg_where(tie, move, least);
+    const tg_node most = tg__expand(tg__apply(&tg__op_max, &moves, fates), full, fates);
+    const tg_node lag = tg_where(tie, tg_sub(most, move), zero), apart = tg__apply(&tg__op_max, &lag, fates);
+    const tg_node together = tg_eq(apart, zero);
+    return tg_where(tie, tg__expand(unknown_at_0(together), full, fates), zero);
 }
 
 static tg_node to_inside(tg_node x, tg_node low, tg_node high, tg_node g) {
@@ -80,19 +103,24 @@ static tg_node slope_of_gelu_tanh(tg_node x) {
     return tg_add(rise, tg_mul(fall, du));
 }
 
-/* y xʸ⁻¹. Where 1/x is no finite number the exponent 0 stays 0, so that the slope of x⁰ is 0 there too. */
-static tg_node slope_of_power(tg_node x, tg_node y) {
+/* g y xʸ⁻¹. Where 1/x is no finite number the exponent 0 stays 0, so that the slope of x⁰ is 0 there too. At x = 0 it is
+ * 0 for y = 0, infinite up to y = 1, where it is 1, and 0 for what is larger: no derivative by y at either. */
+static tg_node to_base(tg_node x, tg_node y, tg_node g) {
     const tg_node least = tg_scalar_like(x, tg_dtype_of(x) == TG_F32 ? 0x1p-128 : 0x1p-1024);
     const tg_node one = tg_scalar_like(x, 1), zero = tg_scalar_like(x, 0);
     const tg_node usual = tg_gt(tg_abs(x), least);
     const tg_node down = tg_where(usual, one, tg_ne(y, zero)); /* by what the exponent goes down */
-    return tg_mul(y, tg_pow(x, tg_sub(y, down)));
+    const tg_node term = tg_mul(g, tg_mul(y, tg_pow(x, tg_sub(y, down))));
+    if (!(tg__node_of(y.graph, y.id)->flags & TG__DIFFERENTIABLE)) return term;
+    const tg_node jumps = tg_mul(y, tg_sub(y, one));
+    return but_unknown(term, tg_where(x, one, jumps));
 }
 
-/* ln x, but at x = 0, where no power with y ≥ 0 depends on y, ln 1. */
-static tg_node log_of_base(tg_node x, tg_node y) {
-    const tg_node still = tg_ge(y, tg_scalar_like(y, 0));
-    return tg_log(tg_where(x, x, still));
+/* g z ln x. At x = 0, where no power with y ≥ 0 depends on y, ln 1; but up to y = 1 it is infinitely steep there. */
+static tg_node to_exponent(tg_node x, tg_node y, tg_node z, tg_node g) {
+    const tg_node still = tg_ge(y, tg_scalar_like(y, 0)), one = tg_scalar_like(x, 1);
+    const tg_node base = tg_where(x, x, still), share = tg_mul(g, z), term = tg_mul(share, tg_log(base));
+    return but_unknown(term, tg_where(tg_gt(y, one), one, x));
 }
 
 /* y/(x² + y²) times g; 0 at the origin, which has no angle. */

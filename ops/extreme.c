@@ -16,14 +16,17 @@ bool tg__rule_extreme(struct tg__rule *r, const char *extreme) {
 static bool max_shape(struct tg__rule *r) { return tg__rule_extreme(r, "maximum"); }
 static bool min_shape(struct tg__rule *r) { return tg__rule_extreme(r, "minimum"); }
 
+/* tg_tied of groups along the axes that fates reduce, the largest or smallest of each being y; NULL: there are none. */
+tg_node tg__tied(tg_node x, tg_node y, tg_node w, const struct tg__attr *fates) {
+    return tg__apply(&tg__op_tied, (tg_node[]){x, y, w}, fates);
+}
+
 static tg_node share_vjp(tg_node z, tg_node g, int slot) {
-    tg_node x = tg_operand(z, slot);
+    const tg_node x = tg_operand(z, slot);
     const struct tg__shape *full = tg__node_of(x.graph, x.id)->shape;
     const struct tg__attr *fates = tg__node_of(z.graph, z.id)->attr;
-    tg_node tied = tg_eq(x, tg__expand(z, full, fates));
-    tg_node share = tg_div(g, tg__sum(tied, fates));
-    tg_node none = tg_scalar_like(x, 0);
-    return tg_where(tied, tg__expand(share, full, fates), none);
+    const tg_node extreme = tg__expand(z, full, fates), ties = tg__sum(tg_eq(x, extreme), fates);
+    return tg__tied(x, extreme, tg__expand(tg_div(g, ties), full, fates), fates);
 }
 
 /* Of nothing the identity, if that was asked for: a sum of nothing, and the identity added. */

@@ -49,7 +49,7 @@ tg_node tg_l1_loss(tg_node x, tg_node y, tg_reduction how, const char *scope) {
     return close(size, how);
 }
 
-/* The square is of what is near: what is far may be infinite. */
+/* near·(off - near/2), with near held within ±delta: half a square up to there, a line beyond. */
 tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, const char *scope) {
     tg_graph *g = x.graph;
     if (!(delta > 0) || !isfinite(delta))
@@ -57,14 +57,9 @@ tg_node tg_huber_loss(tg_node x, tg_node y, double delta, tg_reduction how, cons
     if (!fits(x, y, how, "huber_loss")) return tg_nil(g);
     open(&x, &y, "huber_loss", scope);
     TG_LET(off, tg_sub(x, y));
-    TG_LET(size, tg_abs(off));
-    const tg_node bound = tg_scalar_like(x, delta);
-    TG_LET(far, tg_gt(size, bound));
-    const tg_node near = tg_square(tg_where(far, tg_scalar_like(x, 0), off));
-    TG_LET(square, tg_mul(tg_scalar_like(x, 0.5), near));
-    const tg_node beyond = tg_sub(size, tg_scalar_like(x, delta / 2));
-    TG_LET(line, tg_mul(bound, beyond));
-    TG_LET(each, tg_where(far, line, square));
+    TG_LET(near, tg_clamp(off, -delta, delta));
+    const tg_node half = tg_mul(tg_scalar_like(x, 0.5), near);
+    TG_LET(each, tg_mul(near, tg_sub(off, half)));
     return close(each, how);
 }
 

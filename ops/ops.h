@@ -39,6 +39,7 @@ bool tg__rule_extreme(struct tg__rule *r, const char *extreme); /* the same, and
 tg_node tg__apply_reduction(const struct tg_op *op, tg_node x, tg_axes axes);
 tg_status tg__run_max(struct tg__call *c);
 tg_status tg__run_min(struct tg__call *c);
+tg_node tg__tied(tg_node x, tg_node y, tg_node w, const struct tg__attr *fates); /* extreme.c */
 tg_node tg__sum(tg_node x, const struct tg__attr *fates);
 tg_node tg__expand(tg_node x, const struct tg__shape *shape, const struct tg__attr *fates); /* the adjoint of tg__sum */
 

@@ -125,13 +125,15 @@ static tg_node api_mutant(const tg_node *a) {
     E(add, 1)                                                                                                          \
     E(sub, 1)                                                                                                          \
     E(mul, 1)                                                                                                          \
-    E(div, 1) E(pow, 1) E(maximum, 1) E(minimum, 1) E(atan2, 1) E(hypot, 1) E(ratio, 1) E(eq, 0) E(ne, 0) E(lt, 0) E(le, 0) E(gt, 0) E(ge, 0)
+    E(div, 1) E(pow, 1) E(maximum, 1) E(minimum, 1) E(atan2, 1) E(hypot, 1) E(ratio, 1) E(turn, 1) E(eq, 0) E(ne, 0) E(lt, 0) E(le, 0) E(gt, 0) E(ge, 0)
 
 #define API_MORE(X)                                                                                                    \
     X(leaky_relu, "f23", 1, tg_leaky_relu(a[0], 0.1))                                                                  \
     X(elu, "f23", 1, tg_elu(a[0], 0.5))                                                                                \
     X(clamp, "f23", 1, tg_clamp(a[0], 0, 0.5))                                                                         \
     X(where, "f23 f23 f3", 1, tg_where(tg_gt(a[0], a[2]), a[1], a[2]))                                                 \
+    X(larger, "f23 f3 f23", 1, tg_larger(a[0], a[1], a[2]))                                                            \
+    X(tied, "f23 f23 f3", 1, tg_tied(tg_round(a[0]), tg_round(a[1]), a[2]))                                            \
     X(sum, "f23", 1, tg_sum(a[0], tg_keep(tg_axis(0))))                                                                \
     X(max, "f23", 1, tg_max(a[0], tg_axis(1)))                                                                         \
     X(min, "f23", 1, tg_min(a[0], tg_axes_all()))                                                                      \

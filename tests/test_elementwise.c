@@ -165,9 +165,10 @@ static double run_one(const struct tg_op *op, tg_dtype dtype, const double *v) {
     return tg__load(dtype, &z, 0);
 }
 
-/* NaN in any place comes out again; but comparisons say no, where takes what it is told, x⁰ = 1ʸ = 1. */
+/* NaN in any place comes out again; but comparisons, with what is made of them, say no, where takes what it is told, and
+ * x⁰ = 1ʸ = 1. */
 Test(elementwise, nan_propagates) {
-    static const char *const not_so[] = {"eq", "ne", "lt", "le", "gt", "ge", "where"};
+    static const char *const not_so[] = {"eq", "ne", "lt", "le", "gt", "ge", "where", "larger", "tied"};
     for (const struct tg_op *const *op = g->calculus.operators; *op; op++) {
         bool propagates = (*op)->code != NULL;
         for (size_t i = 0; i < sizeof not_so / sizeof *not_so; i++) propagates &= strcmp((*op)->name, not_so[i]) != 0;

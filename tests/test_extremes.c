@@ -154,6 +154,123 @@ Test(extremes, second_derivatives_beside_a_corner) {
     for (size_t i = 3; i < 6; i++) cr_expect(isnan(tg_item(hv, i)));
 }
 
+/* Where a slope is the mean of those on both sides of a corner, the derivative of the mean is no derivative: |x|², the square
+ * of the larger of x and -x, … are x² and have 2, |x²| too. Nothing here may be a number that is not right. */
+static tg_node first(tg_node x) { return tg_sum(part(x, 0), tg_axes_all()); }
+static tg_node other(tg_node x) { return tg_sum(part(x, 1), tg_axes_all()); }
+static tg_node both(tg_node x) {
+    const tg_node a = part(x, 0), b = tg_neg(part(x, 0));
+    return tg_concat((tg_node[]){a, b}, 2, 0);
+}
+static tg_node k_abs(tg_node x) { return tg_square(tg_abs(first(x))); }
+static tg_node k_abs_of_square(tg_node x) { return tg_abs(tg_square(first(x))); }
+static tg_node k_maximum(tg_node x) { return tg_square(tg_maximum(first(x), tg_neg(first(x)))); }
+static tg_node k_minimum(tg_node x) { return tg_square(tg_minimum(first(x), tg_neg(first(x)))); }
+static tg_node k_larger_square(tg_node x) { return tg_maximum(tg_square(first(x)), tg_neg(tg_square(first(x)))); }
+static tg_node k_max(tg_node x) { return tg_square(tg_max(both(x), tg_axes_all())); }
+static tg_node k_min(tg_node x) { return tg_square(tg_min(both(x), tg_axis(0))); }
+static tg_node k_sum_of_abs(tg_node x) { return tg_square(tg_norm(part(x, 0), 1, tg_axes_all())); }
+static tg_node k_largest(tg_node x) { return tg_square(tg_norm(part(x, 0), inf, tg_axes_all())); }
+static tg_node k_l1(tg_node x) { return tg_square(tg_l1_loss(part(x, 0), tg_mul(part(x, 0), tg_scalar_like(x, 2)), TG_SUM, NULL)); }
+static tg_node k_two_of_them(tg_node x) { /* (|x| + 1)² - 2|x| = x² + 1 */
+    const tg_node size = tg_abs(first(x)), once = tg_add(size, tg_scalar_like(x, 1)), twice = tg_mul(tg_scalar_like(x, 2), tg_abs(first(x)));
+    return tg_sub(tg_square(once), twice);
+}
+static tg_node k_pow(tg_node x) { return tg_pow(first(x), tg_add(other(x), tg_scalar_like(x, 1))); } /* -∞, at 0, 1 */
+static tg_node k_power_0(tg_node x) { return tg_pow(first(x), other(x)); }
+
+Test(extremes, no_second_derivative_of_a_mean_slope_is_a_silent_number) {
+    tg_node (*const f[])(tg_node) = {k_abs, k_abs_of_square, k_maximum, k_minimum, k_larger_square, k_max,     k_min,
+                                     k_l1,  k_sum_of_abs,    k_largest, k_pow,     k_power_0,       k_two_of_them};
+    for (size_t k = 0; k < sizeof f / sizeof *f; k++)
+        for (int mode = -1; mode <= TG_EXACT; mode++)
+            for (int away = 0; away < (mode < 0 ? 2 : 1); away++) {
+                tg_graph_free(g);
+                g = tg_graph_new();
+                TG_LET(v, tg_const(g, TG_F64, tg_shape1(2), (double[]){1.5, 0.75}));
+                TG_LET(leaf, tg_param(g, TG_F64, tg_shape1(2)));
+                cr_assert_eq(tg_set(leaf, (double[]){away ? 0.5 : 0, away ? 2 : 0}), TG_OK);
+                const tg_node z = f[k](leaf), hv = tg_hvp(z, leaf, v);
+                const tg_node node[] = {z, tg_grad(tg_backward(z, tg_nil(g)), leaf), hv};
+                double *ours[3];
+                cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
+                values_of(node, 3, mode, ours);
+                cr_expect(isfinite(ours[0][0]) && isfinite(ours[1][0]), "%zu: the gradient stays what it is", k);
+                cr_expect(!!isnan(ours[2][0]) == !away, "%zu, mode %d: %g", k, mode, ours[2][0]);
+                if (!away && mode < 0) { /* and it can be told why */
+                    char text[2000];
+                    tg_first_nonfinite(g, text, sizeof text);
+                    cr_expect(strstr(text, "there: 0/") && strstr(text, "0 = nan") && strstr(text, " is 0 there"), "%s", text);
+                }
+                for (int i = 0; i < 3; i++) free(ours[i]);
+            }
+}
+
+/* What goes on as one of its pieces has the derivatives of the piece, of every order: right wherever the whole has them. So
+ * have ties that move alike, and what has no corner after all. */
+static tg_node r_leaky(tg_node x) { return tg_square(tg_leaky_relu(first(x), -1)); }                            /* x² */
+static tg_node r_relu(tg_node x) { /* (x + relu(x)) (x + relu(x)) - 3 relu(x) relu(x) = x² */
+    const tg_node rise = tg_relu(first(x)), sum = tg_add(first(x), rise);
+    return tg_sub(tg_square(sum), tg_mul(tg_scalar_like(x, 3), tg_square(rise)));
+}
+static tg_node r_clamp(tg_node x) { /* 2 low² + … = x² above and below 0 */
+    const tg_node low = tg_clamp(first(x), -inf, 0), high = tg_sub(first(x), low);
+    return tg_add(tg_square(low), tg_square(high));
+}
+static tg_node r_where(tg_node x) {
+    const tg_node at = first(x), minus = tg_neg(at);
+    return tg_square(tg_where(tg_gt(at, tg_scalar_like(x, 0)), at, minus));
+}
+static tg_node r_huber(tg_node x) { return tg_mul(tg_scalar_like(x, 2), tg_huber_loss(first(x), tg_scalar_like(x, 0), 1, TG_SUM, NULL)); }
+static tg_node r_tied(tg_node x) {
+    const tg_node a = part(x, 0);
+    return tg_square(tg_max(tg_concat((tg_node[]){a, a, a}, 3, 0), tg_axes_all()));
+}
+static tg_node r_tied_rows(tg_node x) {
+    const tg_node rows = tg_expand(tg_reshape(x, tg_shape2(2, 1)), tg_shape2(2, 3)), most = tg_max(rows, tg_axis(1));
+    return first(tg_square(most));
+}
+static tg_node r_pow(tg_node x) { return tg_pow(first(x), tg_scalar_like(x, 2)); }
+static tg_node r_pow_higher(tg_node x) { return tg_pow(first(x), tg_add(other(x), tg_scalar_like(x, 2))); }
+static tg_node r_prod(tg_node x) { /* x·x·1 */
+    const tg_node a = part(x, 0), one = tg_exp(tg_mul(tg_scalar_like(x, 0), a));
+    return tg_prod(tg_concat((tg_node[]){a, one, a}, 3, 0), tg_axes_all());
+}
+
+Test(extremes, second_derivatives_at_a_corner_that_is_none) {
+    tg_node (*const f[])(tg_node) = {r_leaky, r_relu,      r_clamp, r_where,      r_huber,
+                                     r_tied,  r_tied_rows, r_pow,   r_pow_higher, r_prod};
+    for (size_t k = 0; k < sizeof f / sizeof *f; k++)
+        for (int mode = -1; mode <= TG_EXACT; mode++) {
+            tg_graph_free(g);
+            g = tg_graph_new();
+            TG_LET(v, tg_const(g, TG_F64, tg_shape1(2), (double[]){1.5, 0.75}));
+            TG_LET(leaf, tg_param(g, TG_F64, tg_shape1(2)));
+            cr_assert_eq(tg_set(leaf, (double[]){0, 0}), TG_OK);
+            const tg_node hv = tg_hvp(f[k](leaf), leaf, v);
+            double *ours[1];
+            cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
+            values_of(&hv, 1, mode, ours);
+            cr_expect_eq(ours[0][0], 3, "%zu, mode %d: %g", k, mode, ours[0][0]);
+            free(ours[0]);
+        }
+}
+
+/* What is not taken is not asked: relu lets nothing through at 0, so that equals behind it do no harm. */
+Test(extremes, no_corner_behind_a_selection) {
+    TG_LET(x, tg_param(g, TG_F64, tg_shape1(4)));
+    TG_LET(v, tg_const(g, TG_F64, tg_shape1(4), (double[]){1.5, -2, 0.75, 1.25}));
+    const tg_node rise = tg_relu(x), back = tg_flip(rise, tg_axes_all()), lower = tg_abs(rise);
+    const tg_node most = tg_max(tg_reshape(rise, tg_shape2(2, 2)), tg_axis(1)), larger = tg_maximum(rise, back);
+    const tg_node squares = tg_add(tg_square(larger), tg_square(lower)), all = tg_sum(squares, tg_axes_all());
+    const tg_node loss = tg_add(all, tg_sum(tg_square(most), tg_axes_all()));
+    const tg_node hv = tg_hvp(loss, x, v);
+    cr_assert_eq(tg_set(x, (double[]){-1, -2, -3, 4}), TG_OK);
+    cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+    for (size_t i = 0; i < 4; i++) /* the last is the larger twice, is itself, and the largest of its row */
+        cr_expect_eq(tg_item(hv, i), i == 3 ? 8 * 1.25 : 0, "%zu: %g", i, tg_item(hv, i));
+}
+
 /* ---------------------------------------------------------------------------------------------------------- clipping */
 
 static void check_clip(tg_dtype dtype, tg_dtype other, double size, double most, int mode) {

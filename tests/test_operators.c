@@ -62,6 +62,9 @@ static double f_maximum(const double *v) { return (v[0] + v[1] + fabs(v[0] - v[1
 static double f_minimum(const double *v) { return (v[0] + v[1] - fabs(v[0] - v[1])) / 2; }
 static double f_atan2(const double *v) { return 2 * atan(v[0] / (hypot(v[0], v[1]) + v[1])); }
 static double f_hypot(const double *v) { return sqrt(v[0] * v[0] + v[1] * v[1]); }
+static double f_turn(const double *v) { return copysign(1, v[1]) * v[0]; }
+static double f_larger(const double *v) { return (v[0] - v[1] + fabs(v[0] - v[1])) / 2 / (v[0] - v[1]) * v[2]; }
+static double f_tied(const double *v) { return v[0] < v[1] || v[0] > v[1] ? 0 : v[2]; }
 static double f_eq(const double *v) { return !(v[0] < v[1] || v[0] > v[1]); }
 static double f_ne(const double *v) { return 1 - f_eq(v); }
 static double f_lt(const double *v) { return signbit(v[0] - v[1]) != 0; }
@@ -119,6 +122,9 @@ static const struct formula {
                 {"minimum", f_minimum},
                 {"hypot", f_hypot},
                 {"atan2", f_atan2},
+                {"turn", f_turn},
+                {"larger", f_larger},
+                {"tied", f_tied},
                 {"eq", f_eq},
                 {"ne", f_ne},
                 {"lt", f_lt},

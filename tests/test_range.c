@@ -88,8 +88,12 @@ static struct slopes of_pow(const real *v) {
     const real x = v[0], y = v[1], l = logl(x), z = powl(x, y), once = powl(x, y - 1), mixed = once * (1 + y * l);
     return (struct slopes){.d = {y * once, z * l}, .h = {{y * (y - 1) * powl(x, y - 2), mixed}, {mixed, z * l * l}}};
 }
+/* Where two are equal nothing is known of the derivative of a slope: test_extremes says what comes out. */
+static real unknown(real x, real y) { return x == y ? (real)NAN : 0; }
 static struct slopes of_maximum(const real *v) {
-    return (struct slopes){.d = {v[0] > v[1] ? 1 : v[0] < v[1] ? 0 : 0.5L, v[1] > v[0] ? 1 : v[1] < v[0] ? 0 : 0.5L}};
+    const real u = unknown(v[0], v[1]);
+    return (struct slopes){.d = {v[0] > v[1] ? 1 : v[0] < v[1] ? 0 : 0.5L, v[1] > v[0] ? 1 : v[1] < v[0] ? 0 : 0.5L},
+                           .h = {{u, u}, {u, u}}};
 }
 static struct slopes of_minimum(const real *v) { return of_maximum((real[]){-v[0], -v[1]}); }
 static struct slopes of_atan2(const real *v) {
@@ -101,6 +105,12 @@ static struct slopes of_hypot(const real *v) {
     const real x = v[0], y = v[1], r = sqrtl(x * x + y * y), xy = -x / r * y / r / r;
     return (struct slopes){.d = {x / r, y / r}, .h = {{y / r * y / r / r, xy}, {xy, x / r * x / r / r}}};
 }
+static struct slopes of_turn(const real *v) { return (struct slopes){.d = {v[1] > 0 ? 1 : -1}}; }
+static struct slopes of_larger(const real *v) {
+    const real u = unknown(v[0], v[1]);
+    return (struct slopes){.d = {u, u, v[0] > v[1] ? 1 : v[0] < v[1] ? 0 : 0.5L}, .h = {{u, u, u}, {u, u, u}, {u, u}}};
+}
+static struct slopes of_tied(const real *v) { return (struct slopes){.d = {0, 0, v[0] == v[1]}}; }
 static struct slopes of_where(const real *v) { return (struct slopes){.d = {0, v[0] != 0, v[0] == 0}}; }
 
 #define ROW(id) {#id, of_##id}
@@ -112,7 +122,8 @@ static const struct truth {
               ROW(asin),    ROW(acos),    ROW(atan),       ROW(sinh), ROW(cosh),  ROW(tanh),       ROW(erf),
               ROW(erfc),    ROW(relu),    ROW(leaky_relu), ROW(elu),  ROW(sigmoid), ROW(softplus), ROW(silu),
               ROW(gelu),    ROW(gelu_tanh), ROW(clamp),    ROW(add),  ROW(sub),   ROW(mul),        ROW(div),
-              ROW(pow),     ROW(maximum), ROW(minimum),    ROW(atan2), ROW(hypot), ROW(root), ROW(ratio), ROW(where)};
+              ROW(pow),     ROW(maximum), ROW(minimum),    ROW(atan2), ROW(hypot), ROW(root), ROW(ratio), ROW(where),
+              ROW(turn),    ROW(larger),  ROW(tied)};
 
 /* ------------------------------------------------------------------------------------------------- what is not so */
 
