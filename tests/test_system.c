@@ -214,6 +214,14 @@ static size_t entries(const char *name) {
     return n;
 }
 
+static size_t unfinished(const char *cache) {
+    DIR *dir = opendir(cache);
+    size_t n = 0;
+    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) n += *e->d_name != '.' && !strstr(e->d_name, ".so");
+    if (dir) closedir(dir);
+    return n;
+}
+
 static size_t descriptors(void) {
     size_t n = 0;
     for (int fd = 0; fd < 256; fd++) n += fcntl(fd, F_GETFD) >= 0;
@@ -304,7 +312,7 @@ static void try(const struct deed *w, const struct fault *f) {
     cr_expect_eq(status == TG_OK, !*tg_message(g), AT ": %d, '%s'", WHERE, (int)status, tg_message(g));
     cr_expect_eq(descriptors(), open_before, AT ": descriptors", WHERE);
     if (!leaves(f->call)) cr_expect_eq(entries("tmp"), 2, AT ": something was left", WHERE);
-    if (!leaves(f->call)) cr_expect_leq(entries("cache"), 3, AT ": something was left in the cache", WHERE);
+    if (!leaves(f->call)) cr_expect_eq(unfinished("cache"), 0, AT ": something was left in the cache", WHERE);
     if (!leaves(f->call) && w->file[0]) cr_expect_eq(entries("."), before, AT ": something was left", WHERE);
     if (f->times == 1 && strcmp(f->call, "unlink") != 0)
         for (int i = 0; i < 2 && w->file[i]; i++)
