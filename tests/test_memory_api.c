@@ -95,7 +95,7 @@ Test(memory_api, every_allocation) {
  * Most of what a call asks for is cut from blocks. Here all tables exist, all blocks are almost full, and there are no
  * new ones: so each piece is the first for which there is no room. */
 
-enum place { INTERNED, STRINGS, POOL, NODES, PLACES };
+enum place { INTERNED, STRINGS, POOL, NODES, SITES, LOG, SCOPES, PLACES };
 
 struct crowd {
     struct heap heap;
@@ -108,7 +108,7 @@ enum { BLOCK = 16384 }; /* of an arena, and the least that a pool or a table ask
 /* Each sweep asks for a chunk of adjoints, however much room there is; every_allocation refuses that. */
 static void *crowd_alloc(void *user, size_t bytes) {
     struct crowd *c = user;
-    const bool refuse = c->full && bytes >= BLOCK && bytes != TG__CHUNK * sizeof(struct tg__adjoint);
+    const bool refuse = c->full && bytes >= BLOCK / 2 && bytes != TG__CHUNK * sizeof(struct tg__adjoint);
     c->refused += refuse;
     return refuse ? NULL : heap_alloc(&c->heap, bytes);
 }
@@ -131,13 +131,26 @@ static void leave_pool(tg_graph *g, size_t room) {
         while (g->pool_used + piece[i] + GAP + room <= g->pool_size) cr_assert_not_null(tg__data_new(g, piece[i]));
 }
 
+/* Rows of a table until only `room` are left in its chunk. */
+static void leave_rows(tg_graph *g, tg_node a, enum place place, size_t room) {
+    const struct tg__table *const tables[] = {&g->nodes, &g->sites, &g->log, &g->scopes}, *t = tables[place - NODES];
+    char name[20];
+    for (unsigned i = 0; t->length + room < TG__CHUNK; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        if (place == SCOPES) tg_scope_open(g, name), tg_scope_close(g);
+        if (place == NODES) tg_neg(a);
+        if (place == SITES) tg_let(tg_neg(a), name, __FILE__, __LINE__);
+        if (place == LOG) tg_let(a, name, __FILE__, __LINE__);
+    }
+}
+
 static const tg_op other = {.name = "other", .operands = 1, .shape = tg_rule_first, .run = api_double};
 
 static void prepare(tg_graph *g, enum place place, size_t room) {
     TG_LET(first, tg_counter(g));
     tg_backward(tg_exp(first), tg_nil(g));
     cr_assert_eq(tg_register(g, &other), TG_OK);
-    while (place == NODES && g->nodes.length + room < TG__CHUNK) tg_neg(first);
+    if (place >= NODES) leave_rows(g, first, place, room);
     cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
     if (place == INTERNED) leave_room(g, &g->interned, 32 * room);
     if (place == STRINGS) leave_room(g, &g->strings, 8 * room);
