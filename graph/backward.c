@@ -147,10 +147,11 @@ static bool visit(tg_graph *g, struct tg__sweep *s, uint32_t sweep, uint32_t nod
 
 static bool sweep(tg_graph *g, struct tg__sweep *s, uint32_t id, tg_node seed) {
     if (!tg__deliver(g, s, s->out, seed, 0, 0)) return false;
-    for (uint32_t node = s->out; node > 0; node--) {
+    for (uint32_t node = s->out; node > 0; node -= node > 0) {
         if (!s->chunk[node / TG__CHUNK])
-            node -= node % TG__CHUNK ? node % TG__CHUNK - 1 : 0; /* nothing arrived in this chunk */
-        if (!visit(g, s, id, node)) return false;
+            node -= node % TG__CHUNK; /* nothing arrived in this chunk */
+        else if (!visit(g, s, id, node))
+            return false;
     }
     return true;
 }
@@ -223,15 +224,12 @@ tg_grads tg__backward(tg_node out, tg_node seed, const struct tg__bend *bend, ui
 
 tg_grads tg__backward_to(tg_node out, tg_node seed, tg_node x) {
     tg_graph *g = out.graph;
-    tg_grads none = {.graph = g};
-    if (!g || tg__is_broken(g) || !tg__want(out, "backward") || !tg__want((tg_node){g, x.id, x.epoch}, "backward"))
-        return none;
-    const size_t bytes = x.id <= out.id ? out.id - x.id + (size_t)1 : 1;
+    const size_t bytes = x.id < out.id ? out.id - x.id : 1;
     unsigned char *way = tg__alloc(g, bytes);
-    if (!way) return none;
+    if (!way) return (tg_grads){.graph = g};
     memset(way, 0, bytes);
     way[0] = 1;
-    for (uint32_t id = x.id + 1; id <= out.id; id++) {
+    for (uint32_t id = x.id + 1; id < out.id; id++) {
         const struct tg__node *n = tg__node_of(g, id);
         for (int i = 0; i < n->operands; i++) way[id - x.id] |= n->in[i] >= x.id && way[n->in[i] - x.id];
     }

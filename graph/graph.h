@@ -473,7 +473,7 @@ uint32_t tg__event_at(const tg_graph *g, size_t k); /* the event that is moment 
 /* tg_backward, with bends that have to live as long as the sweep. */
 tg_grads tg__backward(tg_node out, tg_node seed, const struct tg__bend *bend, uint32_t bends);
 
-/* The same with what leads to x alone. */
+/* The same with what leads to x alone; both are nodes of one tape without an error. */
 tg_grads tg__backward_to(tg_node out, tg_node seed, tg_node x);
 
 /* Its three steps: a term arrives; what has arrived is summed; a node sends to its operands. */

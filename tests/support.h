@@ -139,19 +139,20 @@ static inline unsigned must_compile(unsigned flags) {
 /* -------------------------------------------------------------------------------------------- an allocator to fail */
 
 struct heap {
-    size_t calls, live, blocks, wrong; /* wrong: frees with another size than was asked for */
+    size_t calls, live, blocks, wrong; /* wrong: frees with another size than was asked for, or written past its end */
     size_t fail_at;                    /* which call fails, 0: none */
     bool onward;                       /* and all behind it */
 };
 
-enum { HEAP_HEADER = 16 };
+enum { HEAP_HEADER = 16, HEAP_GUARD = 16, HEAP_FILL = 0xa5 }; /* new memory is no zeros, and nor is what is behind it */
 
 static inline void *heap_alloc(void *user, size_t bytes) {
     struct heap *h = user;
     h->calls++;
     if (h->fail_at && (h->onward ? h->calls >= h->fail_at : h->calls == h->fail_at)) return NULL;
-    char *p = malloc(bytes + HEAP_HEADER);
+    char *p = bytes < SIZE_MAX / 2 ? malloc(HEAP_HEADER + bytes + HEAP_GUARD) : NULL;
     if (!p) return NULL;
+    memset(p + HEAP_HEADER, HEAP_FILL, bytes + HEAP_GUARD);
     memcpy(p, &bytes, sizeof bytes);
     h->live += bytes;
     h->blocks++;
@@ -162,7 +163,10 @@ static inline void heap_free(void *user, void *block, size_t bytes) {
     struct heap *h = user;
     size_t asked;
     memcpy(&asked, (char *)block - HEAP_HEADER, sizeof asked);
-    h->wrong += asked != bytes;
+    const unsigned char *guard = (const unsigned char *)block + asked;
+    bool whole = asked == bytes;
+    for (int i = 0; whole && i < HEAP_GUARD; i++) whole = guard[i] == HEAP_FILL;
+    h->wrong += !whole;
     h->live -= asked;
     h->blocks--;
     free((char *)block - HEAP_HEADER);

@@ -388,6 +388,27 @@ Test(derivatives, errors_name_what_is_wrong) {
     }
 }
 
+/* Towards x alone: what leads to other leaves, or comes from nodes that do not lead to x, is not built. The path may go
+ * through any operand. */
+Test(derivatives, nothing_beside_the_way_to_x) {
+    TG_LET(w, tg_input(g, TG_F64, tg_shape0()));
+    TG_LET(x, tg_input(g, TG_F64, tg_shape0()));
+    TG_LET(y, tg_input(g, TG_F64, tg_shape0()));
+    TG_LET(u, tg_mul(tg_exp(x), tg_sin(w)));
+    TG_LET(v, tg_mul(tg_exp(y), tg_sin(y)));
+    TG_LET(z, tg_sub(tg_mul(v, u), tg_cos(v)));
+    const uint32_t before = tg_count(g);
+    TG_LET(dx, tg_vjp(z, x, tg_nil(g))); /* v sin w e^x */
+    cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
+    cr_assert_eq(tg_count(g) - before, 4, "the seed, and a product each for v, sin w and e^x: %u", tg_count(g) - before);
+    cr_assert_eq(tg_set(w, (double[]){0.5}) | tg_set(x, (double[]){0.25}) | tg_set(y, (double[]){-0.75}), TG_OK);
+    cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+    cr_assert_float_eq(tg_item(dx, 0), exp(-0.75) * sin(-0.75) * sin(0.5) * exp(0.25), 1e-15);
+    TG_LET(own, tg_vjp(x, x, tg_nil(g)));
+    cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+    cr_assert_eq(tg_item(own, 0), 1);
+}
+
 Test(derivatives, every_allocation_fails) {
     for (size_t k = 1;; k++) {
         struct heap heap = {.fail_at = k};
@@ -397,6 +418,7 @@ Test(derivatives, every_allocation_fails) {
             TG_LET(y, tg_exp(tg_square(x)));
             TG_LET(J, tg_jacobian(y, x));
             TG_LET(t, tg_jvp(y, x, x));
+            TG_LET(same, tg_vjp(x, x, x));
             TG_LET(H, tg_hessian(tg_sum(y, tg_axes_all()), x));
         }
         const bool failed = heap.calls >= k;

@@ -298,6 +298,31 @@ Test(errors, missing_gradients_say_why) {
     }
 }
 
+/* The search for the reason takes memory of its own: it is given back, nothing behind it is written, and without it the
+ * error is that. The first node of the tape, one newer than out, and one behind an operator of four operands. */
+Test(errors, missing_gradients_without_memory) {
+    for (size_t k = 0; k < 2; k++)
+        for (int which = 0; which < 3; which++) {
+            struct heap heap = {0};
+            tg_graph *own = tg_graph_new_with(heap_allocator(&heap));
+            const tg_node x = tg_input(own, TG_F64, tg_shape1(3)), y = tg_input(own, TG_F64, tg_shape1(3));
+            const tg_node sign = tg_gt(x, y), out = tg_sum(tg_where(sign, y, x), tg_axes_all());
+            const tg_node cut = tg_sum(tg_mul(y, tg_floor(x)), tg_axes_all()), later = tg_exp(x);
+            const tg_grads d = tg_backward(which ? cut : out, tg_nil(own));
+            const tg_node asked[] = {sign, x, later};
+            cr_assert_eq(tg_error(own), TG_OK, "%s", tg_message(own));
+            heap.fail_at = k ? heap.calls + 1 : 0;
+            cr_assert(tg_is_nil(tg_grad(d, asked[which])));
+            const bool failed = k && heap.calls >= heap.fail_at;
+            cr_assert_eq(failed, k && which < 2);
+            cr_assert_eq(tg_error(own), failed ? TG_MEMORY : TG_GRADIENT, "%s", tg_message(own));
+            static const char *const why[] = {"is the result of gt", "only behind floor", "does not depend on"};
+            cr_assert(failed || strstr(tg_message(own), why[which]), "%s", tg_message(own));
+            tg_graph_free(own);
+            cr_assert(heap.live == 0 && heap.wrong == 0, "%d", which);
+        }
+}
+
 Test(errors, seeds) {
     TG_LET(x, input(tg_shape2(2, 3)));
     TG_LET(y, tg_exp(x));

@@ -301,6 +301,10 @@ static tg_node k_over(tg_node x) { return tg_div(one_more(x), x); }
 static tg_node k_quotient(tg_node x) { return tg_sqrt(tg_div(one_more(x), one_more(x))); }
 static tg_node k_after_pole(tg_node x) { return tg_square(tg_log(x)); }
 static tg_node k_safe_after_pole(tg_node x) { return tg_sqrt(tg_add(tg_square(tg_log(x)), number(x, 1))); }
+static tg_node k_plus_one_zero(tg_node x) { return tg_sqrt(tg_add(one_more(x), number(x, 0))); }
+static tg_node k_infinite_times(tg_node x) { return tg_mul(x, number(x, -inf)); }
+static tg_node k_exp_of(tg_node x) { return tg_exp(one_more(x)); }
+static tg_node k_sum_after_pole(tg_node x) { return tg_mul(x, tg_sum(tg_log(x), tg_axes_all())); }
 static tg_node k_constant(tg_node x) { return tg_add(x, tg_sqrt(number(x, 0.5))); }
 static tg_node k_by_constant(tg_node x) { return tg_mul(x, tg_sqrt(number(x, -1))); }
 static tg_node k_detached(tg_node x) { return tg_sub(x, tg_detach(tg_sqrt(x))); }
@@ -335,6 +339,10 @@ static const struct {
              {"√(x² + 1)/(x² + 1)", k_quotient, 0},
              {"ln² x", k_after_pole, 2},
              {"√(ln² x + 1)", k_safe_after_pole, 3},
+             {"√(x² + 1 + 0)", k_plus_one_zero, 0},
+             {"-∞ x", k_infinite_times, 1},
+             {"e^(x² + 1)", k_exp_of, 1},
+             {"x Σ ln x", k_sum_after_pole, 3},
              {"x + √½", k_constant, 0},
              {"x √-1", k_by_constant, 1},
              {"x - detach √x", k_detached, 0},

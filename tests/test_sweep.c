@@ -72,6 +72,26 @@ Test(sweep, fan_out) {
     cr_assert_str_eq(tg_name(terms[1001].term), "dx1002");
 }
 
+/* Whatever else stands on the tape below, between and above the nodes that a sweep is about. */
+Test(sweep, nodes_far_apart) {
+    static const uint32_t first[] = {1, 2, 1022, 1023, 1024, 1025, 2046, 2047, 2048, 3000};
+    static const uint32_t gap[] = {1, 2, 1022, 1023, 1024, 1025, 2047, 2048, 2500};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        for (size_t k = 0; k < sizeof gap / sizeof *gap; k++) {
+            tg_graph *tape = tg_graph_new();
+            while (tg_count(tape) < first[i] - 1) tg_input(tape, TG_F64, tg_shape0());
+            const tg_node x = tg_input(tape, TG_F64, tg_shape0()), y = tg_square(x);
+            while (tg_count(tape) < first[i] + gap[k]) tg_input(tape, TG_F64, tg_shape0());
+            const tg_node z = tg_mul(tg_sin(y), x);
+            const tg_grads d = tg_backward(z, tg_nil(tape)); /* sin x² + 2x² cos x² */
+            cr_assert_eq(tg_grad_terms(d, x, NULL, 0), 2);
+            cr_assert_eq(tg_set(x, (double[]){0.5}) | tg_run_to(tg_grad(d, x)), TG_OK, "%s", tg_message(tape));
+            cr_assert_float_eq(tg_item(tg_grad(d, x), 0), sin(0.25) + 0.5 * cos(0.25), 1e-15, "x is #%u, and then %u",
+                               first[i], gap[k]);
+            tg_graph_free(tape);
+        }
+}
+
 /* ------------------------------------------------------------------------------------------------------ out of memory
  * Tables grow by a chunk of rows. With so much on the tape before that the first chunk is full somewhere in the sweep,
  * each of its steps in turn is the one that needs the next. */
