@@ -113,14 +113,13 @@ static void take_emit(struct tg__emit *e) {
     for (int i = 0; i < picks; i++) tg__loop_along(e, e->at[1], i, axis + i);
     e->at[0][axis] = TG__LABEL;
     e->number = e->in[0]->shape->dims.dim[axis];
-    e->guard = e->in[0]->shape->count ? "b < 0 || b >= number" : "1"; /* nothing is there to be picked */
+    e->guard = e->number ? "b < 0 || b >= number" : "b < 0 || 1"; /* nothing is there to be picked */
     e->code = e->in[0]->shape->count ? "a" : "0";
 }
 
 static void scatter_add_emit(struct tg__emit *e) {
     const int axis = (int)e->node->attr->number, picks = e->in[1]->shape->dims.rank;
     e->code = e->in[0]->shape->count ? "a" : "0";
-    if (e->in[0]->shape->count == 0) return;
     tg__loops_onto(e);
     for (int i = 0; i < picks; i++) tg__loop_along(e, e->at[1], i, axis + i);
     for (int i = 0; i < e->node->shape->dims.rank; i++)

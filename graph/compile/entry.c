@@ -46,7 +46,7 @@ static void put_includes(struct tg__ahead *a, struct tg__sheet *s) {
 
 static bool is_place(const struct tg__ahead *a, uint32_t id) {
     const struct tg__item *x = tg__item_of(&a->fused, id);
-    return x->stored && !x->inside && x->local == TG__NONE;
+    return x->stored && !x->inside && x->local == TG__NONE && tg__node_of(a->small, id)->shape->count > 0;
 }
 
 static void put_pointer(struct tg__ahead *a, struct tg__sheet *s, uint32_t id) {
@@ -60,9 +60,7 @@ static void put_pointer(struct tg__ahead *a, struct tg__sheet *s, uint32_t id) {
             tg__putf(s, "in_->%s", tg__ident(&a->ports.part, a->p->small.origin[id]));
     } else if (is_place(a, id)) {
         tg__putf(s, "    %s *const %s = ", type, name);
-        if (x->wanted && !a->ports.holder[id]) /* a result without elements has no member */
-            tg__put(s, "0");
-        else if (x->wanted)
+        if (x->wanted)
             tg__put_result_member(a, s, a->ports.holder[id] - 1);
         else
             tg__putf(s, "(%s *)(work_ + %zu)", type, x->offset);

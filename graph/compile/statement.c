@@ -27,16 +27,20 @@ static void sort_loops(struct statement *s) {
         if (s->inner && tg__is_inner(e, i)) s->deep[s->deeps++] = i;
 }
 
-/* Behind the last loop that what it looks at depends on. */
+/* Whether what the guard looks at depends on a loop. */
+static bool looks_along(const struct statement *s, int loop) {
+    for (int k = 0; k < s->kernel.node->operands; k++)
+        for (int axis = 0; axis < s->kernel.in[k]->shape->dims.rank && tg__reads(s->kernel.guard, k); axis++)
+            if (s->kernel.at[k][axis] == loop) return true;
+    return false;
+}
+
+/* Behind the last of those. */
 static int guard_depth(const struct statement *s) {
     int depth = 0;
     if (!s->kernel.guard) return -1;
-    for (int k = 0; k < s->kernel.node->operands; k++) {
-        if (!tg__reads(s->kernel.guard, k)) continue;
-        for (int axis = 0; axis < s->kernel.in[k]->shape->dims.rank; axis++)
-            for (int d = 0; d < s->outers; d++)
-                if (s->kernel.at[k][axis] == s->outer[d] && d >= depth) depth = d + 1;
-    }
+    for (int d = 0; d < s->outers; d++)
+        if (looks_along(s, s->outer[d])) depth = d + 1;
     return depth;
 }
 
@@ -88,11 +92,23 @@ static void put_body(struct statement *s, void (*put)(const struct statement *, 
     if (looped && !fits) s->indent--;
 }
 
-static void put_guard(const struct statement *s) {
-    put_indent(s);
-    tg__put(s->c.sheet, "if (");
-    tg__put_piece(&s->c, s->id, s->kernel.guard, s->index, s->id);
-    tg__put(s->c.sheet, ") return 1;\n");
+static void put_refusal(const struct statement *s, const struct tg__c *c) {
+    tg__put(c->sheet, "if (");
+    tg__put_piece(c, s->id, s->kernel.guard, s->index, s->id);
+    tg__put(c->sheet, ") return 1;");
+}
+
+/* A result without elements: what its kernel refuses is refused all the same, in the loops of what that looks at. */
+static void put_check(struct statement *s) {
+    const int all = s->outers;
+    s->outers = 0;
+    for (int d = 0; d < all; d++)
+        if (looks_along(s, s->outer[d])) s->outer[s->outers++] = s->outer[d];
+    for (int d = 0; d < s->outers; d++) {
+        put_loop(s, s->outer[d], d + 1 < s->outers ? "\n" : "");
+        if (d + 1 < s->outers) s->indent++;
+    }
+    put_body(s, put_refusal, s->outers > 0);
 }
 
 static void put_reduction(struct statement *s) {
@@ -183,7 +199,7 @@ static void put_nest(struct statement *s) {
     }
     put_parallel(s);
     for (int d = 0; d <= s->outers; d++) {
-        if (s->guard == d) put_guard(s);
+        if (s->guard == d) put_body(s, put_refusal, false);
         if (d == s->outers) break;
         const bool innermost = d + 1 == s->outers;
         braces[d] = s->guard == d + 1 || (innermost && reduces);
@@ -247,11 +263,13 @@ void tg__put_statement(const struct tg__c *c, uint32_t id) {
         put_call(c, id, &s.kernel);
         return;
     }
-    if (s.kernel.fill) put_fill(c, id, &s.kernel);
+    if (s.kernel.fill && s.kernel.node->shape->count) put_fill(c, id, &s.kernel);
     tg__kernel(c->part->graph, s.inner ? s.inner : id, &s.reduction);
     tg__letters(c->places, id, &s.reduction, s.c.letter);
     sort_loops(&s);
     s.guard = guard_depth(&s);
-    if (is_in_place(&s)) put_in_place(&s);
+    if (s.kernel.node->shape->count == 0) {
+        if (s.kernel.guard) put_check(&s);
+    } else if (is_in_place(&s)) put_in_place(&s);
     else put_nest(&s);
 }
