@@ -108,6 +108,29 @@ Test(jit, compiled_once) {
     cr_assert_eq(starts(), 3);
 }
 
+/* Without an OpenMP library there is an object of one thread, and it is used until there is one. */
+Test(jit, a_library_that_comes_later) {
+    char lines[700];
+    if (!tg_build_info().openmp) cr_skip("the library was built without OpenMP and asks for none");
+    snprintf(lines, sizeof lines, "case \"$*\" in *-fopenmp*) test -f '%s' || exit 1;; esac\nexec cc \"$@\"",
+             in_shop("library"));
+    use_script(lines);
+    works_in_silence();
+    cr_assert_eq(starts(), 2, "with it, and without");
+    for (int again = 1; again <= 2; again++) {
+        works_in_silence();
+        cr_assert_eq(starts(), 2 + (size_t)again, "whether there is one by now");
+        cr_assert_eq(files_in(in_shop("cache"), ".so"), 1);
+    }
+    write_file(in_shop("library"), "", 0600);
+    works_in_silence();
+    cr_assert_eq(starts(), 6, "now there is, and all of it is compiled");
+    cr_assert_eq(files_in(in_shop("cache"), ".so"), 2);
+    works_in_silence();
+    cr_assert_eq(starts(), 6);
+    unlink(in_shop("library"));
+}
+
 Test(jit, where_the_cache_is) {
     unsetenv("TAPEGRAD_CACHE");
     setenv("HOME", in_shop("home"), 1);

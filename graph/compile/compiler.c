@@ -38,6 +38,13 @@ static const char *const tries[][24] = {
 
 const char *const *tg__flags(size_t n) { return n < sizeof tries / sizeof *tries ? tries[n] : NULL; }
 
+bool tg__does_without(size_t n) {
+    if (n == 0 || !tg__flags(n)) return false;
+    const char *const *before = tries[n - 1], *const *flag = tries[n];
+    while (*before && *flag && strcmp(*before, *flag) == 0) before++, flag++;
+    return *before && !before[1] && !*flag;
+}
+
 /* ------------------------------------------------------------------------------------------------------- words */
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }

@@ -72,11 +72,9 @@ static bool take_kept(struct job *j) {
 /* ----------------------------------------------------------------------------------------------------- compiling */
 
 /* A file that has no name any more, so that nothing is left on the disk if this process is killed. */
-static int open_source(struct job *j) {
+static int open_source(struct job *j, const char *s, size_t left) {
     char name[TG__NAME];
     const int fd = tg__folder_create(&j->work, j->key.name, name);
-    const char *s = j->source;
-    size_t left = j->length;
     bool done = fd >= 0 && unlinkat(j->work.fd, name, 0) == 0;
     while (done && left > 0) {
         const ssize_t n = write(fd, s, left < 1 << 30 ? left : 1 << 30);
@@ -108,17 +106,26 @@ static enum tg__end try_flags(struct job *j, const char *const *flags, const cha
     return end;
 }
 
-static bool compile(struct job *j) {
+static bool set_key(struct job *j, size_t n) {
+    tg__key_free(j->g, &j->key);
+    return tg__key_new(j->g, &j->key, &j->compiler, n, j->source, j->length);
+}
+
+static enum tg__end try_source(struct job *j, size_t n, int source, struct tg__reason *r) {
     char output[TG__PATH + TG__NAME];
+    snprintf(output, sizeof output, "%s/%s", j->work.path, j->key.name);
+    r->text[0] = 0;
+    return try_flags(j, tg__flags(n), output, source, r);
+}
+
+/* The key becomes that of the flags that worked. */
+static bool compile(struct job *j) {
     struct tg__reason last = {.text = ""};
     enum tg__end end = TG__REFUSED;
-    const int source = open_source(j);
+    const int source = open_source(j, j->source, j->length);
     if (source < 0) return false;
-    snprintf(output, sizeof output, "%s/%s", j->work.path, j->key.name);
-    for (size_t n = 0; end == TG__REFUSED && tg__flags(n); n++) {
-        last.text[0] = 0;
-        end = try_flags(j, tg__flags(n), output, source, &last);
-    }
+    for (size_t n = 0; end == TG__REFUSED && tg__flags(n); n++)
+        end = set_key(j, n) ? try_source(j, n, source, &last) : TG__ENDED;
     close(source);
     if (end != TG__DONE) tg__because(&j->why, "%s", last.text);
     return end == TG__DONE;
@@ -151,14 +158,37 @@ static bool make(struct job *j) {
     return done;
 }
 
+/* ------------------------------------------------------------------------------------------------------- looking */
+
+/* Whether the compiler makes anything with the flags of a try: of nothing, which takes it no time. */
+static bool accepts(struct job *j, size_t n) {
+    struct tg__reason why = {.text = ""};
+    if (!open_work(j)) return false;
+    const int source = open_source(j, "", 0);
+    const bool done = source >= 0 && try_source(j, n, source, &why) == TG__DONE;
+    if (source >= 0) close(source);
+    tg__folder_close(&j->work);
+    return done;
+}
+
+/* What was made without a library is of use for as long as the compiler lacks it. */
+static bool find(struct job *j) {
+    for (size_t n = 0; tg__flags(n); n++) {
+        if (!set_key(j, n)) return false;
+        if (!tg__cache_has(j->g, &j->cache, &j->key)) continue;
+        return !(tg__does_without(n) && accepts(j, n - 1)) && take_kept(j);
+    }
+    return false;
+}
+
 /* ----------------------------------------------------------------------------------------------------- the whole */
 
 static bool run(struct job *j) {
     if (!tg__may_compile(&j->why) || !tg__compile_seconds(j->length, &j->seconds, &j->why)) return false;
     if (!tg__compiler_find(j->g, &j->compiler, &j->why)) return false;
-    if (!tg__key_new(j->g, &j->key, &j->compiler, j->source, j->length)) return false;
+    if (!set_key(j, 0)) return false;
     const bool cached = tg__folder_cache(&j->cache, &j->aside);
-    if (cached && tg__cache_has(j->g, &j->cache, &j->key) && take_kept(j)) return true;
+    if (cached && find(j)) return true;
     if (cached) j->aside.text[0] = 0; /* an object that cannot be loaded is made again */
     return !is_memory_out(j) && make(j);
 }

@@ -49,6 +49,7 @@ bool tg__command_path(const char *word, char path[TG__PATH]); /* where $PATH has
 /* The flags of the n-th try, and NULL at the end; NULL: there is no such try. A compiler that does not know the flags
  * of one will know those of a later one. */
 const char *const *tg__flags(size_t n);
+bool tg__does_without(size_t n); /* whether it is the try before it without the last flag, which asks for a library */
 
 /* ------------------------------------------------------------------------------------------------------- key.c */
 
@@ -57,7 +58,9 @@ struct tg__key {
     size_t length;
     char name[TG__NAME];
 };
-bool tg__key_new(tg_graph *g, struct tg__key *k, const struct tg__compiler *c, const char *source, size_t length);
+/* With the flags of the n-th try. */
+bool tg__key_new(tg_graph *g, struct tg__key *k, const struct tg__compiler *c, size_t n, const char *source,
+                 size_t length);
 void tg__key_free(tg_graph *g, struct tg__key *k);
 void tg__hash(const void *bytes, size_t count, uint64_t hash[2]); /* 128 bits, for names; it is no proof of origin */
 

@@ -69,22 +69,23 @@ static void put_compiler(struct text *t, const struct tg__compiler *c) {
     }
 }
 
-static void put_key(struct text *t, const struct tg__compiler *c, const char *source, size_t length) {
+static void put_key(struct text *t, const struct tg__compiler *c, size_t n, const char *source, size_t length) {
     put_word(t, "tapegrad " TG_VERSION);
     put_processor(t);
     put_compiler(t, c);
-    for (const char *const *flag = tg__flags(0); *flag; flag++) put_word(t, *flag);
+    for (const char *const *flag = tg__flags(n); *flag; flag++) put_word(t, *flag);
     put(t, source, length);
 }
 
-bool tg__key_new(tg_graph *g, struct tg__key *k, const struct tg__compiler *c, const char *source, size_t length) {
+bool tg__key_new(tg_graph *g, struct tg__key *k, const struct tg__compiler *c, size_t n, const char *source,
+                 size_t length) {
     struct text t = {.room = 0};
-    put_key(&t, c, source, length);
+    put_key(&t, c, n, source, length);
     *k = (struct tg__key){.text = tg__alloc(g, t.length), .length = t.length};
     if (!k->text) return false;
     memset(k->text, 0, k->length); /* if the compiler is replaced just now, less is written than was counted */
     t = (struct text){.at = k->text, .room = k->length};
-    put_key(&t, c, source, length);
+    put_key(&t, c, n, source, length);
     uint64_t hash[2];
     tg__hash(k->text, k->length, hash);
     snprintf(k->name, sizeof k->name, "tapegrad-%016" PRIx64 "%016" PRIx64, hash[0], hash[1]);
