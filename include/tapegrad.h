@@ -646,7 +646,8 @@ TG_API size_t tg_formula(tg_node a, char *text, size_t room);
 
 /* The first node in tape order with a NaN or an infinity. text (may be NULL) tells how it came about: forward or
  * backward, operator, place, index of the element, the operands' values there and their ranges. nil: all computed values
- * are finite. tg_save_leaves writes what is needed to see it again. */
+ * are finite; infinities of constants, which were meant, do not count. tg_save_leaves writes what is needed to see it
+ * again. */
 TG_API tg_node tg_first_nonfinite(tg_graph *g, char *text, size_t room);
 
 /* Comparison of a node's value with an array of the same shape and any dtype, one column (last axis) at a time: largest

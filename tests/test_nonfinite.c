@@ -216,3 +216,32 @@ Test(nonfinite, hostile_names) {
     for (const char *s = text; *s; s++) cr_assert((unsigned char)*s >= 0x20 || *s == '\n');
     cr_assert(!strstr(text, "\xe2\x80\xae") && !strchr(text, '\xff') && strlen(text) < 1000);
 }
+
+/* An infinity that was written down is no accident, as long as nothing is made of it. */
+Test(nonfinite, infinite_constants) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape1(3)));
+    TG_LET(y, tg_input(g, TG_F64, tg_shape1(3)));
+    TG_LET(mask, tg_const(g, TG_F64, tg_shape1(3), (double[]){0, -(double)INFINITY, 0}));
+    TG_LET(lse, tg_logsumexp(x, tg_axes_all()));
+    TG_LET(bce, tg_bce_with_logits(x, y, tg_nil(g), TG_SUM, "bce"));
+    const tg_grads d = tg_backward(bce, tg_nil(g));
+    TG_LET(high, tg_clamp(x, 0, (double)INFINITY));
+    TG_LET(quotient, tg_div(x, y));
+    const tg_mark m = tg_mark_now(g);
+    set(x, (double[]){1, 2, 3});
+    set(y, (double[]){0.5, 1, 0.25});
+    cr_assert_eq(tg_run(g), TG_OK, "%s", tg_message(g));
+    first(tg_nil(g), "");
+    set(y, (double[]){0.5, 0, 0.25});
+    cr_assert_eq(tg_run(g), TG_OK);
+    first(quotient, "there: 2/0 = inf");
+    set(y, (double[]){0.5, 1, 0.25});
+    TG_LET(masked, tg_add(x, mask));
+    cr_assert_eq(tg_run(g), TG_OK);
+    first(masked, "element [1] is -inf (x + mask)");
+    first(masked, "\n  'mask' is a constant that is infinite\n");
+    cr_assert_eq(tg_rewind(g, m), TG_OK);
+    TG_LET(missing, tg_const(g, TG_F64, tg_shape1(2), (double[]){(double)INFINITY, (double)NAN}));
+    first(missing, "given: const 'missing': element [1] is nan");
+    (void)d;
+}

@@ -43,13 +43,19 @@ struct culprit {
     size_t at[TG_MAX_RANK];
 };
 
+/* An infinite constant is no accident: bounds, masks, and what composites compare with. */
+static bool is_constant(tg_node a) { return tg__node_of(a.graph, a.id)->op == &tg__op_const; }
+
 static bool is_bad(tg_node a, struct culprit *c) {
     const void *data = tg_value(a);
     const tg_dtype dtype = tg_dtype_of(a);
     const size_t count = data && dtype != TG_I32 ? tg_size(a) : 0;
+    const bool constant = is_constant(a);
     *c = (struct culprit){.node = a};
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(tg__load(dtype, data, i)) && c->bad++ == 0) c->index = i;
+    for (size_t i = 0; i < count; i++) {
+        const double v = tg__load(dtype, data, i);
+        if ((constant ? isnan(v) : !isfinite(v)) && c->bad++ == 0) c->index = i;
+    }
     const tg_shape dims = tg_dims(a);
     size_t rest = c->index;
     for (int axis = c->bad ? dims.rank - 1 : -1; axis >= 0; axis--) {
@@ -152,11 +158,25 @@ static void add_overflow(struct text *t, const struct culprit *c) {
     if (isfinite(wide)) add(t, " (in f64 it would be %g)", wide);
 }
 
+/* The only operand that may not be finite. */
+static bool add_infinite_constant(struct text *t, const struct culprit *c) {
+    char name[80];
+    for (int i = 0; i < row_of(c)->operands; i++) {
+        const tg_node x = tg_operand(c->node, i);
+        struct tg__summary s;
+        if (!is_constant(x) || !tg__summarize(x, &s) || s.nonfinite == 0) continue;
+        add(t, "\n  %s is a constant that is infinite", tg__quote(x.graph, x.id, name, sizeof name));
+        return true;
+    }
+    return false;
+}
+
 static void add_reason(struct text *t, const struct culprit *c) {
     if (tg__is_leaf(row_of(c))) {
         add(t, "\n  no operator made it: the value was given");
         return;
     }
+    if (add_infinite_constant(t, c)) return;
     add(t, "\n  all operands are finite: this node made it");
     if (!is_elementwise(c))
         add(t, ", out of numbers of the size above");
