@@ -179,9 +179,20 @@ static void matmul_emit(struct tg__emit *e) {
 
 static int matmul_form(const struct tg__node *n) { return is_turned(n, 0) + 2 * is_turned(n, 1); }
 
+/* All matrices, one below the other. */
+static tg_node stacked(tg_node a) {
+    const tg_shape s = tg_dims(a);
+    int64_t rows = 1;
+    for (int axis = 0; axis + 1 < s.rank; axis++) rows *= s.dim[axis];
+    return tg_reshape(a, tg_shape2(rows, s.dim[s.rank - 1]));
+}
+
+/* A single y behind many matrices x gets one product of all their rows, not the sum of as many products as there are. */
 static tg_node matmul_vjp(tg_node z, tg_node g, int slot) {
-    const tg_node x = tg__in(z, 0), y = tg__in(z, 1);
+    tg_node x = tg__in(z, 0);
+    const tg_node y = tg__in(z, 1);
     const bool tx = is_turned(tg__node_of(z.graph, z.id), 0), ty = is_turned(tg__node_of(z.graph, z.id), 1);
+    if (slot == 1 && !tx && tg_dims(y).rank == 2 && tg_dims(x).rank > 2) x = stacked(x), g = stacked(g);
     if (slot == 0) return tx ? tg_matmul_t(y, g, ty, true) : tg_matmul_t(g, y, false, !ty);
     return ty ? tg_matmul_t(g, x, true, tx) : tg_matmul_t(x, g, !tx, false);
 }

@@ -222,6 +222,37 @@ Test(matmul, its_gradients_are_products) {
     tg_graph_free(g);
 }
 
+/* dL/dy = Σ of x's row times dz's row, over all rows of all matrices of x. */
+static void check_single(tg_shape xs, bool ty) {
+    uint64_t state = 21;
+    enum { K = 3, N = 4 };
+    tg_graph *g = tg_graph_new();
+    const tg_node x = tg_input(g, TG_F64, xs), y = tg_param(g, TG_F64, ty ? tg_shape2(N, K) : tg_shape2(K, N));
+    const tg_node z = tg_matmul_t(x, y, false, ty), seed = tg_input(g, TG_F64, tg_dims(z));
+    const tg_node dy = tg_grad(tg_backward(z, seed), y);
+    double *a = random_array(&state, tg_size(x), -2, 2), *b = random_array(&state, tg_size(seed), -2, 2);
+    cr_assert(tg_fill(y, 1) == TG_OK && tg_set(x, a) == TG_OK && tg_set(seed, b) == TG_OK && tg_run(g) == TG_OK, "%s",
+              tg_message(g));
+    cr_expect_str_eq(tg_op_of(dy), "matmul");
+    for (size_t i = 0; i < K * N; i++) { /* some 30 terms of at most 4 */
+        double sum = 0;
+        for (size_t row = 0; row < tg_size(x) / K; row++) sum += a[row * K + i / N] * b[row * N + i % N];
+        cr_expect_float_eq(tg_item(dy, ty ? i % N * K + i / N : i), sum, 1e-13);
+    }
+    free(a), free(b);
+    tg_graph_free(g);
+}
+
+Test(matmul, a_single_matrix_behind_many_has_one_product_for_a_gradient) {
+    for (int ty = 0; ty < 2; ty++) {
+        check_single(tg_shape3(5, 2, 3), ty);
+        check_single(tg_shape4(3, 2, 5, 3), ty);
+        check_single(tg_shape3(1, 7, 3), ty);
+        check_single(tg_shape2(6, 3), ty);
+        check_single(tg_shape3(0, 7, 3), ty);
+    }
+}
+
 /* --------------------------------------------------------------------------------------------- large ones, and BLAS */
 
 enum { SIDE = 300 };
