@@ -39,14 +39,14 @@ static tg_node more(tg_node x, tg_node gamma) {
     return tg_add(tg_add(loss, mean), tg_mean(tg_where(tg_gt(all, spread), all, spread), tg_axes_all()));
 }
 
-/* A layer with batch normalization that is trained, a given node, and a value too large for the pools. */
+/* A layer with batch normalization and rows that share a call, a given node, and a value too large for the pools. */
 static struct tape build(tg_mode mode) {
     tg_graph *g = tg_graph_new_with(heap_allocator(&heap));
     TG_LET(x, tg_input(g, TG_F64, tg_shape2(N, D)));
     TG_LET(w, tg_state(g, TG_F64, tg_shape2(D, D), 0.5));
     TG_LET(gamma, tg_state(g, TG_F64, tg_shape1(D), 1));
     TG_LET(much, tg_input(g, TG_F64, tg_shape1(LARGE)));
-    TG_LET(y, tg_batchnorm(tg_matmul(x, w), gamma, gamma, tg_axis(0), 1e-5, "bn"));
+    TG_LET(y, tg_silu(tg_batchnorm(tg_matmul(x, w), gamma, gamma, tg_axis(0), 1e-5, "bn")));
     TG_LET(total, tg_sum(tg_mul(y, tg_const(g, TG_F64, tg_shape2(N, D), steps)), tg_axes_all()));
     TG_LET(loss, mode == TG_EXACT ? total : tg_add(total, more(tg_add(x, y), gamma)));
     TG_LET(wide, tg_mul(much, loss));
