@@ -59,6 +59,36 @@ Test(algebra, a_number_that_would_overflow_stays_two, .init = begin, .fini = end
     cr_expect_eq(ops("mul"), 2);
 }
 
+/* Counts, their shares, products of them that no double tells apart or that 64 bits do not hold, and other numbers. The
+ * error is held against the largest term. */
+Test(algebra, numbers_of_any_kind) {
+    static const double v[] = {3, -5, 1.0 / 2147483647, -1.0 / 1048573, 2147483647, 1048573, 0.30000001, 0};
+    enum { N = sizeof v / sizeof *v };
+    uint64_t state = 3;
+    for (int round = 0; round < 400; round++) {
+        begin();
+        const tg_node x = matrix("x");
+        tg_node sum = x;
+        double largest = 0;
+        for (int i = 0; i < 1 + round % 3; i++) {
+            tg_node term = x;
+            double size = 1;
+            for (int k = 0; k < 1 + round % 4; k++) {
+                const double c = v[random_below(&state, N)], d = v[random_below(&state, 2)];
+                const bool over = random_below(&state, 3) == 0;
+                term = over ? tg_div(term, tg_scalar_like(x, d)) : times(c, term);
+                size *= over ? 1 / fabs(d) : fabs(c);
+            }
+            sum = i == 0 ? term : round % 2 ? tg_add(sum, term) : tg_sub(sum, term);
+            largest = fmax(largest, size);
+        }
+        z = simplify(&sum, 1, NULL, 0, TG_FAST, round % 5 ? 0 : TG_ASSUME_FINITE);
+        give_all(g, 7, 0.5, 2);
+        expect_close(&sum, 1, 1e-14, largest, "");
+        end();
+    }
+}
+
 Test(algebra, numbers_are_one, .init = begin, .fini = end) {
     const tg_node x = matrix("x");
     of(tg_neg(times(2, tg_neg(times(3, x)))), 0);

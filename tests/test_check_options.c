@@ -140,3 +140,53 @@ Test(check_options, out_of_memory) {
     cr_assert_eq(heap.blocks, 0);
     cr_assert_eq(heap.wrong, 0);
 }
+
+/* ---------------------------------------------------------------------------------------- a kernel that refuses */
+
+static int runs, refused_run; /* of the kernel below; the one that fails, 0: none */
+
+static tg_status moody_run(tg_call *c) {
+    const tg_node z = tg_call_node(c);
+    if (++runs == refused_run) return tg_call_fail(c, TG_VALUE, "not today");
+    for (size_t i = 0; i < tg_size(z); i++)
+        if (tg_dtype_of(z) == TG_F64)
+            ((double *)tg_call_output(c))[i] = sin(((const double *)tg_call_input(c, 0))[i]);
+        else
+            ((float *)tg_call_output(c))[i] = sinf(((const float *)tg_call_input(c, 0))[i]);
+    return TG_OK;
+}
+
+static tg_node moody_vjp(tg_node z, tg_node dz, int slot) {
+    (void)slot;
+    return tg_mul(dz, tg_cos(tg_operand(z, 0)));
+}
+
+static const tg_op moody = {
+    .name = "moody", .operands = 1, .shape = tg_rule_first, .run = moody_run, .vjp = moody_vjp};
+
+/* It may refuse at any of the runs of a check, which then hands over what it said, and can be made again. */
+Test(check_options, a_kernel_refuses_at_any_run) {
+    for (tg_dtype dtype = TG_F32; dtype <= TG_F64; dtype++) {
+        refused_run = 0;
+        const double v[] = {0.5, -1, 2};
+        tg_node x = given(dtype, tg_shape1(3), v), w = given(dtype, tg_shape1(3), v);
+        if (dtype == TG_F32) cr_assert_eq(tg_register(g, &moody), TG_OK, "%s", tg_message(g));
+        TG_LET(z, tg_mul(tg_apply(&moody, &x), tg_exp(w)));
+        runs = 0;
+        check(z, NULL);
+        expect_all(TG_PASS);
+        const int all = runs;
+        cr_assert_gt(all, 20);
+        for (int i = 1; i <= all; i++) {
+            runs = 0, refused_run = i;
+            refused(z, NULL, TG_VALUE, "moody #");
+            cr_assert_not_null(strstr(tg_message(g), ": not today"), "run %d: %s", i, tg_message(g));
+        }
+        refused_run = 0;
+        check(z, NULL);
+        expect_all(TG_PASS);
+        tg_graph_free(g);
+        g = tg_graph_new();
+        cr_assert_eq(tg_register(g, &moody), TG_OK);
+    }
+}

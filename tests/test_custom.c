@@ -240,6 +240,10 @@ Test(custom, wrong_rows_are_refused) {
     refuses((bad = good, bad.formula = "z = \x1b[2J", bad), TG_ARGUMENT, "formula is not printable");
     refuses((bad = good, bad.tex = "\\frac{x}{", bad), TG_ARGUMENT, "braces of tex do not match");
     refuses((bad = good, bad.tex_back = "\\\\}", bad), TG_ARGUMENT, "braces of tex_back do not match");
+    refuses((bad = good, bad.tex = "}x{", bad), TG_ARGUMENT, "braces of tex do not match");
+    refuses((bad = good, bad.tex = "x \\", bad), TG_ARGUMENT, "braces of tex do not match");
+    refuses((bad = good, bad.name = "a123456789012345678901234567890123456789012345678901234567890123456789", bad), TG_NAME,
+            "is no identifier of 2 to");
     tg_graph *g = tg_graph_new();
     cr_assert_eq(tg_register(g, NULL), TG_ARGUMENT);
     says(g, TG_ARGUMENT, "the row is NULL");
@@ -248,6 +252,17 @@ Test(custom, wrong_rows_are_refused) {
     tg_op other = outer;
     cr_assert_eq(tg_register(g, &other), TG_NAME);
     says(g, TG_NAME, "'scaled_outer' is taken");
+}
+
+/* A rule and a kernel that ask for what is not there, and fail without a status. */
+static bool curious_rule(tg_rule *r) {
+    const bool none = tg_is_nil(tg_rule_operand(r, -1)) && tg_is_nil(tg_rule_operand(r, 1)) && tg_rule_user(r) == NULL;
+    return none ? tg_rule_fail(r, TG_OK, "nothing is there") : tg_rule_first(r);
+}
+
+static tg_status curious_run(tg_call *c) {
+    const bool none = !tg_call_input(c, -1) && !tg_call_input(c, 1) && tg_call_user(c) == NULL;
+    return none ? tg_call_fail(c, TG_OK, "nothing is there") : TG_OK;
 }
 
 static tg_graph *apply_row(tg_op op, tg_status status) {
@@ -272,7 +287,11 @@ Test(custom, wrong_rules_and_kernels_say_so) {
          "good: shape [-1] has a negative");
     says(apply_row((bad = good, bad.shape = longer_rule, bad.view = true, bad), TG_SHAPE), TG_SHAPE,
          "good: a view of f64 [3] cannot be f64 [7]");
-    tg_graph *g = apply_row(good, TG_OK);
+    says(apply_row((bad = good, bad.shape = curious_rule, bad), TG_ARGUMENT), TG_ARGUMENT, "good: nothing is there");
+    tg_graph *g = apply_row((bad = good, bad.run = curious_run, bad), TG_OK);
+    cr_assert_eq(tg_run(g), TG_ARGUMENT);
+    says(g, TG_ARGUMENT, "good 'z': nothing is there");
+    g = apply_row(good, TG_OK);
     cr_assert_eq(tg_run(g), TG_VALUE);
     says(g, TG_VALUE, "good 'z': it is not today");
     g = apply_row((bad = good, bad.run = tg_run_elementwise, bad), TG_OK);

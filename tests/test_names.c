@@ -228,3 +228,52 @@ Test(names, what_was_displaced_comes_back) {
     is("dx", dx);
     cr_assert(tg_is_nil(tg_find(g, "dx.2")));
 }
+
+/* What a terminal obeys, what turns a line around, what has no width, and what is no character is a "?" for each byte. */
+Test(names, every_kind_of_character) {
+    static const struct {
+        const char *name, *told;
+    } names[] = {{"\x1f", "?"},
+                 {"\x7f", "?"},
+                 {"\xc1\x80", "??"},         /* overlong */
+                 {"\xc2", "?"},              /* cut off */
+                 {"\xc2\x80", "??"},         /* U+0080, a control */
+                 {"\xc2\x9f", "??"},
+                 {"\xc2\xa0", "\xc2\xa0"},
+                 {"\xdf\xbf", "\xdf\xbf"},
+                 {"\xe0\x9f\xbf", "???"},    /* overlong */
+                 {"\xe0\xa0\x80", "\xe0\xa0\x80"},
+                 {"\xe2\x80\x8a", "\xe2\x80\x8a"},
+                 {"\xe2\x80\x8b", "???"},    /* U+200B, without width */
+                 {"\xe2\x80\x8f", "???"},
+                 {"\xe2\x80\x90", "\xe2\x80\x90"},
+                 {"\xe2\x80\xa7", "\xe2\x80\xa7"},
+                 {"\xe2\x80\xa8", "???"},    /* U+2028, another line */
+                 {"\xe2\x80\xae", "???"},    /* U+202E, from right to left */
+                 {"\xe2\x80\xaf", "\xe2\x80\xaf"},
+                 {"\xe2\x81\x9f", "\xe2\x81\x9f"},
+                 {"\xe2\x81\xa0", "???"},    /* U+2060 */
+                 {"\xe2\x81\xaf", "???"},
+                 {"\xe2\x81\xb0", "\xe2\x81\xb0"},
+                 {"\xe2\x82\xac", "\xe2\x82\xac"},
+                 {"\xe2\x82", "??"},         /* cut off */
+                 {"\xed\x9f\xbf", "\xed\x9f\xbf"},
+                 {"\xed\xa0\x80", "???"},    /* half of a pair of UTF-16 */
+                 {"\xef\xba\xbf", "\xef\xba\xbf"},
+                 {"\xef\xbb\xbe", "\xef\xbb\xbe"},
+                 {"\xef\xbb\xbf", "???"},    /* U+FEFF */
+                 {"\xf0\x8f\x80\x80", "????"}, /* overlong */
+                 {"\xf0\x90\x80\x80", "\xf0\x90\x80\x80"},
+                 {"\xf4\x8f\x80\x80", "\xf4\x8f\x80\x80"},
+                 {"\xf4\x90\x80\x80", "????"}, /* beyond U+10FFFF */
+                 {"\xf5\x80\x80\x80", "????"}};
+    const tg_node y = tg_input(g, TG_F64, tg_shape1(2)), z = tg_input(g, TG_F64, tg_shape1(3));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const tg_mark mark = tg_mark_now(g);
+        char told[80];
+        snprintf(told, sizeof told, "shapes do not broadcast: '%s' [2] with", names[i].told);
+        tg_add(tg_let(y, names[i].name, __FILE__, __LINE__), z);
+        says(TG_SHAPE, told);
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    }
+}
