@@ -28,11 +28,11 @@ static int64_t divisor(int64_t a, int64_t b) {
     return a < 0 ? -a : a;
 }
 
-/* Reduced; and only fractions that a double's own digits can tell. */
+/* Reduced; and only fractions that a double's own digits can tell. down is positive. */
 static struct tg__number fraction(int64_t up, int64_t down) {
     const int64_t d = divisor(up, down);
-    up /= d ? d : 1;
-    down /= d ? d : 1;
+    up /= d;
+    down /= d;
     const double value = (double)up / (double)down;
     const bool small = up > -(INT64_C(1) << 53) && up < INT64_C(1) << 53 && down < INT64_C(1) << 53;
     return small ? (struct tg__number){value, up, down} : (struct tg__number){value, 0, 0};

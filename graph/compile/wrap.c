@@ -40,8 +40,7 @@ static void wrap(struct tg__wrap *w) {
     const size_t own = indent_of(w), least = w->begun ? w->margin : own;
     if (!w->begun) {
         const char *s = w->line + own;
-        w->comment = w->used - own > 1 && ((s[0] == '/' && s[1] == '*') || (s[0] == '*' && s[1] == ' ') ||
-                                           (own > 0 && own % 4 == 1 && s[0] == '*'));
+        w->comment = (s[0] == '/' && s[1] == '*') || (s[0] == '*' && s[1] == ' ');
         w->margin = w->comment ? own + (s[0] == '/' ? 3 : 2) : margin_of(w, own);
     }
     const size_t at = w->line[0] == '#' ? 0 : find_break(w, least + w->comment * 3);
