@@ -133,7 +133,7 @@ static tg_node api_mutant(const tg_node *a) {
     X(clamp, "f23", 1, tg_clamp(a[0], 0, 0.5))                                                                         \
     X(where, "f23 f23 f3", 1, tg_where(tg_gt(a[0], a[2]), a[1], a[2]))                                                 \
     X(larger, "f23 f3 f23", 1, tg_larger(a[0], a[1], a[2]))                                                            \
-    X(tied, "f23 f23 f3", 1, tg_tied(tg_round(a[0]), tg_round(a[1]), a[2]))                                            \
+    X(tied, "f23 f3", 1, tg_tied(a[0], a[0], a[1]))                                                                    \
     X(sum, "f23", 1, tg_sum(a[0], tg_keep(tg_axis(0))))                                                                \
     X(max, "f23", 1, tg_max(a[0], tg_axis(1)))                                                                         \
     X(min, "f23", 1, tg_min(a[0], tg_axes_all()))                                                                      \
