@@ -98,6 +98,13 @@ static void put_refusal(const struct statement *s, const struct tg__c *c) {
     tg__put(c->sheet, ") return 1;");
 }
 
+/* Whether there is anything that the guard could refuse. */
+static bool has_guard(const struct statement *s) {
+    for (int k = 0; k < s->kernel.node->operands; k++)
+        if (tg__reads(s->kernel.guard, k) && s->kernel.in[k]->shape->count == 0) return false;
+    return s->kernel.guard != NULL;
+}
+
 /* A result without elements: what its kernel refuses is refused all the same, in the loops of what that looks at. */
 static void put_check(struct statement *s) {
     const int all = s->outers;
@@ -269,7 +276,12 @@ void tg__put_statement(const struct tg__c *c, uint32_t id) {
     sort_loops(&s);
     s.guard = guard_depth(&s);
     if (s.kernel.node->shape->count == 0) {
-        if (s.kernel.guard) put_check(&s);
-    } else if (is_in_place(&s)) put_in_place(&s);
-    else put_nest(&s);
+        if (has_guard(&s)) put_check(&s);
+    } else if (s.kernel.onto && s.kernel.in[0]->shape->count == 0) {
+        return; /* nothing comes onto what it is filled with */
+    } else if (is_in_place(&s)) {
+        put_in_place(&s);
+    } else {
+        put_nest(&s);
+    }
 }
