@@ -129,6 +129,27 @@ Test(json, every_byte_of_a_name_is_text) {
     cr_assert_eq(pclose(said), 0);
 }
 
+/* What is no UTF-8 is U+FFFD, byte by byte; what could end a line or turn one around is written with \\u. */
+Test(json, names_of_any_bytes) {
+    static const char *const names[][2] = {
+        {"a\xc2", "a\xef\xbf\xbd"},          {"a\xc2\x85z", "a\xc2\x85z"},
+        {"\xe2\x80z", "\xef\xbf\xbd\xef\xbf\xbdz"}, {"\xe2\x82\xac", "\xe2\x82\xac"},
+        {"\xe2\x80\xa8", "\\u2028"},          {"\xe2\x81\xa0", "\\u2060"},
+        {"\xef\xbb\xbf", "\xef\xbb\xbf"},      {"\xef\xbby", "\xef\xbf\xbd\xef\xbf\xbdy"},
+        {"\xef\xbc\x81", "\xef\xbc\x81"},      {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+        {"a\x7f", "a\\u007f"},                {"\xe3\x81\x82", "\xe3\x81\x82"}};
+    enum { N = sizeof names / sizeof *names };
+    static char text[1 << 20], want[200];
+    for (int i = 0; i < N; i++) tg_let(tg_input(g, TG_F64, tg_shape0()), names[i][0], "f.c", i + 1);
+    cr_assert_eq(tg_write_json(g, "t.json"), TG_OK, "%s", tg_message(g));
+    FILE *file = fopen("t.json", "r");
+    cr_assert(file && fread(text, 1, sizeof text - 1, file) > 0 && fclose(file) == 0);
+    for (int i = 0; i < N; i++) {
+        snprintf(want, sizeof want, "\"name\":\"%s\"", names[i][1]);
+        cr_expect_not_null(strstr(text, want), "%s", want);
+    }
+}
+
 Test(json, an_empty_tape_and_twice_the_same) {
     static char first[1 << 20], second[1 << 20];
     cr_assert_eq(tg_write_json(g, "t.json"), TG_OK);

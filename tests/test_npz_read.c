@@ -111,6 +111,23 @@ Test(npz_read, zip64) {
     add_end(&a);
     number_at(a.bytes + a.end + 12, end64 - a.directory, 4);
     npz_ok(a.bytes, a.length, 1);
+    static const char several[] = "is one disk of an archive of several", where[] = "the zip64 end of the archive is not";
+    const struct {
+        size_t at, bytes;
+        uint64_t number;
+        const char *says;
+    } lies[] = {{end64 + 16, 4, 1, several}, {end64 + 20, 4, 1, several},
+                {end64 + 24, 8, 2, several}, {a.end - 16, 4, 1, several},
+                {a.end - 4, 4, 2, several},  {end64, 4, 0x06064b51, where},
+                {end64 + 4, 8, 45, where},   {a.end + 8, 4, 0x00020002, "contradict each other"},
+                {a.end + 16, 4, 1, "contradict each other"}};
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        unsigned char was[8];
+        memcpy(was, a.bytes + lies[i].at, lies[i].bytes);
+        number_at(a.bytes + lies[i].at, lies[i].number, lies[i].bytes);
+        npz_refused(a.bytes, a.length, lies[i].says);
+        memcpy(a.bytes + lies[i].at, was, lies[i].bytes);
+    }
     memset(a.bytes + a.end + 8, 0xff, 12);
     cr_assert_eq(*(const double *)npz_ok(a.bytes, a.length, 1)->data, 3);
     number_at(a.bytes + a.end + 12, 3, 4);
