@@ -16,6 +16,20 @@ static void says(tg_status status, const char *text) {
     cr_assert_not_null(strstr(tg_message(g), text), "'%s' is not in: %s", text, tg_message(g));
 }
 
+/* Those named, and no others, are said to be from here. */
+static void places(const char *first, const char *second) {
+    const char *const name[] = {first, second};
+    size_t want = 0, n = 0;
+    for (const char *at = tg_message(g); (at = strstr(at, " from test_errors.c:")); at++) n++;
+    for (int i = 0; i < 2; i++) {
+        char from[80];
+        snprintf(from, sizeof from, "'%s' from test_errors.c:", name[i] ? name[i] : "");
+        want += name[i] != NULL;
+        cr_assert(!name[i] || strstr(tg_message(g), from), "'%s' is from nowhere: %s", name[i], tg_message(g));
+    }
+    cr_assert_eq(n, want, "%zu places, not %zu: %s", n, want, tg_message(g));
+}
+
 /* ------------------------------------------------------------------------------------------------ where and what */
 
 Test(errors, a_clash_is_located) {
@@ -272,20 +286,24 @@ Test(errors, missing_gradients_say_why) {
     cr_assert_eq(tg_backward(tg_sum(frozen, tg_axes_all()), tg_nil(g)).id, 0);
     says(TG_GRADIENT, "backward: #14 (sum) depends on no input or param through differentiable operators");
     cr_assert_eq(tg_rewind(g, m), TG_OK);
+    cr_assert_eq(tg_backward(sign, tg_nil(g)).id, 0);
+    says(TG_GRADIENT, "backward: 'sign' is the result of gt, which passes no gradient on");
+    places("sign", NULL);
+    cr_assert_eq(tg_rewind(g, m), TG_OK);
 
     TG_LET(more, tg_add(loss, tg_sum(tg_where(apart, one, x), tg_axes_all())));
     tg_grads d = tg_backward(more, tg_nil(g));
     m = tg_mark_now(g);
     const struct {
         tg_node node;
-        const char *text;
-    } missing[] = {{apart, "grad: 'apart' reaches 'more' only as an operand that has no gradient"},
-                   {y, "grad: 'y' reaches 'more' only behind gt 'sign', which passes no gradient on"},
-                   {label, "grad: 'label' is i32: integers carry no gradient"},
-                   {one, "grad: 'one' is a constant"},
-                   {frozen, "grad: 'frozen' is the result of detach, which passes no gradient on"},
-                   {sign, "grad: 'sign' is the result of gt, which passes no gradient on"},
-                   {path, "grad: 'more' does not depend on 'path', so the sweep did not reach it"}};
+        const char *text, *also;
+    } missing[] = {{apart, "grad: 'apart' reaches 'more' only as an operand that has no gradient", "more"},
+                   {y, "grad: 'y' reaches 'more' only behind gt 'sign', which passes no gradient on", "more"},
+                   {label, "grad: 'label' is i32: integers carry no gradient", NULL},
+                   {one, "grad: 'one' is a constant", NULL},
+                   {frozen, "grad: 'frozen' is the result of detach, which passes no gradient on", NULL},
+                   {sign, "grad: 'sign' is the result of gt, which passes no gradient on", NULL},
+                   {path, "grad: 'more' does not depend on 'path', so the sweep did not reach it", "more"}};
     cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
     cr_assert(tg_has_grad(d, x) && tg_has_grad(d, more));
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
@@ -294,6 +312,7 @@ Test(errors, missing_gradients_say_why) {
         cr_assert_eq(tg_error(g), TG_OK, "asking is no error");
         cr_assert(tg_is_nil(tg_grad(d, missing[i].node)));
         says(TG_GRADIENT, missing[i].text);
+        places(tg_name(missing[i].node), missing[i].also);
         cr_assert_eq(tg_rewind(g, m), TG_OK);
     }
 }
@@ -329,16 +348,19 @@ Test(errors, seeds) {
     tg_mark m = tg_mark_now(g);
     cr_assert_eq(tg_backward(y, tg_nil(g)).id, 0);
     says(TG_SHAPE, "backward: 'y' [2, 3] is not a single number; give a seed of its shape, the cotangent dL/dy");
+    places("y", NULL);
     cr_assert_eq(tg_rewind(g, m), TG_OK);
     TG_LET(seed, input(tg_shape1(3)));
     cr_assert_eq(tg_backward(y, seed).id, 0);
     says(TG_SHAPE, "backward: seed 'seed' is f64 [3], but 'y' is f64 [2, 3]");
+    places("y", "seed");
     cr_assert_eq(tg_rewind(g, m), TG_OK);
     cr_assert_eq(tg_backward(y, tg_input(g, TG_F32, tg_shape2(2, 3))).id, 0);
     says(TG_DTYPE, "is f32 [2, 3], but 'y' is f64 [2, 3]");
     cr_assert_eq(tg_rewind(g, m), TG_OK);
     cr_assert_eq(tg_backward(y, seed).id, 0);
     says(TG_HANDLE, "backward: the seed is stale: the tape was rewound below it");
+    places("y", NULL);
     cr_assert_eq(tg_rewind(g, m), TG_OK);
     cr_assert_eq(tg_backward(tg_nil(g), tg_nil(g)).id, 0);
     says(TG_HANDLE, "backward: the node is nil");
