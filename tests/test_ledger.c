@@ -130,7 +130,8 @@ Test(ledger, a_view_sends_under_its_own_name) {
 Test(ledger, ways_to_one_name) {
     TG_LET(x, row(2));
     TG_LET(h, tg_exp(x));
-    TG_LET(e, tg_add(tg_square(h), tg_neg(h)));
+    const tg_node minus = tg_neg(h), square = tg_square(h);
+    TG_LET(e, tg_add(square, minus));
     TG_LET(t, tg_mul(e, e));
     tg_grads d = tg_backward(tg_sum(t, tg_axis(0)), tg_nil(g));
     cr_assert(!tg_set(x, (double[]){0, 1}) && !tg_run(g));
