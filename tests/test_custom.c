@@ -48,6 +48,7 @@ Test(custom, a_row_by_the_driver) {
             cr_assert(near(tg_item(z, i), want, dtype == TG_F32 ? 1e-6 : 1e-15));
         }
         gradients_hold(z);
+        cr_assert_not(tg_is_nil(tg_vjp(tg_neg(z), in[0], z)), "the way to x leads through as many operands as may be");
         cr_assert_eq(tg_apply(&mixed, in).id, tg_count(g), "a node like any other");
         tg_graph_free(g);
     }
