@@ -193,6 +193,29 @@ Test(custom_vjp, a_vjp_that_rewinds_is_an_error) {
     says(g, TG_ARGUMENT, "rewind: not from within an operator's forward, vjp or kernel");
 }
 
+static tg_node product_forward(const tg_node *in, void *user) {
+    (void)user;
+    return tg_mul(tg_mul(in[0], in[1]), in[2]);
+}
+static tg_node opening_vjp(tg_node z, tg_node g, const tg_node *in, int slot, void *user) {
+    (void)in, (void)slot, (void)user;
+    tg_scope_open(z.graph, "opened");
+    return g;
+}
+
+Test(custom_vjp, a_vjp_that_leaves_a_scope_open_is_an_error) {
+    tg_graph *g = tg_graph_new();
+    TG_LET(x, drawn(g, TG_F64, tg_shape1(3)));
+    TG_LET(y, drawn(g, TG_F64, tg_shape1(3)));
+    TG_LET(w, drawn(g, TG_F64, tg_shape1(3)));
+    TG_LET(z, tg_custom(&(tg_custom_op){"opens", product_forward, opening_vjp}, (tg_node[]){x, y, w}, 3, NULL));
+    cr_assert_eq(tg_backward(tg_sum(z, tg_axes_all()), tg_nil(g)).id, 0);
+    size_t places = 0;
+    for (const char *at = tg_message(g); (at = strstr(at, "' from test_custom_vjp.c:")); at++) places++;
+    cr_assert_eq(places, 3, "one for each operand: %s", tg_message(g));
+    says(g, TG_NAME, "opens: its vjp leaves another scope open");
+}
+
 Test(custom_vjp, wrong_forwards_are_errors) {
     foreign = tg_graph_new();
     custom_says(&(tg_custom_op){"gives", nil_forward, straight}, 1, TG_HANDLE, "gives: its forward gave nothing");
