@@ -37,13 +37,14 @@ static tg_node custom_vjp(tg_node z, tg_node g, int slot) {
     const struct tg_op *row = tg__node_of(z.graph, z.id)->op;
     const struct own *own = row->user;
     tg_node in[TG__OPERANDS];
-    for (int i = 1; i < row->operands; i++) in[i - 1] = tg__in(z, i);
+    const int n = row->operands - 1;
+    for (int i = 0; i < n; i++) in[i] = tg__in(z, i + 1);
     const uint32_t scope = z.graph->scope;
     const tg_node term = own->op->vjp(z, g, in, slot - 1, own->user);
     if (z.graph->scope != scope)
-        return tg__fail(z.graph, TG_NAME, row, in, row->operands - 1, "its vjp leaves another scope open");
+        return tg__fail(z.graph, TG_NAME, row, in, n, "its vjp leaves another scope open");
     if (tg_is_nil(term) && !tg__is_broken(z.graph))
-        return tg__fail(z.graph, TG_GRADIENT, row, in, row->operands - 1, "its vjp gave nothing for operand %d", slot);
+        return tg__fail(z.graph, TG_GRADIENT, row, in, n, "its vjp gave nothing for operand %d", slot);
     return !tg_is_nil(term) && tg__is_term(z, slot, term, slot) ? term : tg_nil(z.graph);
 }
 
