@@ -147,11 +147,11 @@ static bool visit(tg_graph *g, struct tg__sweep *s, uint32_t sweep, uint32_t nod
 
 static bool sweep(tg_graph *g, struct tg__sweep *s, uint32_t id, tg_node seed) {
     if (!tg__deliver(g, s, s->out, seed, 0, 0)) return false;
-    for (uint32_t node = s->out; node > 0; node -= node > 0) {
-        if (!s->chunk[node / TG__CHUNK])
-            node -= node % TG__CHUNK; /* nothing arrived in this chunk */
-        else if (!visit(g, s, id, node))
-            return false;
+    for (uint32_t end = s->out + 1; end > 1;) { /* the nodes from end on have been visited */
+        const uint32_t node = end - 1;
+        const bool reached = s->chunk[node / TG__CHUNK] != NULL;
+        if (reached && !visit(g, s, id, node)) return false;
+        end = reached ? node : node - node % TG__CHUNK; /* nothing arrived in this chunk */
     }
     return true;
 }
