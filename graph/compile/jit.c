@@ -122,10 +122,11 @@ static enum tg__end try_source(struct job *j, size_t n, int source, struct tg__r
 static bool compile(struct job *j) {
     struct tg__reason last = {.text = ""};
     enum tg__end end = TG__REFUSED;
+    if (!set_key(j, 0)) return false;
     const int source = open_source(j, j->source, j->length);
     if (source < 0) return false;
     for (size_t n = 0; end == TG__REFUSED && tg__flags(n); n++)
-        end = set_key(j, n) ? try_source(j, n, source, &last) : TG__ENDED;
+        end = n == 0 || set_key(j, n) ? try_source(j, n, source, &last) : TG__ENDED;
     close(source);
     if (end != TG__DONE) tg__because(&j->why, "%s", last.text);
     return end == TG__DONE;
@@ -160,7 +161,7 @@ static bool make(struct job *j) {
 
 /* ------------------------------------------------------------------------------------------------------- looking */
 
-/* Whether the compiler makes anything with the flags of a try: of nothing, which takes it no time. */
+/* Whether the compiler takes the flags of a try. It is asked with an empty program, which takes it no time. */
 static bool accepts(struct job *j, size_t n) {
     struct tg__reason why = {.text = ""};
     if (!open_work(j)) return false;
@@ -171,7 +172,7 @@ static bool accepts(struct job *j, size_t n) {
     return done;
 }
 
-/* What was made without a library is of use for as long as the compiler lacks it. */
+/* An object that was made without a library is used as long as the compiler lacks that library. */
 static bool find(struct job *j) {
     for (size_t n = 0; tg__flags(n); n++) {
         if (!set_key(j, n)) return false;
@@ -186,7 +187,6 @@ static bool find(struct job *j) {
 static bool run(struct job *j) {
     if (!tg__may_compile(&j->why) || !tg__compile_seconds(j->length, &j->seconds, &j->why)) return false;
     if (!tg__compiler_find(j->g, &j->compiler, &j->why)) return false;
-    if (!set_key(j, 0)) return false;
     const bool cached = tg__folder_cache(&j->cache, &j->aside);
     if (cached && find(j)) return true;
     if (cached) j->aside.text[0] = 0; /* an object that cannot be loaded is made again */
