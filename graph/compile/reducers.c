@@ -36,11 +36,24 @@ static const char few_first[] =
     "    return m;\n"
     "}\n";
 
+static const char top[] =
+    "/* Trees of 256 numbers meet like the digits of a binary counter: where the next one begins, among those that wait; and\n"
+    " * once it is there, it joins those of its size. */\n"
+    "INLINE_ T *@_top_(T *s, size_t units) {\n"
+    "    for (size_t k = units; k; k >>= 1) s += k & 1 ? 16 : 0;\n"
+    "    return s;\n"
+    "}\n";
+
+static const char carry[] =
+    "INLINE_ void @_carry_(T *top, size_t units) {\n"
+    "    for (; units & 1; units >>= 1, top -= 16)\n"
+    "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
+    "}\n";
+
 static const char unit[] =
-    "/* 256 numbers are 16 rows of 16 lanes, one tree; trees meet like the digits of a binary counter. */\n"
+    "/* 256 numbers are 16 rows of 16 lanes, one tree. */\n"
     "INLINE_ void @_unit_(T *s, size_t units, const T *t) {\n"
-    "    T *top = s;\n"
-    "    for (size_t k = units; k; k >>= 1) top += k & 1 ? 16 : 0;\n"
+    "    T *top = @_top_(s, units);\n"
     "    for (size_t j = 0; j < 16; j++) {\n"
     "        T half[4];\n"
     "        UNROLL_\n"
@@ -50,21 +63,18 @@ static const char unit[] =
     "        }\n"
     "        top[j] = @_(@_(half[0], half[1]), @_(half[2], half[3]));\n"
     "    }\n"
-    "    for (; units & 1; units >>= 1, top -= 16)\n"
-    "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
+    "    @_carry_(top, units);\n"
     "}\n";
 
 static const char half[] =
     "/* Of 256 numbers that are in pairs already. */\n"
     "INLINE_ void @_half_(T *s, size_t units, const T *t) {\n"
-    "    T *top = s;\n"
-    "    for (size_t k = units; k; k >>= 1) top += k & 1 ? 16 : 0;\n"
+    "    T *top = @_top_(s, units);\n"
     "    for (size_t j = 0; j < 16; j++) {\n"
     "        const T *r = t + j;\n"
     "        top[j] = @_(@_(@_(r[0], r[16]), @_(r[32], r[48])), @_(@_(r[64], r[80]), @_(r[96], r[112])));\n"
     "    }\n"
-    "    for (; units & 1; units >>= 1, top -= 16)\n"
-    "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
+    "    @_carry_(top, units);\n"
     "}\n";
 
 static const char part[] =
@@ -72,8 +82,7 @@ static const char part[] =
     "INLINE_ void @_part_(T *s, size_t units, const T *x, size_t n) {\n"
     "    const size_t rows = n / 16;\n"
     "    size_t half = (rows + 1) / 2;\n"
-    "    T y[128], *top = s;\n"
-    "    for (size_t k = units; k; k >>= 1) top += k & 1 ? 16 : 0;\n"
+    "    T y[128], *top = @_top_(s, units);\n"
     "    if (rows == 0)\n"
     "        for (size_t i = 0; i < 16; i++) y[i] = NEUTRAL;\n"
     "    SIMD_\n"
@@ -86,8 +95,7 @@ static const char part[] =
     "    }\n"
     "    for (size_t i = 0; i < n % 16; i++) y[i] = @_(y[i], x[rows * 16 + i]);\n"
     "    for (size_t i = 0; i < 16; i++) top[i] = y[i];\n"
-    "    for (; units & 1; units >>= 1, top -= 16)\n"
-    "        for (size_t j = 0; j < 16; j++) top[j - 16] = @_(top[j - 16], top[j]);\n"
+    "    @_carry_(top, units);\n"
     "}\n";
 
 static const char part_first[] =
@@ -99,8 +107,7 @@ static const char total[] =
     "    const size_t rows = (n + 15) / 16 < FULL ? (n + 15) / 16 : 16;\n"
     "    for (size_t i = n; i < rows * 16; i++) t[i] = NEUTRAL;\n"
     "    if (rows == 16) @_unit_(s, units++, t);\n"
-    "    T *top = s;\n"
-    "    for (size_t k = units; k; k >>= 1) top += k & 1 ? 16 : 0;\n"
+    "    T *top = @_top_(s, units);\n"
     "    for (size_t r = 0; rows < 16 && r < rows; r++) {\n"
     "        for (size_t j = 0; j < 16; j++) top[j] = t[16 * r + j];\n"
     "        for (size_t k = r; k & 1; k >>= 1, top -= 16)\n"
@@ -203,6 +210,8 @@ static const struct piece {
               {"@_rows_(", rows, rows, 0},
               {"@_few_(", few, few_first, 16},
               {"@_over_(", "", over, 64},
+              {"@_top_(", top, "", 0},
+              {"@_carry_(", carry, "", 0},
               {"@_unit_(", unit, unit_first, 4},
               {"@_half_(", half, "", 0},
               {"@_part_(", part, part_first, 128},
