@@ -1,5 +1,5 @@
 /* What the compiler may know of operators. Tables: what rows mean, which identities there are, between which numbers
- * results are, which functions undo each other, what rows are made of, which functions are even. An identity is true of
+ * results are, which functions undo each other, how rows decompose, which functions are even. An identity is true of
  * numbers; it is used by itself only if a NaN comes out of it wherever one comes out of the tape, and otherwise waits for
  * TG_ASSUME_FINITE. None is used that loses digits. */
 #include "algebra.h"
@@ -158,12 +158,12 @@ const struct tg__inverse tg__inverses[] = {{&tg__op_exp, &tg__op_log},
                                            {NULL, NULL}};
 
 /* --------------------------------------------------------------------------------------------------- decompositions
- * The steps are those of the row's kernel: the same operations in the same order, so the same bits. */
+ * The parts are the operations of the row's kernel in its order, so the bits are the same. */
 
 #define X TG__X
 #define N TG__NUMBER
 
-/* e = exp(-|x|) as step 2, whether 0 < x as step 3, and what is over 1 + e as step 4: 1 or e */
+/* Part 2 is e = exp(-|x|), part 3 is x > 0, and part 4 the numerator over 1 + e: 1 if x > 0, otherwise e. */
 #define ONE_OR_E                                                                                                       \
     {&tg__op_abs, {X}, 0}, {&tg__op_neg, {0}, 0}, {&tg__op_exp, {1}, 0}, {&tg__op_gt, {X, N}, 0}, {                    \
         &tg__op_where, {3, N, 2}, 1                                                                                    \
@@ -193,7 +193,13 @@ const struct tg__decomposition tg__decompositions[] = {
     {NULL, 0, {{NULL, {0}, 0}}},
 };
 
-const struct tg__even tg__evens[] = {{&tg__op_abs, &tg__op_neg}, {NULL, NULL}};
+const struct tg__decomposition *tg__decomposition_of(const struct tg_op *op) {
+    for (const struct tg__decomposition *d = tg__decompositions; d->op; d++)
+        if (d->op == op) return d;
+    return NULL;
+}
+
+bool tg__is_even(const struct tg_op *op) { return op == &tg__op_abs; }
 
 bool tg__is_elementwise(const struct tg_op *op) {
     return op->loop[0] && (op->shape == tg__rule_broadcast || op->shape == tg_rule_broadcast) &&

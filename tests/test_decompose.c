@@ -1,4 +1,4 @@
-/* Rows that are taken apart so that one call of the C library serves several: which, and that their bits stay. */
+/* Rows that are decomposed so that one call of the C library serves several: which ones, and that their bits stay. */
 #include "algebra.h"
 #include "support.h"
 
@@ -48,12 +48,12 @@ static void expect_same_bits(tg_node a, const tg_program *p) {
         const double x = item == 8 ? ((const double *)(const void *)tape)[i] : ((const float *)(const void *)tape)[i];
         const double z = item == 8 ? ((const double *)(const void *)made)[i] : ((const float *)(const void *)made)[i];
         const bool same = memcmp(tape + i * item, made + i * item, item) == 0 || (isnan(x) && isnan(z));
-        cr_expect(same, "%s of %a: %a on the tape, %a in pieces", tg_op_of(a),
+        cr_expect(same, "%s of %a: %a on the tape, %a decomposed", tg_op_of(a),
                   number(tg_dtype_of(a), i), x, z);
     }
 }
 
-/* Beside its gradient, which needs the same call, the row is in pieces. */
+/* Beside its gradient, which needs the same call, the row is decomposed. */
 static void check_row(const struct tg__decomposition *d, tg_dtype dtype) {
     tg_graph *g = tg_graph_new();
     const tg_node x = numbers(g, dtype, N), z = tg__apply(d->op, &x, NULL);

@@ -60,13 +60,13 @@ static void compare(const tg_node *wanted, size_t count, struct size most, size_
     }
 }
 
-/* With what is left in TG_EXACT, where nothing is there twice and constants are folded. apart: how many nodes more there
- * may be where a row in pieces saves a call of the C library. */
-static void compare_exact(const tg_node *wanted, size_t count, size_t more, size_t apart, const char *what) {
+/* With what is left in TG_EXACT, where nothing is there twice and constants are folded. parts: how many nodes more there
+ * may be, where a row is decomposed to save a call of the C library. */
+static void compare_exact(const tg_node *wanted, size_t count, size_t more, size_t parts, const char *what) {
     struct simplified exact = simplify(wanted, count, NULL, 0, TG_EXACT, 0);
     const struct size most = size_of(exact.s.graph), all = needed(wanted, count);
     cr_expect_leq(most.cost, all.cost, "%s", what);
-    cr_expect_leq(most.nodes, all.nodes + apart, "%s: nodes %zu of %zu", what, most.nodes, all.nodes);
+    cr_expect_leq(most.nodes, all.nodes + parts, "%s: nodes %zu of %zu", what, most.nodes, all.nodes);
     compare(wanted, count, most, more, what, true);
     simplified_free(&exact);
 }

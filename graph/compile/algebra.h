@@ -75,25 +75,22 @@ struct tg__inverse {
 };
 extern const struct tg__inverse tg__inverses[]; /* outer NULL at the end */
 
-/* What a row is made of, bit for bit, in steps: each an operator of x, of a number, or of steps before it. */
-enum { TG__STEPS = 12, TG__X = -1, TG__NUMBER = -2 };
-struct tg__step {
+/* A row in simpler operators that give the same bits. The operands of a part are x, a number, or earlier parts. */
+enum { TG__PARTS = 12, TG__X = -1, TG__NUMBER = -2 };
+struct tg__part_of_row {
     const struct tg_op *op;
     int8_t in[TG__OPERANDS];
     double number;
 };
 struct tg__decomposition {
     const struct tg_op *op;
-    int steps;
-    struct tg__step step[TG__STEPS];
+    int parts;
+    struct tg__part_of_row part[TG__PARTS]; /* the last one is the result */
 };
 extern const struct tg__decomposition tg__decompositions[]; /* op NULL at the end */
+const struct tg__decomposition *tg__decomposition_of(const struct tg_op *op); /* NULL: it has none */
 
-/* op(neg(x)) = op(x) */
-struct tg__even {
-    const struct tg_op *op, *neg;
-};
-extern const struct tg__even tg__evens[]; /* op NULL at the end */
+bool tg__is_even(const struct tg_op *op); /* op(-x) = op(x) */
 
 bool tg__is_elementwise(const struct tg_op *op); /* it broadcasts, and an element is made of those at its place */
 

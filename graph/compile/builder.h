@@ -44,22 +44,23 @@ bool tg__fold_constant(struct tg__builder *b,
 
 /* ------------------------------------------------------------------------------------------------- decompose.c */
 
-/* By node of the old tape. */
+/* Which rows of a tape are decomposed: those that share a call of the C library with others. */
 struct tg__shared_calls {
-    tg_graph *g; /* that tape */
+    tg_graph *g; /* the tape that is simplified; the arrays are by its nodes */
     size_t rows;
-    unsigned char *apart; /* is it taken apart, if its row can be? */
-    uint32_t *node;       /* of the new tape: what stands for it, if it calls the C library */
-    uint32_t *call;       /* and the first such call in there */
+    unsigned char *decomposed; /* of rows that can be */
+    uint32_t *node;            /* the node of the new tape that replaces a row with such a call, 0: none yet */
+    uint32_t *call;            /* the new tape's node that is the call */
 };
 
-bool tg__can_decompose(const tg_graph *g); /* Is there something that can be taken apart? */
-bool tg__shared_calls_open(struct tg__shared_calls *c, tg_graph *g); /* all that can be is apart; false: memory is out */
+bool tg__can_decompose(const tg_graph *g); /* is there any row that can be decomposed? */
+bool tg__shared_calls_open(struct tg__shared_calls *c, tg_graph *g); /* every row that can be is; false: memory is out */
 void tg__shared_calls_close(struct tg__shared_calls *c);
-bool tg__is_apart(const struct tg__shared_calls *c, uint32_t id); /* c: NULL is no */
-uint32_t tg__built_apart(struct tg__shared_calls *c, struct tg__builder *b, uint32_t id, uint32_t x); /* of new node x */
-void tg__note_call(struct tg__shared_calls *c, uint32_t id, uint32_t node); /* id was built as one node */
-/* After a pass: from now on only those are apart whose call serves others too. again: that are fewer than before. */
+bool tg__is_decomposed(const struct tg__shared_calls *c, uint32_t id); /* c NULL: no */
+uint32_t tg__built_decomposed(struct tg__shared_calls *c, struct tg__builder *b, uint32_t id, uint32_t x); /* of new node x */
+void tg__note_call(struct tg__shared_calls *c, uint32_t id, uint32_t node); /* row id was built as one node; c NULL: no note */
+/* After a pass of the simplifier: decomposes only rows whose call serves others too, from now on. again: that are fewer
+ * than before. false: memory is out. */
 bool tg__choose_shared_calls(struct tg__shared_calls *c, bool *again);
 
 /* ---------------------------------------------------------------------------------------------------- served.c */

@@ -50,7 +50,7 @@ struct tg__algebraist {
     tg_graph *old;
     struct tg__builder *b;
     unsigned flags;
-    struct tg__shared_calls *calls; /* NULL: nothing is taken apart */
+    struct tg__shared_calls *calls; /* NULL: no row is decomposed */
     struct tg__meant *meant;        /* by node of the old tape */
     uint32_t *same;                 /* the node that it is a mere view of, or itself */
     uint32_t *uses;

@@ -102,11 +102,12 @@ static bool mean_product(struct tg__algebraist *a, uint32_t id, const struct tg_
 /* Elementwise work is done where its operands vary, and repeated afterwards. */
 static bool mean_elementwise(struct tg__algebraist *a, uint32_t id, const struct tg_op *op, const struct tg__laid *in) {
     struct tg__laid z = in[0];
-    if (tg__is_apart(a->calls, id))
-        z.node = tg__built_apart(a->calls, a->b, id, in[0].node);
-    else
+    if (tg__is_decomposed(a->calls, id)) {
+        z.node = tg__built_decomposed(a->calls, a->b, id, z.node);
+    } else {
         z = tg__apply_laid(a, op, in, old_node(a, id)->shape->dims.rank);
-    if (z.node) tg__note_call(a->calls, id, z.node);
+        tg__note_call(a->calls, id, z.node);
+    }
     return tg__set_atom(a, id, z) && tg__made(a, z.node, id);
 }
 

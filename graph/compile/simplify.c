@@ -65,6 +65,13 @@ static uint32_t leaf(struct simplifier *s, uint32_t id, const struct tg__shape *
     return tg__built_leaf(&s->b, n->op == &tg__op_param ? n->op : &tg__op_input, (tg_dtype)n->dtype, shape);
 }
 
+static uint32_t built(struct simplifier *s, uint32_t id, struct tg__node n) {
+    if (tg__is_decomposed(s->calls, id)) return tg__built_decomposed(s->calls, &s->b, id, n.in[0]);
+    const uint32_t node = tg__built(&s->b, n);
+    tg__note_call(s->calls, id, node);
+    return node;
+}
+
 static bool copy(struct simplifier *s, uint32_t id) {
     const tg_graph *g = s->goal->graph;
     const struct tg__node *from = tg__node_of(g, id);
@@ -74,10 +81,7 @@ static bool copy(struct simplifier *s, uint32_t id) {
     if (!n.shape || (from->attr && !n.attr)) return false;
     for (int i = 0; i < n.operands; i++) n.in[i] = s->to[n.in[i]];
     s->b.site = tg__fact_of(g, id)->site;
-    s->to[id] = !is_computed(s, id)          ? leaf(s, id, n.shape)
-                : tg__is_apart(s->calls, id) ? tg__built_apart(s->calls, &s->b, id, n.in[0])
-                                             : tg__built(&s->b, n);
-    if (s->to[id] && is_computed(s, id)) tg__note_call(s->calls, id, s->to[id]);
+    s->to[id] = is_computed(s, id) ? built(s, id, n) : leaf(s, id, n.shape);
     struct tg__fact *fact = s->to[id] ? tg__fact_of(s->b.g, s->to[id]) : NULL;
     if (fact && fact->site == TG__LEAF_SITE) fact->site = s->b.site;
     return fact != NULL;
@@ -262,20 +266,28 @@ static bool simplify(const struct tg__goal *goal, struct tg__shared_calls *calls
     return false;
 }
 
-/* What calls of the C library the rows have in common is seen once all of them are there. */
-static bool simplify_twice(const struct tg__goal *goal, struct tg__small *small, bool *costs_more) {
-    tg_graph *g = goal->graph;
+/* The second pass, for the calls that rows turned out to share; small: what the first pass made. */
+static bool simplify_again(const struct tg__goal *goal, struct tg__shared_calls *calls, struct tg__small *small,
+                           bool *costs_more) {
+    bool again;
+    const bool chosen = tg__choose_shared_calls(calls, &again);
+    if (chosen && !again) return true;
+    tg__small_free(small, goal->graph);
+    if (chosen) return simplify(goal, calls, small, costs_more);
+    tg__fail_run(goal->graph, TG_MEMORY, 0, "compile: out of memory");
+    return false;
+}
+
+static bool simplify_sharing(const struct tg__goal *goal, struct tg__small *small, bool *costs_more) {
     struct tg__shared_calls calls;
-    bool again = false, chosen = false;
-    if (!tg__can_decompose(g)) return simplify(goal, NULL, small, costs_more);
-    const bool opened = tg__shared_calls_open(&calls, g);
-    bool done = opened && simplify(goal, &calls, small, costs_more);
-    if (done) chosen = tg__choose_shared_calls(&calls, &again);
-    if (done && (again || !chosen)) tg__small_free(small, g);
-    if (done && again) done = simplify(goal, &calls, small, costs_more);
+    bool done = false;
+    if (!tg__can_decompose(goal->graph)) return simplify(goal, NULL, small, costs_more);
+    if (!tg__shared_calls_open(&calls, goal->graph))
+        tg__fail_run(goal->graph, TG_MEMORY, 0, "compile: out of memory");
+    else
+        done = simplify(goal, &calls, small, costs_more) && simplify_again(goal, &calls, small, costs_more);
     tg__shared_calls_close(&calls);
-    if (!opened || (done && !chosen)) tg__fail_run(g, TG_MEMORY, 0, "compile: out of memory");
-    return done && chosen;
+    return done;
 }
 
 /* Where algebra would make the tape more expensive than the given one, it is left out. */
@@ -283,11 +295,11 @@ bool tg__simplify(const struct tg__goal *goal, struct tg__small *small) {
     struct tg__goal plain = *goal;
     bool costs_more;
     *small = (struct tg__small){0};
-    if (!simplify_twice(goal, small, &costs_more)) return false;
+    if (!simplify_sharing(goal, small, &costs_more)) return false;
     if (goal->mode == TG_EXACT || !costs_more) return true;
     plain.mode = TG_EXACT;
     tg__small_free(small, goal->graph);
-    return simplify_twice(&plain, small, &costs_more);
+    return simplify_sharing(&plain, small, &costs_more);
 }
 
 void tg__small_free(struct tg__small *small, tg_graph *g) {
