@@ -187,7 +187,8 @@ static tg_node stacked(tg_node a) {
     return tg_reshape(a, tg_shape2(rows, s.dim[s.rank - 1]));
 }
 
-/* A single y behind many matrices x gets one product of all their rows, not the sum of as many products as there are. */
+/* Where one matrix y multiplies many matrices x, its gradient is one product over the rows of all of them, not a sum of
+ * as many products. */
 static tg_node matmul_vjp(tg_node z, tg_node g, int slot) {
     tg_node x = tg__in(z, 0);
     const tg_node y = tg__in(z, 1);

@@ -134,16 +134,16 @@ VECTOR_MATH_2(hypot)
 #endif
 
 /* Where a result vanishes the C library's vectors leave their loop, and take ten times as long for that one number. Half
- * of masked attention vanishes. So what is 0 to the last digit is not asked for: from `edge` on, where the result is
+ * of masked attention vanishes. So what is 0 to the last digit is not asked for: beyond `edge`, where the result is
  * below half of the smallest number, the argument becomes 0, and then the result. (By their bits: two selects the
  * compiler would join, and ask all the same.) */
-#define OR_0(name, type, bits_of, suffix, function, comes_before, edge)                                                \
+#define OR_0(name, type, bits_of, suffix, function, vanishes, edge)                                                    \
     static inline type name##_or_0_##suffix(type x) {                                                                  \
         union {                                                                                                        \
             type x;                                                                                                    \
             bits_of bits;                                                                                              \
         } in = {x}, out;                                                                                               \
-        const bits_of mask = -(bits_of)!comes_before(x, edge);                                                         \
+        const bits_of mask = -(bits_of)!vanishes(x, edge);                                                             \
         in.bits &= mask;                                                                                               \
         out.x = (function)(in.x);                                                                                      \
         out.bits &= mask;                                                                                              \

@@ -113,7 +113,7 @@ static void take_emit(struct tg__emit *e) {
     for (int i = 0; i < picks; i++) tg__loop_along(e, e->at[1], i, axis + i);
     e->at[0][axis] = TG__LABEL;
     e->number = e->in[0]->shape->dims.dim[axis];
-    e->guard = e->number ? "b < 0 || b >= number" : "b < 0 || 1"; /* nothing is there to be picked */
+    e->guard = e->number ? "b < 0 || b >= number" : "b < 0 || 1"; /* compilers warn of b < 0 || b >= 0 */
     e->code = e->in[0]->shape->count ? "a" : "0";
 }
 

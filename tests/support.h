@@ -144,7 +144,7 @@ struct heap {
     bool onward;                       /* and all behind it */
 };
 
-enum { HEAP_HEADER = 16, HEAP_GUARD = 16, HEAP_FILL = 0x5a }; /* new memory is no zeros, and nor is what is behind it */
+enum { HEAP_HEADER = 16, HEAP_GUARD = 16, HEAP_FILL = 0x5a }; /* new memory and the bytes after it are not 0 */
 
 static inline void *heap_alloc(void *user, size_t bytes) {
     struct heap *h = user;

@@ -90,7 +90,7 @@ Test(algebra, numbers_of_any_kind) {
 }
 
 /* A number that overflows and a power that is too high stay apart, wherever they meet: in a product, in a term of a sum,
- * in front of one, and behind it. */
+ * before a sum, and after one. */
 static tg_node extreme(tg_node x, tg_node c, uint64_t *state) {
     static const double v[] = {1e200, 1e-200, 1e-170, -1e170, 0.5, 1.0 / 6};
     tg_node y = random_below(state, 2) ? x : tg_mul(x, c);

@@ -317,8 +317,8 @@ Test(errors, missing_gradients_say_why) {
     }
 }
 
-/* The search for the reason takes memory of its own: it is given back, nothing behind it is written, and without it the
- * error is that. The first node of the tape, one newer than out, and one behind an operator of four operands. */
+/* The search for the reason allocates memory. It is freed, nothing is written past its end, and if there is none, that is
+ * the error. Asked for are the first node of the tape, a node newer than out, and one cut off by an operator. */
 Test(errors, missing_gradients_without_memory) {
     for (size_t k = 0; k < 2; k++)
         for (int which = 0; which < 3; which++) {

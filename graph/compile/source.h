@@ -39,7 +39,7 @@ struct tg__source {
     struct tg__functions *functions;
     const char *place; /* of an element in the buffers of a strip; NULL: j_ */
     bool lies;      /* streams are taken from where they lie */
-    int half;       /* strips are read as two halves at once, of which this is the one at hand: 1, 2; 0: they are not */
+    int half;       /* 1, 2: the loop over a strip handles two halves together, and this one is being written; 0: it does not */
     int64_t block;  /* rows of a group that are taken together; 1 outside of groups */
     const struct tg__c *c; /* ahead of time: how kernels that are called are written */
     void *user; /* of whoever goes through the nests of a group */

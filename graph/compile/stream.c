@@ -27,8 +27,8 @@ bool tg__sums_strips(const struct tg__source *s) {
 
 enum { MOST_TERMS = 32 }; /* a longer body is not written twice */
 
-/* Where all strips are whole ones their two halves are read at once, and what would wait to be summed is added first:
- * half as many numbers are stored. */
+/* If every strip is full, the loop handles its two halves together and adds their elements in pairs before it stores
+ * them for the sum: half as many numbers are stored. */
 bool tg__reads_halves(const struct tg__source *s) {
     const int last = tg__innermost(s);
     int32_t at = s->nest->newest;
@@ -93,10 +93,10 @@ void tg__put_unit(struct tg__source *s, bool part) {
         tg__line(s, "%s", "");
         if (tg__takes_first(s, a)) tg__putf(s->sheet, "%s_s_ = ", tg__anchor_name(s, a));
         tg__put_reducer(s, a);
-        const bool lies = s->lies && tg__lies(s, a);
-        tg__putf(s->sheet, "%s_(%s_s_, units_, ", part ? "part" : s->half && !lies ? "half" : "unit",
+        const bool in_memory = s->lies && tg__lies(s, a);
+        tg__putf(s->sheet, "%s_(%s_s_, units_, ", part ? "part" : s->half && !in_memory ? "half" : "unit",
                  tg__anchor_name(s, a));
-        if (lies)
+        if (in_memory)
             tg__put_source(s, a);
         else
             tg__putf(s->sheet, "%s_t_", tg__anchor_name(s, a));

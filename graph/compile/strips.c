@@ -144,7 +144,7 @@ static bool is_idle(const struct tg__source *s) {
     return true;
 }
 
-/* What the loop does for one element; at: where that stands in the strip. */
+/* What the loop does for one element; at: its index in the strip. */
 static void put_element(struct tg__source *s, int stage, const char *at,
                         void (*put)(struct tg__source *s, int stage)) {
     s->indent++;
