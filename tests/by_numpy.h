@@ -4,6 +4,7 @@
 #define TESTS_BY_NUMPY_H
 
 #include "export.h"
+#include "folder.h"
 #include "support.h"
 
 #include <criterion/criterion.h>
@@ -14,7 +15,7 @@
 
 /* ------------------------------------------------------------------------------------------------- a case on disk */
 
-static char directory[] = "/tmp/tapegrad-numpy-XXXXXX";
+static char directory[40];
 static const char *python;
 static int cases;
 static double slack = 1; /* how many times the usual tolerance: where rounding is carried on, or f32 is on the way */
@@ -30,7 +31,7 @@ static inline void begin(void) {
     static const char why[] = "skipped: there is no python3 with numpy to run what was written";
     if (!python) fprintf(stderr, "test_numpy: %s\n", why);
     if (!python) cr_skip_test("%s", why);
-    cr_assert_not_null(mkdtemp(directory));
+    folder_new(directory, "numpy");
 }
 
 static inline int gone(const char *path, const struct stat *about, int kind, struct FTW *at) {

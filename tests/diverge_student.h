@@ -266,7 +266,7 @@ static inline void right_work_agrees(void) {
     struct student s = wine();
     int alarms = false_alarms(&s, TG_F64, "wine", 0) + false_alarms(&s, DTYPE, "wine", 0);
     forget(&s);
-    for (size_t i = 0; i < (getenv("TAPEGRAD_LONG") ? 10000 : 250); i++) {
+    for (size_t i = 0; i < (is_long() ? 10000 : 250); i++) {
         s = hard_data(&state);
         alarms += false_alarms(&s, i % 4 ? TG_F64 : DTYPE, "set", i);
         forget(&s);

@@ -2,6 +2,7 @@
 #ifndef TESTS_DRAWN_H
 #define TESTS_DRAWN_H
 
+#include "folder.h"
 #include "support.h"
 
 #include <criterion/criterion.h>
@@ -12,11 +13,11 @@
 
 static tg_graph *g;
 static struct heap heap;
-static char folder[] = "/tmp/tapegrad-drawn-XXXXXX", at[sizeof folder + 32];
+static char folder[40], at[sizeof folder + 32];
 
 static inline void setup(void) {
     g = tg_graph_new_with(heap_allocator(&heap));
-    cr_assert_not_null(mkdtemp(folder));
+    folder_new(folder, "drawn");
 }
 
 static inline const char *place(const char *name) {

@@ -202,9 +202,9 @@ enum { LOOKED_AT = 0 };
 
 /* thorough: where vectorizers do most, and in the long run by another compiler. */
 static inline void check_all(bool thorough) {
-    thorough = thorough && (!LOOKED_AT || getenv("TAPEGRAD_LONG"));
-    const char *const compilers[] = {thorough ? "cc -O3 -march=native" : "cc -O1", "clang -O1"};
-    for (size_t i = 0; i < (thorough && getenv("TAPEGRAD_LONG") ? 2 : 1); i++) {
+    thorough = thorough && (!LOOKED_AT || is_long());
+    const char *const compilers[] = {thorough ? "cc -O3 -march=native" : is_long() ? "cc -O1" : "cc -O0", "clang -O1"};
+    for (size_t i = 0; i < (thorough && is_long() ? 2 : 1); i++) {
         if (i && system("command -v clang >/dev/null") != 0) continue;
         void *library = compile(compilers[i]);
         for (int k = 0; k < count; k++) check_case(library, k);

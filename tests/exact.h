@@ -14,7 +14,6 @@ static const char *const users = "cc -O2 -ftree-loop-vectorize -fno-tree-slp-vec
                                  "-fpeel-loops -fno-thread-jumps -fno-trapping-math -fno-tree-pre -march=native "
                                  "-fopenmp -ffp-contract=off";
 
-static inline bool is_long(void) { return getenv("TAPEGRAD_LONG") != NULL; }
 static inline bool has_other(void) { return system("command -v clang >/dev/null") == 0; }
 
 static inline void check_with(const char *compiler) {

@@ -19,6 +19,9 @@
 #define SANITIZED 0
 #endif
 
+/* `tests/check --long` runs everything; the short run, which is everybody's, takes a part of the long lists. */
+static inline bool is_long(void) { return getenv("TAPEGRAD_LONG") != NULL; }
+
 /* --------------------------------------------------------------------------------------------------------- random */
 
 /* xorshift64*; Vigna 2016. The state must not be 0. */

@@ -145,7 +145,7 @@ static void check_mode(tg_dtype dtype, tg_mode mode, int share) {
     static const char *const compilers[] = {"cc -O0", "cc -O3 -march=native -fopenmp", "clang -O2 -march=native"};
     open_folder();
     add_all(dtype, mode);
-    if (getenv("TAPEGRAD_LONG")) share = 1;
+    if (is_long()) share = 1;
     if (has_clang()) look_through_alone("clang");
     check_aheads(compilers[0]);
     for (int i = 1; i < 3 && share; i++)
@@ -153,7 +153,7 @@ static void check_mode(tg_dtype dtype, tg_mode mode, int share) {
     close_folder();
 }
 
-Test(ahead, exact_f32) { check_mode(TG_F32, TG_EXACT, 3); }
+Test(ahead, exact_f32) { check_mode(TG_F32, TG_EXACT, 4); }
 Test(ahead, exact_f64) { check_mode(TG_F64, TG_EXACT, 8); }
 Test(ahead, fast_f32) { check_mode(TG_F32, TG_FAST, 0); }
 Test(ahead, fast_f64) { check_mode(TG_F64, TG_FAST, 0); }
@@ -502,12 +502,13 @@ Test(ahead, results_without_elements) {
     for (int kind = 0; kind < 7; kind++)
         for (int32_t last = -1; last <= 3; last += 1 + (last == 0))
             for (int mode = 0; mode < 2; mode++) {
+                if (!is_long() && mode != kind % 2) continue;
                 tg_graph *g = tg_graph_new();
                 const tg_node z = pick_nothing(g, kind, last), y = param(g, "y", TG_F64, tg_shape1(2));
                 add_ahead(g, (tg_node[]){z, tg_exp(y)}, 2, (tg_mode)mode, 0);
                 refused += aheads[ahead_count - 1].status;
             }
-    cr_expect_eq(refused, 2 * (6 * 2 + 4), "of an axis of length 0 every label is refused");
+    cr_expect_eq(refused, (is_long() ? 2 : 1) * (6 * 2 + 4), "of an axis of length 0 every label is refused");
     check_aheads("cc");
     look_through_alone("cc");
     if (has_clang()) look_through_alone("clang");

@@ -40,7 +40,7 @@ Test(ahead_api, gives_the_bits_of_the_tape) {
  * Now and then one, in the short run. */
 Test(ahead_api, and_with_constants_and_broadcasts) {
     static const unsigned one_of = 9;
-    const bool longer = getenv("TAPEGRAD_LONG") != NULL;
+    const bool longer = is_long();
     uint64_t state = 11;
     unsigned turn = 0;
     struct variant v = {0};

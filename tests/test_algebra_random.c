@@ -41,7 +41,7 @@ static bool is_tame(tg_node a) {
 /* On tapes of any operators: numbers agree where the tape is tame, and a NaN does not vanish. */
 Test(algebra_random, random_tapes) {
     size_t compared = 0;
-    for (uint64_t seed = 1; seed <= (getenv("TAPEGRAD_LONG") ? 8000 : SANITIZED ? 60 : 400); seed++) {
+    for (uint64_t seed = 1; seed <= (is_long() ? 8000 : SANITIZED ? 60 : 400); seed++) {
         struct tape t = build(seed);
         const tg_node out = t.node[t.nodes - 1];
         g = t.g;
@@ -171,7 +171,7 @@ static void expect_no_nan_lost(const tg_node *wanted, size_t count, tg_node leaf
 }
 
 Test(algebra_random, random_formulas) {
-    const uint64_t all = getenv("TAPEGRAD_LONG") ? 30000 : SANITIZED ? 120 : 1500;
+    const uint64_t all = is_long() ? 30000 : SANITIZED ? 120 : 1500;
     const double odd[] = {0, (double)INFINITY, -(double)INFINITY};
     size_t compared = 0;
     for (uint64_t seed = 1; seed <= all; seed++) {

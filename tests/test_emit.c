@@ -42,10 +42,11 @@ Test(emit, every_row) {
     tg_graph *g = tg_graph_new();
     for (const struct tg_op *const *op = g->calculus.operators; *op; op++)
         for (tg_dtype t = TG_F32; t <= TG_F64; t = t == TG_F32 ? TG_F64 : TG_I32) {
-            if ((*op)->code)
-                add_elementwise(*op, (size_t)(op - g->calculus.operators), t);
-            else
+            const size_t row = (size_t)(op - g->calculus.operators);
+            if (!(*op)->code)
                 cr_expect(add_made(*op, t) > 0, "%s: this test does not make one", (*op)->name);
+            else if (t == TG_F64 || row % 3 == 0 || is_long())
+                add_elementwise(*op, row, t);
         }
     tg_graph_free(g);
     check_all(false);

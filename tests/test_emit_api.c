@@ -37,7 +37,7 @@ Test(emit_api, gives_the_bits_of_the_tape) {
 
 /* The same with constants among the operands, a cotangent that is one, and shapes that broadcast. */
 Test(emit_api, and_with_constants_and_broadcasts) {
-    const bool longer = getenv("TAPEGRAD_LONG") != NULL;
+    const bool longer = is_long();
     uint64_t numbers = 12;
     unsigned turn = 0;
     struct variant v = {0};

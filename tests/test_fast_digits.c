@@ -368,7 +368,7 @@ Test(fast_digits, beside_quad_precision) {
             build(&c);
             tg_program *p = tg_compile(c.l.g, c.wanted, 2, (tg_compile_options){.mode = TG_FAST});
             cr_assert_not_null(p, "%s", tg_message(c.l.g));
-            measure(&c, p, getenv("TAPEGRAD_LONG") ? 2000 : 20);
+            measure(&c, p, is_long() ? 2000 : 20);
             tg_graph_free(c.l.g);
         }
 }

@@ -208,7 +208,7 @@ static struct counts counts_of(const struct kind *k, tg_dtype t, const double *o
 static void expect_kept(const double *odd, size_t odds, tg_dtype t, bool compiled) {
     struct counts all = {0};
     for (size_t k = 0; k < KINDS; k++) {
-        if (compiled && k % 5 && !getenv("TAPEGRAD_LONG")) continue;
+        if (compiled && k % 5 && !is_long()) continue;
         const struct counts c = counts_of(&kinds[k], t, odd, odds, compiled);
         cr_expect_eq(c.nan_lost, 0, "%s, %s: %zu NaN lost", kinds[k].name, tg__dtype_name(t), c.nan_lost);
         cr_expect_eq(c.finite_to_nan, 0, "%s, %s: %zu", kinds[k].name, tg__dtype_name(t), c.finite_to_nan);

@@ -147,8 +147,10 @@ static void check_column(const problem *p, size_t j) {
     }
 }
 
+/* Under the sanitizers the short run has each shape in one type. */
 static void for_shapes(void (*check)(problem *)) {
     for (size_t k = 0; k < 2 * SHAPES; k++) {
+        if (SANITIZED && !is_long() && k % 2 == k / 2 % 2) continue;
         problem p = make(k % 2, shapes[k / 2][0], shapes[k / 2][1], 0.5);
         run(&p, true);
         check(&p);
@@ -185,7 +187,7 @@ static void check_xhat_optional(problem *p) {
 }
 
 static void check_threads(problem *p) {
-    for (int threads = 1; threads <= 8; threads *= 2) {
+    for (int threads = 1; threads <= 8; threads *= is_long() ? 2 : 8) {
 #ifdef _OPENMP
         omp_set_num_threads(threads);
 #endif
@@ -220,7 +222,7 @@ static void check_constant_columns(bool f64, size_t n, size_t d) {
 }
 
 TEST(constant_columns) {
-    for (size_t n = 1; n < 9000; n = n < 600 ? n + (SANITIZED ? 7 : 1) : 2 * n - 101)
+    for (size_t n = 1; n < 9000; n = n < 600 ? n + (SANITIZED ? 19 : is_long() ? 1 : 3) : 2 * n - 101)
         for (size_t f64 = 0; f64 < 2; f64++) check_constant_columns(f64, n, n < 600 ? 40 : 300);
 }
 

@@ -1,5 +1,6 @@
 /* Random tapes through every reader: none fails where nothing is wrong, none changes the tape, and the same tape gives
  * the same bytes. */
+#include "folder.h"
 #include "random_tape.h"
 
 #include <locale.h>
@@ -9,7 +10,9 @@
 
 TestSuite(readers_random, .timeout = 240);
 
-enum { TAPES = SANITIZED ? 90 : 200 };
+enum { MOST = SANITIZED ? 90 : 200 };
+
+static uint64_t tapes(void) { return is_long() ? MOST : MOST / 3; }
 
 /* ------------------------------------------------------------------------------------------------ what must not change
  */
@@ -44,10 +47,8 @@ static uint64_t print_of(const struct tape *t) {
 
 static char folder[40], path[64];
 
-/* In memory where there is a place for it: writers wait for the disk. */
 static void enter(void) {
-    snprintf(folder, sizeof folder, "%s/tapegrad.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    cr_assert_not_null(mkdtemp(folder));
+    folder_new(folder, "readers");
     snprintf(path, sizeof path, "%s/file", folder);
 }
 
@@ -119,7 +120,7 @@ static uint64_t read_all(const struct tape *t) {
 
 Test(readers_random, change_nothing, .init = enter, .fini = leave) {
     size_t sweeps = 0, ran = 0;
-    for (uint64_t seed = 1; seed <= TAPES; seed++) {
+    for (uint64_t seed = 1; seed <= tapes(); seed++) {
         const struct tape t = build(seed);
         const uint64_t before = print_of(&t), first = read_all(&t), behind = print_of(&t);
         cr_assert_eq(before, behind, "tape %d was changed", (int)seed);
@@ -134,12 +135,12 @@ Test(readers_random, change_nothing, .init = enter, .fini = leave) {
         ran += t.ran;
         tg_graph_free(t.g);
     }
-    cr_expect(sweeps > TAPES && ran > TAPES / 4, "%zu sweeps, %zu ran", sweeps, ran);
+    cr_expect(sweeps > tapes() && ran > tapes() / 4, "%zu sweeps, %zu ran", sweeps, ran);
 }
 
 /* What was saved comes back, bit by bit. */
 Test(readers_random, replay, .init = enter, .fini = leave) {
-    for (uint64_t seed = 1; seed <= TAPES; seed++) {
+    for (uint64_t seed = 1; seed <= tapes(); seed++) {
         const struct tape t = build(seed);
         const uint64_t before = print_of(&t);
         const tg_status saved = tg_save_leaves(t.g, path), loaded = tg_load_leaves(t.g, path);

@@ -1,5 +1,6 @@
 /* How much stack programs need: those in this process little enough for a small thread, those written as C no more than
  * their header says. */
+#include "folder.h"
 #include "random_chain.h"
 #include "whole_tapes.h"
 
@@ -134,7 +135,7 @@ static void measure(tg_graph *g, const tg_node *out, size_t n, tg_mode mode, con
              name);
     cr_assert_eq(system(command), 0, "%s: %s", what, command);
     const size_t used = usage_of(), said = stated();
-    if (getenv("TAPEGRAD_LONG")) printf("%s: %zu bytes, %zu stated\n", what, used, said);
+    if (is_long()) printf("%s: %zu bytes, %zu stated\n", what, used, said);
     cr_expect_lt(used, said, "%s: %zu bytes of stack, the header says less than %zu", what, used, said);
     static const char *const end[] = {".c", ".h", ".o", ".su"};
     for (int i = 0; i < 4; i++) unlink(in_folder(end[i]));
@@ -158,9 +159,8 @@ static void measure_network(bool training) {
 }
 
 Test(stack, no_more_than_the_header_says) {
-    const bool longer = getenv("TAPEGRAD_LONG") != NULL;
-    strcpy(folder, "/tmp/tapegrad-stack-XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
+    const bool longer = is_long();
+    folder_new(folder, "stack");
     measure_network(false);
     measure_network(true);
     measure_whole(reductions(TG_F64, tg_shape2(300, 1000), tg_axis(0)), TG_EXACT, "wide columns");
@@ -168,7 +168,7 @@ Test(stack, no_more_than_the_header_says) {
     measure_whole(reductions(TG_F32, tg_shape2(3, 4), tg_axis(0)), TG_FAST, "short columns");
     measure_whole(softmax_loss(TG_F64, 30, 10), TG_EXACT, "softmax");
     measure_whole(batchnorm(TG_F64, tg_shape2(64, 30), tg_axis(0), 30, NULL), TG_FAST, "batch normalization");
-    for (uint64_t seed = 1; seed < (longer ? 200 : 10); seed++) {
+    for (uint64_t seed = 1; seed < (longer ? 200 : SANITIZED ? 2 : 4); seed++) {
         struct chain c = chain_build(seed);
         char what[24];
         snprintf(what, sizeof what, "chain %d", (int)seed);
