@@ -147,10 +147,15 @@ static void check_column(const problem *p, size_t j) {
     }
 }
 
-/* Under the sanitizers the short run has each shape in one type. */
+/* Under the sanitizers the short run has each shape in one type, and of the large ones every third. */
+static bool is_left_out(size_t k) {
+    const size_t *shape = shapes[k / 2];
+    return SANITIZED && !is_long() && (k % 2 == k / 2 % 2 || (shape[0] * shape[1] > 150000 && k / 2 % 3));
+}
+
 static void for_shapes(void (*check)(problem *)) {
     for (size_t k = 0; k < 2 * SHAPES; k++) {
-        if (SANITIZED && !is_long() && k % 2 == k / 2 % 2) continue;
+        if (is_left_out(k)) continue;
         problem p = make(k % 2, shapes[k / 2][0], shapes[k / 2][1], 0.5);
         run(&p, true);
         check(&p);
@@ -223,7 +228,7 @@ static void check_constant_columns(bool f64, size_t n, size_t d) {
 
 TEST(constant_columns) {
     for (size_t n = 1; n < 9000; n = n < 600 ? n + (SANITIZED ? 19 : is_long() ? 1 : 3) : 2 * n - 101)
-        for (size_t f64 = 0; f64 < 2; f64++) check_constant_columns(f64, n, n < 600 ? 40 : 300);
+        for (size_t f64 = 0; f64 < 2; f64++) check_constant_columns(f64, n, n < 600 || SANITIZED ? 40 : 300);
 }
 
 TEST(offset_does_not_spoil_the_variance) {
