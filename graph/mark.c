@@ -34,11 +34,16 @@ tg_mark tg_mark_now(tg_graph *g) {
     return m;
 }
 
+/* Row 0 of these tables is there from the beginning. */
+static bool is_length(uint32_t rows, uint32_t now) { return rows >= 1 && rows <= now; }
+
+/* All of it is checked, for a mark may be memory that nobody has written. */
 static bool stands(const tg_graph *g, const tg_mark *m) {
-    return m->at[NODES] >= 1 && m->at[NODES] <= g->nodes.length && m->at[NAMES] <= g->names.length &&
-           m->at[SITES] <= g->sites.length && m->at[SCOPES] <= g->scopes.length && m->at[LOG] <= g->log.length &&
-           m->at[SWEEPS] <= g->sweeps.length && m->at[ASSIGNS] >= 1 && m->at[ASSIGNS] <= g->assigns.length &&
-           m->strings <= tg__arena_total(&g->strings) && last_epoch(g, m) == m->at[LAST];
+    return is_length(m->at[NODES], g->nodes.length) && is_length(m->at[NAMES], g->names.length) &&
+           is_length(m->at[SITES], g->sites.length) && is_length(m->at[SCOPES], g->scopes.length) &&
+           is_length(m->at[ASSIGNS], g->assigns.length) && m->at[LOG] <= g->log.length &&
+           m->at[SWEEPS] <= g->sweeps.length && m->at[SCOPE] < m->at[SCOPES] && m->at[SITE] < m->at[SITES] &&
+           m->at[HELD] < m->at[SITES] && m->strings <= tg__arena_total(&g->strings) && last_epoch(g, m) == m->at[LAST];
 }
 
 /* The stages that were open at the mark, in the scope of then and around it, are open again. */

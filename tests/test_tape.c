@@ -96,6 +96,29 @@ Test(tape, nil_and_no_graph) {
     says(g, TG_HANDLE, "mul: operand 1 is nil");
 }
 
+/* What nobody wrote into it, or what somebody overwrote: no row is looked up that is not there. */
+Test(tape, a_mark_of_any_bytes) {
+    tg_scope_open(g, "scope");
+    TG_LET(y, tg_exp(input()));
+    tg_neg(y);
+    const tg_mark good = tg_mark_now(g);
+    int taken = 0;
+    for (size_t i = 0; i < sizeof good.at / sizeof *good.at; i++)
+        for (int k = 0; k < 3; k++) {
+            tg_mark m = good;
+            m.at[i] = k == 0 ? UINT32_MAX : k == 1 ? m.at[i] + 1 : 1u << 20;
+            taken += tg_rewind(g, m) == TG_OK;
+            cr_assert_lt(taken, 6, "more than the number of an error and rows that exist are taken: %zu", i);
+        }
+    tg_mark m = good;
+    m.strings = SIZE_MAX;
+    cr_expect_eq(tg_rewind(g, m), TG_HANDLE);
+    memset(&m, 0, sizeof m);
+    m.graph = g;
+    cr_expect_eq(tg_rewind(g, m), TG_HANDLE);
+    cr_expect_eq(tg_rewind(g, good), TG_OK, "%s", tg_message(g));
+}
+
 Test(tape, foreign_and_stale_handles) {
     tg_graph *other = tg_graph_new();
     tg_node x = input(), y = tg_input(other, TG_F64, tg_shape0());
