@@ -61,7 +61,7 @@ static void done(struct pair *p) {
     tg_graph_free(p->g);
 }
 
-static const size_t shapes[][2] = {{1, 1}, {1, 7}, {9, 1}, {4, 5}, {178, 13}, {200, 3}, {4096, 64}};
+static const size_t shapes[][2] = {{1, 1}, {1, 7}, {9, 1}, {4, 5}, {178, 13}, {200, 3}, {SANITIZED ? 1100 : 4096, 64}};
 
 Test(beside_fused, none_parts) {
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)

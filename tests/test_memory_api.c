@@ -174,7 +174,7 @@ static bool fails_with(const struct program *p, enum place place, size_t point) 
 }
 
 Test(memory_api, every_piece) {
-    const size_t step = is_long() ? 1 : 2;
+    const size_t step = is_long() ? 1 : 3;
     size_t all = 0;
     for (size_t i = 0; i < PROGRAMS; i++)
         for (enum place place = INTERNED; place < PLACES; place++)

@@ -1,6 +1,6 @@
 /* The gradient check on real data: features that differ by four orders of magnitude, and gradients that do too. */
 #include "random.h"
-#include "tapegrad.h"
+#include "support.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -47,10 +47,11 @@ static struct net build(void) {
     return n;
 }
 
+/* Every element; of large leaves a sample under the sanitizers, which look for other things than digits. */
 static void passes(tg_node out, double tolerance, size_t leaves) {
     tg_check c[8];
     size_t count = 0;
-    tg_check_options o = {.tolerance = tolerance, .seed = 3};
+    tg_check_options o = {.tolerance = tolerance, .seed = 3, .limit = SANITIZED && !is_long() ? 400 : 0};
     cr_assert_eq(tg_check_gradient(out, &o, c, 8, &count), TG_OK, "%s", tg_message(out.graph));
     cr_assert_eq(count, leaves);
     for (size_t i = 0; i < count; i++) {
@@ -58,7 +59,7 @@ static void passes(tg_node out, double tolerance, size_t leaves) {
                      tg_name(c[i].leaf), tg_verdict_name(c[i].verdict), c[i].error, c[i].noise, c[i].index, c[i].ours,
                      c[i].numeric);
         cr_expect_eq(c[i].vacuous, 0);
-        cr_expect_eq(c[i].checked, tg_size(c[i].leaf));
+        cr_expect(c[i].checked == tg_size(c[i].leaf) || (o.limit && c[i].checked > o.limit * 9 / 10));
     }
 }
 
