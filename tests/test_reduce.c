@@ -143,6 +143,16 @@ Test(reduce, every_set_of_axes) {
             check(tg_shape_n(shapes[i].rank, shapes[i].dim), axes, &state);
 }
 
+/* Nothing to add, in as many empty rows as an axis is long: it takes no longer than any other sum of nothing. */
+Test(reduce, many_rows_without_elements) {
+    tg_graph *g = tg_graph_new();
+    const tg_node x = tg_input(g, TG_F64, tg_shape4(46341, (int64_t)1 << 40, 2, 0)), y = tg_sum(x, tg_axes2(1, 3));
+    cr_assert(tg_set(x, NULL) == TG_OK && tg_run(g) == TG_OK, "%s", tg_message(g));
+    cr_assert_eq(tg_size(y), 2 * 46341);
+    for (size_t i = 0; i < tg_size(y); i++) cr_assert(tg_item(y, i) == 0);
+    tg_graph_free(g);
+}
+
 /* Sizes at which the work is cut into groups, blocks of columns, and threads. */
 Test(reduce, large) {
     static const int64_t shapes[][2] = {{SANITIZED ? 1100 : 5000, 300}, {SANITIZED ? 30000 : 100000, 3}, {1, 200000},
