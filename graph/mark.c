@@ -34,10 +34,10 @@ tg_mark tg_mark_now(tg_graph *g) {
     return m;
 }
 
-/* Row 0 of these tables is there from the beginning. */
+/* A table that has its row 0 from the beginning is never shorter than one row. */
 static bool is_length(uint32_t rows, uint32_t now) { return rows >= 1 && rows <= now; }
 
-/* All of it is checked, for a mark may be memory that nobody has written. */
+/* Every number is checked before a row is looked up: the mark may be uninitialized or overwritten memory. */
 static bool stands(const tg_graph *g, const tg_mark *m) {
     return is_length(m->at[NODES], g->nodes.length) && is_length(m->at[NAMES], g->names.length) &&
            is_length(m->at[SITES], g->sites.length) && is_length(m->at[SCOPES], g->scopes.length) &&

@@ -78,7 +78,7 @@ static struct plan plan_of(const struct tg__shape *shape, const struct tg__attr 
         innermost = false;
         stride *= dim;
     }
-    if (p.inner_reduced && p.run == 0 && p.rows > 1) p.rows = 0; /* nobody walks through rows without elements */
+    if (shape->count == 0) p.rows = 0; /* the operand is empty: do not loop over rows without elements */
     return p;
 }
 

@@ -193,16 +193,10 @@ static inline void check_case(void *library, int k) {
     unlook(&v);
 }
 
-/* Where the sanitizers look at the writer, the code need not be looked at again. */
-#ifdef __SANITIZE_ADDRESS__
-enum { LOOKED_AT = 1 };
-#else
-enum { LOOKED_AT = 0 };
-#endif
-
-/* thorough: where vectorizers do most, and in the long run by another compiler. */
+/* thorough: where vectorizers do most, and in the long run by another compiler. Under the sanitizers, which check the
+ * writer, the short run leaves the vectorizers out. */
 static inline void check_all(bool thorough) {
-    thorough = thorough && (!LOOKED_AT || is_long());
+    thorough = thorough && (!SANITIZED || is_long());
     const char *const compilers[] = {thorough ? "cc -O3 -march=native" : is_long() ? "cc -O1" : "cc -O0", "clang -O1"};
     for (size_t i = 0; i < (thorough && is_long() ? 2 : 1); i++) {
         if (i && system("command -v clang >/dev/null") != 0) continue;

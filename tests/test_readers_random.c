@@ -174,7 +174,7 @@ static void leave_comma(void) {
     leave();
 }
 
-/* Criterion does not call what comes last of a test that is skipped. */
+/* Criterion does not call .fini when a test is skipped, so the folder is removed here. */
 static void need_comma(void) {
     if (set_comma()) return;
     leave_comma();

@@ -96,7 +96,7 @@ Test(tape, nil_and_no_graph) {
     says(g, TG_HANDLE, "mul: operand 1 is nil");
 }
 
-/* What nobody wrote into it, or what somebody overwrote: no row is looked up that is not there. */
+/* tg_rewind refuses a mark that is uninitialized or overwritten, and looks up no row that does not exist. */
 Test(tape, a_mark_of_any_bytes) {
     tg_scope_open(g, "scope");
     TG_LET(y, tg_exp(input()));

@@ -59,7 +59,7 @@ static void act(struct session *s) {
     require(s->heap.wrong == 0, "act %d frees what it did not allocate", (int)(a - acts));
 }
 
-/* A node may have 2^60 elements that all lie in one, and whoever sums them waits for years. */
+/* An expanded node may have 2^60 elements in the memory of one; a sum over it would run for years. */
 static bool is_endless(const struct session *s) {
     const size_t most = (size_t)1 << 22;
     for (uint32_t id = 1; id <= tg_count(s->g); id++)
@@ -67,7 +67,7 @@ static bool is_endless(const struct session *s) {
     return false;
 }
 
-/* An error in building ends all that follows, so it is mostly taken back; so is what could not be run to its end. */
+/* An error in building ends all that follows, so it is mostly rewound; a tape that is too large to run always is. */
 static void recover(struct session *s) {
     const bool endless = is_endless(s);
     if (tg_error(s->g) == TG_OK && !endless)
