@@ -2,7 +2,7 @@
  * values, which are recycled by size class because a rewind gives them back in another order than they were made. */
 #include "graph.h"
 
-enum { BLOCK = 16384, POOL = 16384, LARGEST_POOL = 1 << 25, LARGEST_POOLED = 4096, ALIGN = 64, HEADER = 64 };
+enum { POOL = 16384, LARGEST_POOL = 1 << 25, LARGEST_POOLED = 4096, ALIGN = 64, HEADER = 64 };
 
 struct tg__block {
     struct tg__block *next;
@@ -40,7 +40,7 @@ static struct tg__block *block_drop(tg_graph *g, struct tg__block *b) {
 void *tg__carve(tg_graph *g, struct tg__arena *a, size_t bytes) {
     bytes = (bytes + 7) & ~(size_t)7;
     if (!a->block || a->used + bytes > a->block->bytes - HEADER) {
-        struct tg__block *b = block_new(g, bytes > BLOCK ? bytes : BLOCK, a->block);
+        struct tg__block *b = block_new(g, bytes > TG__ARENA ? bytes : TG__ARENA, a->block);
         if (!b) return NULL;
         b->before = tg__arena_total(a);
         *a = (struct tg__arena){.block = b};

@@ -30,7 +30,7 @@
 #define TG__APART
 #endif
 
-enum { TG__OPERANDS = TG_MAX_OPERANDS, TG__CHUNK = 1024, TG__MESSAGE = 1536, TG__CLASSES = 64 };
+enum { TG__OPERANDS = TG_MAX_OPERANDS, TG__MESSAGE = 1536, TG__CLASSES = 64 };
 
 /* ---------------------------------------------------------------------------------------------------- the rows */
 

@@ -2,7 +2,7 @@
  * half of what is there: few allocations, and large ones, which the system can back with large pages. */
 #include "graph.h"
 
-enum { FEW = 16, MOST = 1024, LARGE_PAGE = 1 << 21 }; /* chunks a block; bytes */
+enum { FEW = 16, LARGE_PAGE = 1 << 21 }; /* chunks; bytes */
 
 static bool list_grow(tg_graph *g, struct tg__table *t, uint32_t chunks) {
     uint32_t room = t->room ? t->room * 2 : 8;
@@ -20,11 +20,11 @@ static bool list_grow(tg_graph *g, struct tg__table *t, uint32_t chunks) {
 static uint32_t next_block(const struct tg__table *t) {
     uint32_t half = t->chunks / 2, page = LARGE_PAGE / (TG__CHUNK * t->size) + 1;
     if (t->chunks >= FEW && half < page) half = page;
-    return half < 1 ? 1 : half > MOST ? MOST : half;
+    return half < 1 ? 1 : half > TG__CHUNKS ? TG__CHUNKS : half;
 }
 
 bool tg__table_grow(tg_graph *g, struct tg__table *t) {
-    if (t->length > UINT32_MAX - 2 * MOST * TG__CHUNK) {
+    if (t->length > UINT32_MAX - 2 * TG__CHUNKS * TG__CHUNK) {
         tg__fail_memory(g, SIZE_MAX); /* 2^32 rows are what an id can count */
         return false;
     }

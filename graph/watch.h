@@ -23,4 +23,13 @@ enum { TG__GAP = 8 }; /* between two values */
 enum { TG__GAP = 0 };
 #endif
 
+/* The rows of a table's chunk, the most chunks that a table asks for at once, and the bytes of an arena's block. In a
+ * build that looks for faults they are small: every few steps ask the allocator, so a test that refuses each request in
+ * turn reaches almost every step that can run out of memory. */
+#if defined(TG_WATCHED_) || defined(TAPEGRAD_SMALL_CHUNKS)
+enum { TG__CHUNK = 16, TG__CHUNKS = 1, TG__ARENA = 256 };
+#else
+enum { TG__CHUNK = 1024, TG__CHUNKS = 1024, TG__ARENA = 16384 };
+#endif
+
 #endif
