@@ -48,7 +48,8 @@ TG__APART bool tg__is_term(tg_node z, int slot, tg_node term, int said) {
     const struct tg__node *x = tg__node_of(z.graph, tg__node_of(z.graph, z.id)->in[slot]), *t = tg__get(term);
     const bool fits =
         t && term.graph == z.graph && t->dtype == x->dtype && tg__broadcasts_to(&x->shape->dims, &t->shape->dims);
-    return fits || refuse_term(z, slot, term, said);
+    if (!fits) return refuse_term(z, slot, term, said);
+    return true;
 }
 
 /* The only place where broadcasting is undone: a term has the shape of the result, its operand may be smaller. */

@@ -1,8 +1,6 @@
 /* Leaves: what the graph is given. Inputs and parameters have adjoints, constants have none. */
 #include "hash.h"
 
-#include <math.h>
-
 /* A scalar constant that later requests for the same number share. */
 struct tg__scalar {
     UT_hash_handle hh;
@@ -25,12 +23,9 @@ bool tg_is_param(tg_node a) {
 uint32_t tg__scalar_size(void) { return sizeof(struct tg__scalar); }
 
 double tg__load(tg_dtype dtype, const void *data, size_t i) {
-    switch (dtype) {
-    case TG_F32: return (double)((const float *)data)[i];
-    case TG_F64: return ((const double *)data)[i];
-    case TG_I32: return ((const int32_t *)data)[i];
-    }
-    return NAN;
+    if (dtype == TG_F32) return (double)((const float *)data)[i];
+    if (dtype == TG_F64) return ((const double *)data)[i];
+    return ((const int32_t *)data)[i];
 }
 
 void tg__store(tg_dtype dtype, void *data, size_t i, double v) {

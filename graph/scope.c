@@ -44,7 +44,10 @@ tg_node tg_let(tg_node a, const char *name, const char *file, int line) {
         if (!n) tg__error_place(g, name, file ? file : "?", line);
         return n ? a : tg_nil(g);
     }
-    if (!n) return tg__want(a, "let") ? a : tg_nil(g);
+    if (!n) {
+        tg__want(a, "let"); /* says what the handle is */
+        return tg_nil(g);
+    }
 
     const char *source = file ? tg__intern_text(g, file) : NULL;
     if (file && !source) return tg_nil(g);

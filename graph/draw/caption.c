@@ -53,7 +53,7 @@ const char *tg__caption_gate(const struct tg__circuit *c, uint32_t node, char *t
     const struct tg__node *n = tg__node_of(c->graph, node);
     char number[24];
     size_t used = 0;
-    if (n->operands > 0 && number_of(c, node, 0, number)) used = (size_t)snprintf(text, TG__CAPTION, "%s ", number);
+    if (number_of(c, node, 0, number)) used = (size_t)snprintf(text, TG__CAPTION, "%s ", number);
     used += (size_t)snprintf(text + used, TG__CAPTION - used, "%s", n->op->symbol ? n->op->symbol : n->op->name);
     for (int i = 1; i < n->operands; i++)
         if (number_of(c, node, i, number)) used += (size_t)snprintf(text + used, TG__CAPTION - used, " %s", number);

@@ -6,7 +6,7 @@ static void put_cluster(struct tg__sheet *s, const struct tg__circuit *c, uint32
     const struct tg__cluster *k = tg__cluster_at(c, id);
     char text[TG__CAPTION];
     tg__putf(s, "%s\n{\"sort\":\"%s\",\"label\":\"", id ? "," : "", sorts[k->sort]);
-    tg__put_json(s, tg__caption_title(c, id, text), 0);
+    tg__put_json(s, tg__caption_title(c, id, text));
     tg__putf(
         s, "\",\"parent\":%u,\"item\":%u,\"open\":%s,\"first\":%u,\"items\":%u,\"least\":%d,\"rows\":%u,\"spine\":%u,",
         k->parent, k->item, k->open ? "true" : "false", k->first, k->items, k->least, k->rows, k->spine);

@@ -3,10 +3,10 @@
 #include "draw.h"
 
 /* In a quoted string a backslash begins an escape (\N is the node's name) and an ampersand an entity. */
-static void put_dot(struct tg__sheet *s, const char *text, size_t most) {
+static void put_dot(struct tg__sheet *s, const char *text) {
     struct tg__sheet html = tg__sheet_html(s); /* no entity is left that Graphviz would not know */
     char clean[2 * TG__CAPTION];
-    tg__clean(text, clean, most && most < sizeof clean ? most : sizeof clean);
+    tg__clean(text, clean, sizeof clean);
     for (const char *c = clean; *c; c++) {
         if (*c == '\\')
             tg__put(s, "\\\\");
@@ -19,11 +19,11 @@ static void put_names(struct tg__sheet *s, tg_node a) {
     char formula[TG__CAPTION];
     for (size_t i = 0; tg_alias(a, i); i++) {
         if (i) tg__put(s, ", ");
-        put_dot(s, tg_alias(a, i), 0);
+        put_dot(s, tg_alias(a, i));
     }
     if (tg_name(a)[0]) tg__put(s, " = ");
     tg_formula(a, formula, sizeof formula);
-    put_dot(s, formula, 0);
+    put_dot(s, formula);
 }
 
 /* The outermost folded box around it, or 0. */
@@ -42,20 +42,20 @@ static void put_node(struct tg__sheet *s, const struct tg__circuit *c, uint32_t 
              c->region[node] ? ", color=\"#c2410c\"" : "");
     put_names(s, a);
     tg__put(s, "\", label=\"");
-    if (tg_name(a)[0] || leaf) put_dot(s, tg__caption_leaf(c, node, text), 0), tg__put(s, "\\n");
-    put_dot(s, leaf ? tg__caption_shape(c, node, text) : tg__caption_gate(c, node, text), 0);
-    if (tg__caption_value(c, node, text)[0]) tg__put(s, "\\nvalue "), put_dot(s, text, 0);
-    if (tg__caption_gradient(c, node, text)[0]) tg__put(s, "\\ngradient "), put_dot(s, text, 0);
+    if (tg_name(a)[0] || leaf) put_dot(s, tg__caption_leaf(c, node, text)), tg__put(s, "\\n");
+    put_dot(s, leaf ? tg__caption_shape(c, node, text) : tg__caption_gate(c, node, text));
+    if (tg__caption_value(c, node, text)[0]) tg__put(s, "\\nvalue "), put_dot(s, text);
+    if (tg__caption_gradient(c, node, text)[0]) tg__put(s, "\\ngradient "), put_dot(s, text);
     tg__put(s, "\"];\n");
 }
 
 static void put_title(struct tg__sheet *s, const struct tg__circuit *c, uint32_t id) {
     char text[TG__CAPTION];
     if (tg__caption_step(c, id)) tg__putf(s, "%d ", tg__caption_step(c, id));
-    put_dot(s, tg__caption_title(c, id, text), 0);
+    put_dot(s, tg__caption_title(c, id, text));
     if (!tg__caption_formula(c, id, text)[0]) return;
     tg__put(s, tg__stage_node(c, id) ? " = " : ": ");
-    put_dot(s, text, 0);
+    put_dot(s, text);
 }
 
 static void put_items(struct tg__sheet *s, const struct tg__circuit *c, const struct tg__cluster *k) {
@@ -111,7 +111,7 @@ static void put_edges(struct tg__sheet *s, const struct tg__circuit *c) {
             put_end(s, c, id);
             tg__bent_text(c->sweep, id, i, bent, sizeof bent);
             if (*bent) tg__put(s, " [color=\"#c2410c\", style=dashed, label=\"");
-            if (*bent) put_dot(s, bent, 0), tg__put(s, "\"]");
+            if (*bent) put_dot(s, bent), tg__put(s, "\"]");
             tg__put(s, ";\n");
         }
     }

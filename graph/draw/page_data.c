@@ -1,7 +1,7 @@
 /* What the explorer's script knows: the nodes, what was delivered where, and the verdicts. */
 #include "page.h"
 
-enum { WHOLE = 0, FORMULA = 400 };
+enum { FORMULA = 400 };
 
 const char *tg__page_name(tg_node a, char *text, size_t room) {
     if (tg_name(a)[0]) return tg__clean(tg_name(a), text, room);
@@ -13,7 +13,7 @@ const char *tg__page_name(tg_node a, char *text, size_t room) {
 static void text_field(struct tg__sheet *s, const char *key, const char *text) {
     tg__page_text clean;
     tg__putf(s, ",\"%s\":\"", key);
-    tg__put_json(s, tg__clean(text, clean, sizeof clean), WHOLE);
+    tg__put_json(s, tg__clean(text, clean, sizeof clean));
     tg__put(s, "\"");
 }
 
@@ -21,7 +21,7 @@ static void put_formula(struct tg__sheet *s, tg_node a) {
     char text[FORMULA];
     const bool cut = tg_formula(a, text, sizeof text) >= sizeof text;
     tg__put(s, ",\"formula\":\"");
-    tg__put_json(s, text, WHOLE);
+    tg__put_json(s, text);
     tg__put(s, cut ? " …\"" : "\"");
 }
 
@@ -44,7 +44,7 @@ static void put_aliases(struct tg__sheet *s, const tg_graph *g, uint32_t id) {
     for (bool more = false; row; row = tg__name_next(g, row), more = true) {
         tg__page_text clean;
         tg__put(s, more ? ",\"" : "\"");
-        tg__put_json(s, tg__clean(tg__name_text(g, row), clean, sizeof clean), WHOLE);
+        tg__put_json(s, tg__clean(tg__name_text(g, row), clean, sizeof clean));
         tg__put(s, "\"");
     }
     tg__put(s, "]");
@@ -78,7 +78,7 @@ static void put_share(struct tg__sheet *s, tg_node term, double all) {
     char share[TG__CELL];
     tg__share_cell(share, term, all);
     tg__put(s, ",\"");
-    tg__put_json(s, share, WHOLE);
+    tg__put_json(s, share);
     tg__put(s, "\"");
 }
 
@@ -91,11 +91,11 @@ static void put_edge(struct tg__sheet *s, const struct tg__page *p, const struct
         tg__bent_text(p->sweep, event->sender, event->slot, bent, sizeof bent);
     }
     tg__put(s, ",\"");
-    tg__put_json(s, local, WHOLE);
+    tg__put_json(s, local);
     tg__put(s, "\",\"");
-    tg__put_json(s, axes, WHOLE);
+    tg__put_json(s, axes);
     tg__put(s, "\",\"");
-    tg__put_json(s, bent, WHOLE);
+    tg__put_json(s, bent);
     tg__put(s, "\"");
 }
 
@@ -140,7 +140,7 @@ static void put_labels(struct tg__sheet *s, const struct tg__page *p) {
         for (size_t i = 0; i < p->room && tg_column(a, i); i++) {
             tg__page_text clean;
             tg__put(s, i ? ",\"" : "\"");
-            tg__put_json(s, tg__clean(tg_column(a, i), clean, sizeof clean), WHOLE);
+            tg__put_json(s, tg__clean(tg_column(a, i), clean, sizeof clean));
             tg__put(s, "\"");
         }
         tg__put(s, "]");

@@ -109,15 +109,17 @@ static bool route_all(struct router *r, const uint32_t *start, const uint32_t *l
 
 /* ------------------------------------------------------------------------------------------------------- in order */
 
+static int order(uint32_t a, uint32_t b) { return (a > b) - (a < b); }
+
 struct item_rank {
     uint32_t cluster, class, node, was;
 };
 
 static int by_item(const void *a, const void *b) {
     const struct item_rank *x = a, *y = b;
-    if (x->cluster != y->cluster) return x->cluster < y->cluster ? -1 : 1;
-    if (x->class != y->class) return x->class < y->class ? -1 : 1;
-    return x->node < y->node ? -1 : x->node > y->node;
+    if (x->cluster != y->cluster) return order(x->cluster, y->cluster);
+    if (x->class != y->class) return order(x->class, y->class);
+    return order(x->node, y->node);
 }
 
 /* Items of a cluster one behind the other: ports in, leaves, the tape, ports out. */
@@ -154,11 +156,11 @@ static bool sort_items(struct tg__circuit *c) {
 
 static int by_wire(const void *a, const void *b) {
     const struct tg__wire *x = a, *y = b;
-    if (x->cluster != y->cluster) return x->cluster < y->cluster ? -1 : 1;
-    if (x->first != y->first) return x->first < y->first ? -1 : 1;
-    if (x->from != y->from) return x->from < y->from ? -1 : 1;
-    if (x->to != y->to) return x->to < y->to ? -1 : 1;
-    return x->source < y->source ? -1 : x->source > y->source;
+    if (x->cluster != y->cluster) return order(x->cluster, y->cluster);
+    if (x->first != y->first) return order(x->first, y->first);
+    if (x->from != y->from) return order(x->from, y->from);
+    if (x->to != y->to) return order(x->to, y->to);
+    return order(x->source, y->source);
 }
 
 /* Wires of a cluster one behind the other, in the order of the items they come from (kept in `first`, which has no
@@ -176,7 +178,7 @@ static bool sort_wires(struct tg__circuit *c) {
     for (uint32_t i = 0; i < n; i++) {
         struct tg__cluster *k = tg__cluster_at(c, wires[i].cluster);
         if (last && last->cluster == wires[i].cluster && last->from == wires[i].from && last->to == wires[i].to) {
-            if (last->source != wires[i].source) last->source = 0;
+            last->source = 0; /* a source has one wire from here to there: this is of another */
             continue;
         }
         last = tg__push(c->graph, &c->wires);
@@ -190,7 +192,7 @@ bool tg__circuit_route(struct tg__circuit *c) {
     struct router r = {.circuit = c, .counting = true};
     uint32_t *start, *list;
     if (!side_new(c, &r.in, TG__IN) || !side_new(c, &r.out, TG__OUT) || !consumers(c, &start, &list)) return false;
-    if (!route_all(&r, start, list)) return false;
+    route_all(&r, start, list); /* which makes nothing that could fail */
     for (uint32_t k = 0; k < c->clusters.length; k++) {
         r.in.cable[k] = r.in.count[k] > CABLE;
         r.out.cable[k] = r.out.count[k] > CABLE;

@@ -81,11 +81,12 @@ static bool grow(struct set *t, size_t more) {
     struct tg__part *p = t->part;
     if (t->used + more <= p->text_bytes) return true;
     const size_t bytes = 2 * p->text_bytes + more;
-    char *text = bytes <= UINT32_MAX ? tg__alloc(p->graph, bytes) : NULL;
-    if (!text) {
+    if (bytes > UINT32_MAX) {
         tg__fail_memory(p->graph, bytes);
         return false;
     }
+    char *text = tg__alloc(p->graph, bytes);
+    if (!text) return false;
     memcpy(text, p->text, t->used);
     tg__release(p->graph, p->text, p->text_bytes);
     p->text = text;
@@ -143,6 +144,7 @@ bool tg__names_function(tg_graph *g, const char *function, const char *who) {
 
 /* The names of functions come first, so that no node gets theirs. */
 static bool name_functions(struct set *t, const char *function) {
+    static const char *const ends[] = {"forward", "backward", "constant"};
     struct tg__part *p = t->part;
     char word[ROOM], whole[ROOM + 16];
     nearest(function, word);
@@ -150,12 +152,11 @@ static bool name_functions(struct set *t, const char *function) {
     char *own = tg__alloc(p->graph, p->function_bytes);
     if (!own) return false;
     p->function = memcpy(own, word, p->function_bytes);
-    snprintf(whole, sizeof whole, "%s_forward", word);
-    if (!put(t, whole, 0)) return false;
-    snprintf(whole, sizeof whole, "%s_backward", word);
-    if (!put(t, whole, 0)) return false;
-    snprintf(whole, sizeof whole, "%s_constant", word);
-    return put(t, whole, 0) != 0;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        snprintf(whole, sizeof whole, "%s_%s", word, ends[i]);
+        if (!put(t, whole, 0)) return false;
+    }
+    return true;
 }
 
 static bool name_node(struct set *t, uint32_t id) {
@@ -203,16 +204,16 @@ bool tg__idents_new(struct tg__part *p, const char *function) {
     p->text = zeros(g, p->text_bytes);
     t.slot = zeros(g, t.slots * sizeof *t.slot);
     const bool named = p->ident && p->alias && p->text && t.slot && name_functions(&t, function) && name_nodes(&t);
-    if (t.slot) tg__release(g, t.slot, t.slots * sizeof *t.slot);
+    tg__release(g, t.slot, t.slots * sizeof *t.slot);
     return named;
 }
 
 void tg__idents_free(struct tg__part *p) {
     tg_graph *g = p->graph;
-    if (p->ident) tg__release(g, p->ident, p->bytes * sizeof *p->ident);
-    if (p->alias) tg__release(g, p->alias, p->aliases * sizeof *p->alias);
-    if (p->text) tg__release(g, p->text, p->text_bytes);
-    if (p->function) tg__release(g, (void *)(uintptr_t)p->function, p->function_bytes);
+    tg__release(g, p->ident, p->bytes * sizeof *p->ident);
+    tg__release(g, p->alias, p->aliases * sizeof *p->alias);
+    tg__release(g, p->text, p->text_bytes);
+    tg__release(g, (void *)(uintptr_t)p->function, p->function_bytes);
     p->ident = p->alias = NULL;
     p->text = NULL;
     p->function = NULL;

@@ -31,11 +31,9 @@
  * formed bytes have become U+FFFD. */
 #include "export.h"
 
-enum { WHOLE = 0 };
-
 static void text_field(struct tg__sheet *s, const char *key, const char *text) {
     tg__putf(s, "\"%s\":\"", key);
-    tg__put_json(s, text, WHOLE);
+    tg__put_json(s, text);
     tg__put(s, "\"");
 }
 
@@ -102,7 +100,7 @@ static void put_place(struct tg__sheet *s, tg_node a) {
         tg__put(s, "\"file\":null,\"line\":null");
     for (size_t i = 0; tg_column(a, i); i++) {
         tg__put(s, i ? ",\"" : ",\"columns\":[\"");
-        tg__put_json(s, tg_column(a, i), WHOLE);
+        tg__put_json(s, tg_column(a, i));
         tg__put(s, "\"");
     }
     tg__put(s, tg_column(a, 0) ? "]" : "");

@@ -8,7 +8,8 @@ enum { ROLE = 0x0f, NEEDED = 0x40, FROM_OUTSIDE = 0x80 }; /* marks beside a role
 static bool is_given(const tg_graph *g, uint32_t id) {
     const struct tg__node *n = tg__node_of(g, id);
     if (!tg__is_leaf(n)) return false;
-    return n->op != &tg__op_const || n->shape->count > TG__WRITTEN_OUT || id >= g->values.length || !tg__value_of(g, id)->valid;
+    return n->op != &tg__op_const || n->shape->count > TG__WRITTEN_OUT || id >= g->values.length ||
+           !tg__value_of(g, id)->valid;
 }
 
 static bool in_forward(const struct tg__part *p, uint32_t id) {
@@ -125,7 +126,7 @@ bool tg__part_new(struct tg__part *p, tg_grads d, tg_node out, const char *funct
 
 void tg__part_free(struct tg__part *p) {
     tg__idents_free(p);
-    if (p->role) tg__release(p->graph, p->role, p->bytes);
+    tg__release(p->graph, p->role, p->bytes);
     p->role = NULL;
 }
 

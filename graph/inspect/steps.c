@@ -92,7 +92,7 @@ static int compare(const void *a, const void *b) {
     const struct place *x = a, *y = b;
     if (x->scope != y->scope) return x->scope < y->scope ? -1 : 1;
     if (x->stage != y->stage) return x->stage > y->stage ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
+    return (x->row > y->row) - (x->row < y->row);
 }
 
 static bool sorted(struct order *o, tg_graph *g, const struct tg__sweep *s, const char *scope) {

@@ -161,7 +161,8 @@ static bool read_row(struct csv *c, double *row, const tg_table *table) {
         if (i == table->columns) return refuse_width(c, table, true);
         if (!is_number(&cell, &row[i])) return refuse_cell(c, &cell, table);
     }
-    return c->column == table->columns || refuse_width(c, table, false);
+    if (c->column < table->columns) return refuse_width(c, table, false);
+    return true;
 }
 
 static bool read_rows(struct csv *c, tg_table *table) {
@@ -197,7 +198,8 @@ static bool trim(struct csv *c) {
     if (c->end - c->at >= 3 && memcmp(c->at, "\xef\xbb\xbf", 3) == 0) c->at += 3;
     while (c->end > c->at && (is_blank(c->end[-1]) || c->end[-1] == '\n')) c->end--;
     *c->end = '\0';
-    return c->at < c->end || tg__fail_file(c->graph, c->path, "there is no table in it") == TG_OK;
+    if (c->at == c->end) return tg__fail_file(c->graph, c->path, "there is no table in it") == TG_OK;
+    return true;
 }
 
 static bool read_text(struct csv *c, tg_table *table) {

@@ -26,7 +26,7 @@ static size_t limit(size_t most) { return most == WHOLE ? WHOLE : most + 1; }
 void tg__put_html(struct tg__sheet *s, const char *text, size_t most) {
     struct tg__sheet html = tg__sheet_html(s);
     size_t left = limit(most), n;
-    while (text && *text) {
+    while (*text) {
         const char *c = next(&text, &left, &n);
         tg__put_n(&html, c, n);
     }
@@ -36,7 +36,7 @@ void tg__put_html(struct tg__sheet *s, const char *text, size_t most) {
 void tg__put_comment(struct tg__sheet *s, const char *text, size_t most) {
     size_t left = limit(most), n;
     char before = 0;
-    while (text && *text) {
+    while (*text) {
         const char *c = next(&text, &left, &n);
         if (*c == '\\') c = "/";
         const bool ends = (*c == '/' && before == '*') || (*c == '*' && before == '/') || (*c == '?' && before == '?');
@@ -58,16 +58,15 @@ static size_t well_formed(const char *s) {
     return tg__printable(s);
 }
 
-void tg__put_json(struct tg__sheet *s, const char *text, size_t most) {
-    const char *from = text ? text : "", *at = from;
-    while (*at && (most == WHOLE || (size_t)(at - from) < most)) {
+void tg__put_json(struct tg__sheet *s, const char *text) {
+    for (const char *at = text; *at;) {
         const size_t n = well_formed(at);
         const unsigned char c = (unsigned char)*at;
         if (n == 0)
             tg__put(s, "\xef\xbf\xbd");
         else if (c == '"' || c == '\\')
             tg__putf(s, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f || strchr("<>&'", c) || (c == 0xe2 && n == 3 && (at[1] & 0xff) < 0x82))
+        else if (c < 0x20 || c == 0x7f || strchr("<>&'", c) || (c == 0xe2 && (at[1] & 0xff) < 0x82))
             tg__putf(s, "\\u%04x", n == 3 ? 0x2000u | ((unsigned)at[1] & 0x3f) << 6 | ((unsigned)at[2] & 0x3f) : c);
         else
             tg__put_n(s, at, n);

@@ -92,6 +92,6 @@ bool tg__npz_distinct(tg_graph *g, const char *path, const tg_array *arrays, siz
         if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0) twice = sorted[i]->name;
     tg__release(g, sorted, bytes);
     char text[100];
-    return twice == NULL ||
-           tg__fail_file(g, path, "two arrays are called '%s'", tg__clean(twice, text, sizeof text)) == TG_OK;
+    if (twice == NULL) return true;
+    return tg__fail_file(g, path, "two arrays are called '%s'", tg__clean(twice, text, sizeof text)) == TG_OK;
 }

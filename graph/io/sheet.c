@@ -11,9 +11,9 @@ void tg__putf(struct tg__sheet *s, const char *format, ...) {
     char text[512];
     va_list args;
     va_start(args, format);
-    const int n = vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    tg__put_n(s, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    tg__put(s, text);
 }
 
 /* ------------------------------------------------------------------------------------------------------- kinds */
@@ -26,7 +26,7 @@ static void put_html(struct tg__sheet *s, const char *text, size_t length) {
     static const char *const entity[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
     size_t from = 0;
     for (size_t i = 0; i < length; i++) {
-        const char *at = text[i] ? strchr(special, text[i]) : NULL;
+        const char *at = memchr(special, text[i], sizeof special - 1);
         if (!at) continue;
         tg__put_n(s->to, text + from, i - from);
         tg__put(s->to, entity[at - special]);
@@ -35,9 +35,15 @@ static void put_html(struct tg__sheet *s, const char *text, size_t length) {
     tg__put_n(s->to, text + from, length - from);
 }
 
-struct tg__sheet tg__sheet_file(FILE *file) { return (struct tg__sheet){.put = put_file, .to = file}; }
-struct tg__sheet tg__sheet_writer(struct tg__writer *w) { return (struct tg__sheet){.put = put_writer, .to = w}; }
-struct tg__sheet tg__sheet_html(struct tg__sheet *inner) { return (struct tg__sheet){.put = put_html, .to = inner}; }
+struct tg__sheet tg__sheet_file(FILE *file) {
+    return (struct tg__sheet){.put = put_file, .to = file};
+}
+struct tg__sheet tg__sheet_writer(struct tg__writer *w) {
+    return (struct tg__sheet){.put = put_writer, .to = w};
+}
+struct tg__sheet tg__sheet_html(struct tg__sheet *inner) {
+    return (struct tg__sheet){.put = put_html, .to = inner};
+}
 
 /* -------------------------------------------------------------------------------------------------------- files */
 

@@ -29,10 +29,11 @@ tg_status tg__write_sheet(tg_graph *g, const char *path, bool (*write)(struct tg
  * then that language's own. Quotes around it are the caller's. */
 
 void tg__put_html(struct tg__sheet *s, const char *text, size_t most);
-void tg__put_json(struct tg__sheet *s, const char *text, size_t most); /* also safe inside <script>; not cleaned: every
-                                                                          byte comes back, ill-formed UTF-8 as U+FFFD */
+void tg__put_json(struct tg__sheet *s, const char *text); /* also safe inside <script>; whole, and not cleaned: every
+                                                             byte comes back, ill-formed UTF-8 as U+FFFD */
 void tg__put_comment(struct tg__sheet *s, const char *text, size_t most); /* C or Python: no line break, no comment end,
                                                                              no trigraph, no backslash at the end */
-void tg__put_json_number(struct tg__sheet *s, double v); /* shortest that comes back the same; "nan" "inf" "-inf" quoted */
+void tg__put_json_number(struct tg__sheet *s,
+                         double v); /* shortest that comes back the same; "nan" "inf" "-inf" quoted */
 
 #endif

@@ -26,15 +26,16 @@ static void give(voidpf user, voidpf block) {
 
 /* --------------------------------------------------------------------------------------------------- unpacking */
 
-static bool count_in(struct tg__unzip *u, const void *data, size_t bytes) {
+static void count_in(struct tg__unzip *u, const void *data, size_t bytes) {
     u->crc = (uint32_t)crc32_z(u->crc, data, bytes);
     u->plain.at += bytes;
-    return true;
 }
 
 static bool copy(struct tg__reader *r, void *data, size_t bytes) {
     struct tg__unzip *u = (struct tg__unzip *)r;
-    return tg__read(&u->packed, data, bytes) && count_in(u, data, bytes);
+    if (!tg__read(&u->packed, data, bytes)) return false;
+    count_in(u, data, bytes);
+    return true;
 }
 
 static bool exhausted(const struct tg__unzip *u) {
@@ -101,8 +102,8 @@ bool tg__unzip_open(struct tg__unzip *u, const struct tg__reader *file, const st
     u->ended = e->method == STORED;
     u->stream = (z_stream){.zalloc = take, .zfree = give, .opaque = file->graph};
     if (!promise(u, e)) return false;
-    return e->method == STORED || inflateInit2(&u->stream, -MAX_WBITS) == Z_OK ||
-           tg__fail_file(file->graph, path, "zlib refuses to work: %s", zError(Z_VERSION_ERROR)) == TG_OK;
+    if (e->method == STORED || inflateInit2(&u->stream, -MAX_WBITS) == Z_OK) return true;
+    return tg__fail_file(file->graph, path, "zlib refuses to work: %s", zError(Z_VERSION_ERROR)) == TG_OK;
 }
 
 bool tg__unzip_finish(struct tg__unzip *u) {

@@ -170,7 +170,8 @@ static bool read_local(struct tg__reader *r, uint64_t limit, struct tg__entry *e
     if (same && (local.flags & SIZES_BEHIND) == 0)
         same = local.crc == e->crc && local.packed == e->packed && local.size == e->size;
     tg__release(r->graph, rest, bytes);
-    return ok && (same || refuse_entry(r, e, differs));
+    if (ok && !same) return refuse_entry(r, e, differs);
+    return ok;
 }
 
 static int by_header(const void *a, const void *b) {
