@@ -286,6 +286,44 @@ Test(assign, flat_memory) {
     cr_assert_eq(heap.live, live);
 }
 
+/* A tape that has an error gives nothing to its leaves. */
+Test(assign, not_of_a_broken_tape) {
+    tg_node a = scalar("a", 1);
+    TG_LET(b, tg_neg(a));
+    tg_assign(a, b);
+    cr_assert_eq(tg_run(g), TG_OK);
+    tg_add(a, tg_nil(g));
+    cr_assert_eq(tg_commit(g), TG_HANDLE);
+    says("add: operand 2 is nil");
+    cr_assert_eq(tg_item(a, 0), 1);
+}
+
+/* Where there is no room for a further assign, the leaf has none, and takes one as soon as there is. */
+Test(assign, no_room_for_another) {
+    enum { LEAVES = 1100 };
+    static struct heap heap; /* the graph outlives this block */
+    tg_graph_free(g);
+    g = tg_graph_new_with(heap_allocator(&heap));
+    static tg_node leaf[LEAVES];
+    for (size_t i = 0; i < LEAVES; i++) leaf[i] = tg_input(g, TG_F64, tg_shape0());
+    const tg_node value = tg_neg(leaf[0]);
+    size_t failures = 0;
+    for (size_t i = 0; i < LEAVES; i++) {
+        const tg_mark mark = tg_mark_now(g);
+        heap.fail_at = heap.calls + 1;
+        const bool failed = tg_is_nil(tg_assign(leaf[i], value));
+        heap.fail_at = 0;
+        if (!failed) continue;
+        failures++;
+        cr_assert_eq(tg_error(g), TG_MEMORY);
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);
+        cr_assert(tg_is_nil(tg_assigned(leaf[i])));
+        cr_assert_eq(tg_assign(leaf[i], value).id, value.id);
+    }
+    cr_assert_gt(failures, 0);
+    for (size_t i = 0; i < LEAVES; i++) cr_assert_eq(tg_assigned(leaf[i]).id, value.id);
+}
+
 Test(assign, every_allocation_fails_in_turn) {
     for (size_t fail = 1, done = 0; !done; fail++) {
         static struct heap heap; /* the graph outlives this block */

@@ -59,6 +59,7 @@ Test(check_options, refusals) {
     refused(tg_nil(g), NULL, TG_HANDLE, "nil");
     refused(tg_scalar(g, TG_F64, 1), NULL, TG_GRADIENT, "constant");
     refused(y, &(tg_check_options){.tolerance = -1}, TG_ARGUMENT, "tolerance");
+    refused(y, &(tg_check_options){.tolerance = INFINITY}, TG_ARGUMENT, "tolerance inf is not positive");
     refused(y, &(tg_check_options){.tolerance = NAN}, TG_ARGUMENT, "tolerance");
     cr_assert_eq(tg_check_gradient(tg_nil(NULL), NULL, NULL, 0, NULL), TG_HANDLE);
     check(y, NULL); /* none of these stays */

@@ -107,6 +107,10 @@ Test(custom, calls_on_nothing) {
     const tg_node none = {0};
     cr_assert_eq(tg_register(NULL, NULL), TG_HANDLE);
     cr_assert_null(tg_user_of(none));
+    tg_graph *tape = tg_graph_new();
+    cr_assert(tg_is_nil(tg_apply(&(tg_op){.operands = 1}, (tg_node[]){tg_input(tape, TG_F64, tg_shape0())})));
+    has(tg_message(tape), "apply: operator '' is not registered with this graph");
+    tg_graph_free(tape);
     const tg_node made[] = {tg_apply(&outer, (tg_node[]){none, none}),
                             tg_custom(NULL, NULL, 1, NULL),
                             tg_custom(NULL, &none, 1, NULL),

@@ -50,6 +50,14 @@ Test(dot, batchnorm) {
     free(text);
 }
 
+Test(dot, several_mistakes_at_one_edge) {
+    const tg_node factor = tg_let(tg_input(g, TG_F64, tg_shape0()), "factor", "f", 1);
+    const tg_grads d = batchnorm_4x2(), flipped = tg_mutate(d, tg_find(g, "sq"), 0, TG_FLIP, tg_nil(g));
+    char *text = drawn(tg_mutate(flipped, tg_find(g, "sq"), 0, TG_SCALE, factor), (tg_draw_options){0});
+    cr_assert_eq(count_in(text, "label=\"flipped, times factor\""), 1, "%s", text);
+    free(text);
+}
+
 Test(dot, scopes) {
     const tg_node x = leaf("x", tg_shape2(4, 2), 1);
     tg_scope_open(g, "net");
@@ -137,5 +145,37 @@ Test(dot, out_of_memory) {
         cr_assert_eq(heap.blocks, blocks);
         if (status == TG_OK) break;
         cr_assert_eq(status, TG_MEMORY);
+    }
+}
+
+/* A row of gates, of which so many have a further operand, and that no scope divides. */
+static void row_of_gates(int gates, int operands) {
+    const tg_node x = leaf("x", tg_shape0(), 1), y = operands ? leaf("y", tg_shape0(), 2) : x;
+    tg_node z = x;
+    for (int i = 0; i < gates; i++) z = i < operands ? tg_add(z, y) : tg_neg(z);
+}
+
+/* Tables grow by a thousand rows: each kind of row is the one for which there is no room. */
+Test(dot, no_memory_for_a_further_row) {
+    static const int rows[][2] = {{1024, 0}, {1003, 0}, {1002, 0}, {1001, 0}, {960, 37}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const tg_mark mark = tg_mark_now(g);
+        row_of_gates(rows[i][0], rows[i][1]);
+        const size_t blocks = heap.blocks;
+        bool built = false;
+        g->busy = true; /* as while a file is written */
+        for (size_t k = 1; !built; k++) {
+            struct tg__circuit c;
+            heap.fail_at = heap.calls + k;
+            built = tg__circuit_new(&c, g, (tg_grads){g, 0, 0}, NULL);
+            heap.fail_at = 0;
+            cr_assert_eq(tg_error(g), built ? TG_OK : TG_MEMORY, "%s", tg_message(g));
+            if (built) cr_assert(c.items.length > 1024 || c.wires.length > 1024);
+            if (built) tg__circuit_free(&c);
+            cr_assert_eq(heap.blocks, blocks);
+            tg__clear_run(g);
+        }
+        g->busy = false;
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);
     }
 }

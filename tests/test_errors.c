@@ -350,6 +350,9 @@ Test(errors, seeds) {
     says(TG_SHAPE, "backward: 'y' [2, 3] is not a single number; give a seed of its shape, the cotangent dL/dy");
     places("y", NULL);
     cr_assert_eq(tg_rewind(g, m), TG_OK);
+    cr_assert_eq(tg_backward(tg_neg(y), tg_nil(g)).id, 0);
+    says(TG_SHAPE, " [2, 3] is not a single number; give a seed of its shape, the cotangent dL/dout");
+    cr_assert_eq(tg_rewind(g, m), TG_OK);
     TG_LET(seed, input(tg_shape1(3)));
     cr_assert_eq(tg_backward(y, seed).id, 0);
     says(TG_SHAPE, "backward: seed 'seed' is f64 [3], but 'y' is f64 [2, 3]");
@@ -406,6 +409,12 @@ Test(errors, of_ones_own) {
     cr_assert_eq(tg_error(g), TG_ARGUMENT);
     cr_assert(tg_is_nil(tg_fail(g, TG_SHAPE, "second")));
     cr_assert_str_eq(tg_message(g), "layer: width 3");
+}
+
+/* Only what is a control character becomes a question mark, not the first byte of another letter or of half a one. */
+Test(errors, letters_of_two_bytes) {
+    cr_assert(tg_is_nil(tg_fail(g, TG_ARGUMENT, "a µ, half a \xc2 and a \xc2\x85")));
+    cr_assert_str_eq(tg_message(g), "a µ, half a \xc2 and a ?\x85");
 }
 
 /* -------------------------------------------------------------------------------------------------- hostile names */

@@ -91,6 +91,25 @@ Test(explain, whatever_there_is) {
 }
 
 /* Both ways through a diamond, with shares that are known: of dx = 3 + 1 + 1, of da = 3 + 5. */
+/* Labels are looked for on the way back through what is made element by element, but not without end. */
+Test(explain, labels_from_afar_and_a_long_row) {
+    TG_LET(x, row(40));
+    const char *labels[40];
+    for (int i = 0; i < 40; i++) labels[i] = "label";
+    cr_assert_eq(tg_label_columns(x, labels, 40), TG_OK);
+    tg_node a = x, near = tg_nil(g);
+    for (int i = 0; i < 64; i++) {
+        a = tg_neg(a);
+        if (i == 62) near = a;
+    }
+    cr_assert_eq(tg_set(x, (double[40]){1, 2}), TG_OK);
+    cr_assert_eq(tg_run(g), TG_OK);
+    has(explain(near), "label  label");
+    const char *text = explain(a);
+    lacks(text, "label");
+    has(text, "of 40\n");
+}
+
 Test(explain, a_tree) {
     TG_LET(x, scalar());
     TG_LET(a, tg_neg(x));

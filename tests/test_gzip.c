@@ -93,6 +93,41 @@ Test(gzip, lies) {
     refused(packed, size + 1, size, 0, ""); /* bytes behind it */
 }
 
+/* Thousands of blocks of no bytes, before the table or behind it: more of them than are read at once. */
+static size_t with_empty_blocks(unsigned char *packed, bool before, unsigned char final) {
+    enum { BLOCKS = 7000 };
+    static const unsigned char head[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3}, none[] = {0, 0, 0, 0xff, 0xff};
+    const uLong crc = crc32(0, (const Bytef *)text, sizeof text - 1);
+    const unsigned n = sizeof text - 1;
+    unsigned char *at = memcpy(packed, head, sizeof head);
+    at += sizeof head;
+    for (int i = 0; i < BLOCKS && before; i++, at += sizeof none) memcpy(at, none, sizeof none);
+    memcpy(at, (const unsigned char[]){0, (unsigned char)n, 0, (unsigned char)~n, 0xff}, 5);
+    memcpy(at + 5, text, n);
+    at += 5 + n;
+    for (int i = 0; i < BLOCKS && !before; i++, at += sizeof none) memcpy(at, none, sizeof none);
+    memcpy(at, none, sizeof none);
+    *at = final;
+    at += sizeof none;
+    for (int i = 0; i < 4; i++) *at++ = (unsigned char)(crc >> 8 * i & 0xff);
+    memcpy(at, (const unsigned char[]){(unsigned char)n, 0, 0, 0}, 4);
+    return (size_t)(at + 4 - packed);
+}
+
+Test(gzip, blocks_without_a_byte) {
+    static unsigned char packed[ROOM];
+    tg_table t;
+    for (int before = 0; before < 2; before++) {
+        size_t size = with_empty_blocks(packed, before, 1);
+        cr_assert_eq(read_bytes(packed, size, &t), TG_OK, "%s", tg_message(g));
+        cr_assert(t.rows == 3 && t.columns == 2 && t.data[5] == 7);
+        size = with_empty_blocks(packed, before, 7); /* a last block of a kind that there is not */
+        refused(packed, size, 0, 0, "cannot be inflated: invalid block type");
+        size = with_empty_blocks(packed, before, 0);
+        refused(packed, size, 0, 0, "the compressed data do not end");
+    }
+}
+
 Test(gzip, the_digits) {
     tg_table t;
     if (access(SOURCE "/examples/data/digits.csv.gz", R_OK) != 0) cr_skip("no digits here");

@@ -114,6 +114,22 @@ Test(latex, hostile_names) {
     cr_expect_not_null(strstr(written, "\\gamma"));
 }
 
+/* Greek by its English name, in capitals, under a hat; a letter with an accent is none. Numbers are powers of ten. */
+Test(latex, greek_and_powers) {
+    static const char *const names[] = {"eps", "Gamma", "thetahat", "ώ"};
+    tg_node z = tg_input(g, TG_F64, tg_shape1(3));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) z = tg_let(tg_exp(z), names[i], NULL, 0);
+    TG_LET(up, tg_mul(z, tg_scalar(g, TG_F64, 2e-10)));
+    TG_LET(down, tg_mul(up, tg_scalar(g, TG_F64, -1e-10)));
+    const char *at = document(tg_backward(tg_sum(down, tg_axes_all()), tg_nil(g)), tg_nil(g), "f");
+    compiles(at);
+    static const char *const pieces[] = {"\n\\epsilon &= ", "\n\\Gamma &= {e}^{\\epsilon} ",
+                                         "\n\\hat{\\theta} &= ", "2 \\cdot {10}^{-10}", "-1 \\cdot {10}^{-10}"};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        cr_expect_not_null(strstr(at, pieces[i]), "'%s' is not in\n%s", pieces[i], at);
+    cr_expect_null(strstr(at, "\\omega"));
+}
+
 Test(latex, refusals) {
     TG_LET(x, tg_input(g, TG_F64, tg_shape0()));
     cr_assert_eq(tg_write_latex((tg_grads){g, 0, 0}, x, "f", "/tmp/tapegrad-no-such-file"), TG_HANDLE);

@@ -199,6 +199,30 @@ Test(names, labels_of_columns) {
     says(TG_SHAPE, "label_columns: 2 names for a node of shape [2, 3]");
 }
 
+/* Long labels, each of which needs memory of its own: the node has all of them or none. */
+Test(names, no_memory_for_labels) {
+    static char labels[3][20000];
+    const char *const names[] = {labels[0], labels[1], labels[2]};
+    struct heap heap = {0};
+    tg_graph *tape = tg_graph_new_with(heap_allocator(&heap));
+    for (size_t i = 0; i < 3; i++) memset(labels[i], 'a' + (int)i, sizeof labels[i] - 1);
+    const tg_node x = tg_input(tape, TG_F64, tg_shape2(2, 3));
+    size_t k = 0;
+    for (bool done = false; !done; k++) {
+        const tg_mark m = tg_mark_now(tape);
+        heap.fail_at = heap.calls + k + 1;
+        const tg_status status = tg_label_columns(x, names, 3);
+        done = heap.calls < heap.fail_at;
+        heap.fail_at = 0;
+        cr_assert_eq(status, done ? TG_OK : TG_MEMORY);
+        cr_assert(done ? strcmp(tg_column(x, 2), labels[2]) == 0 : tg_column(x, 0) == NULL);
+        if (!done) cr_assert_eq(tg_rewind(tape, m), TG_OK);
+    }
+    cr_assert_gt(k, 3);
+    tg_graph_free(tape);
+    cr_assert_eq(heap.live, 0);
+}
+
 /* The adjoint goes by "dx" again, and by no other name: the table of names has it once, or it would lose some when it
  * grows. */
 Test(names, what_was_displaced_comes_back) {

@@ -245,3 +245,13 @@ Test(nonfinite, infinite_constants) {
     first(missing, "given: const 'missing': element [1] is nan");
     (void)d;
 }
+
+/* Where the room ends within a character of four bytes, the text ends before it; without room nothing is written. */
+Test(nonfinite, in_little_room) {
+    char text[8] = "old";
+    tg_node x = tg_let(tg_input(g, TG_F64, tg_shape1(2)), "𝄞𝄢", "a.c", 3);
+    set(x, (double[]){INFINITY, 1});
+    first(x, "'𝄞𝄢'");
+    cr_assert_eq(tg_first_nonfinite(g, text, 0).id, x.id);
+    cr_assert_str_eq(text, "old");
+}

@@ -53,6 +53,8 @@ Test(npy_hostile, hostile_headers) {
     header_refused("{'descr':'<f8','fortran_order':0,'shape':(1,)}", "True or False");
     header_refused("{'descr':'<f8','fortran_order':Fals", "True or False");
     header_refused("{'descr':'<f8','fortran_order':Falsely,'shape':(1,)}", "',' or '}' expected");
+    header_refused("{'descr':'<f8','fortran_order':False,'shape':(12",
+                   "',' or ')' in 'shape' expected, but the header ends");
     header_refused("{'de\x1b[31m':'<f8'}", "'de?[31m'");
 }
 

@@ -24,6 +24,24 @@ Test(npy_read, versions_and_spellings) {
     }
 }
 
+/* Without its .npy a file gives its whole name to what is in it; without a name there is no file. */
+Test(npy_read, whatever_the_file_is_called) {
+    char file[256];
+    tg_array a;
+    const size_t count =
+        build(file, 1, "{'descr': '<f8', 'fortran_order': False, 'shape': (), }", "\0\0\0\0\0\0\360?", 8);
+    put("weights.data", file, count);
+    cr_assert_eq(tg_read_npy(g, "weights.data", &a), TG_OK, "%s", tg_message(g));
+    cr_assert_str_eq(a.name, "weights.data");
+    cr_assert(a.shape.rank == 0 && *(const double *)a.data == 1);
+    cr_assert_eq(tg_read_npy(g, "", &a), TG_FILE);
+    cr_assert_str_eq(tg_message(g), "'': no file to read");
+    cr_assert_null(a.data);
+    cr_assert_eq(tg_read_npy(g, NULL, &a), TG_FILE);
+    cr_assert_str_eq(tg_message(g), "NULL: no file to read");
+    cr_assert_eq(tg_read_npy(NULL, "weights.data", NULL), TG_HANDLE);
+}
+
 Test(npy_read, byte_orders) {
     char file[256];
     tg_array a;

@@ -172,7 +172,8 @@ Test(npz_hostile, names) {
     static const char *const names[][2] = {{"../../x.npy", "../../x"}, {"/etc/x.npy", "/etc/x"}, {".npy", ""},
                                            {"%2E./x.npy", "../x"},     {"%41.npy", "%41"},       {"%00.npy", "%00"},
                                            {"a%2.npy", "a%2"},         {"%%2E.npy", "%%2E"},     {"a%2Fb.npy", "a%2Fb"},
-                                           {"a%2F.npy", "a/"},         {"x.npy.npy", "x.npy"},   {"a%20b.npy", "a b"}};
+                                           {"a%2F.npy", "a/"},         {"x.npy.npy", "x.npy"},   {"a%20b.npy", "a b"},
+                                           {"%4G.npy", "%4G"}};
     two();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         pack(&a, (struct packing[]){stored(names[i][0], npy, length)}, 1);

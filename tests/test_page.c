@@ -275,6 +275,20 @@ Test(page, what_was_checked_and_compared_is_told) {
     has("<td class=\"r\">nan</td>");
 }
 
+/* The first of several is the one that is named. An empty title is none. */
+Test(page, several_differences_and_no_title) {
+    const tg_grads d = tape(g, "bn", "y", true);
+    const tg_difference rows[] = {{.name = "mu", .stage = 1, .error = 0.5, .parts = true},
+                                  {.name = "var", .stage = 2, .error = 2, .parts = true}};
+    cr_assert_eq(tg_label_columns(tg_find(g, "gamma"), columns, 3), TG_OK);
+    write_page(d, &(tg_page_options){.differences = rows, .difference_count = 2, .title = ""});
+    has("The first that parts is <b>mu</b>");
+    has("<title>A tape");
+    write_page(d, &(tg_page_options){.title = "T & U"});
+    has("<title>T &amp; U");
+    has("\":[\"alcohol\"");
+}
+
 /* -------------------------------------------------------------------------------------------- the same, or nothing */
 
 Test(page, the_same_tape_gives_the_same_bytes) {

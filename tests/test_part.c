@@ -252,17 +252,14 @@ Test(part, no_two_identifiers_are_alike) {
 
 /* --------------------------------------------------------------------------------------------------- allocation */
 
-Test(part, any_allocation_may_fail) {
-    TG_LET(x, row(3));
-    tg_node z = x;
-    for (int i = 0; i < 40; i++) z = tg_exp(z);
-    tg_grads d = tg_backward(tg_sum(z, tg_axes_all()), tg_nil(g));
+/* The number of allocations of a part, each of which failed. */
+static size_t fails_anywhere(tg_grads d, const char *function) {
     const size_t live = heap.live;
+    size_t k = 0;
     g->busy = true; /* as while a file is written */
-    bool done = false;
-    for (size_t k = 1; !done; k++) {
-        heap.fail_at = heap.calls + k;
-        done = tg__part_new(&p, d, tg_nil(g), "f", "test");
+    for (bool done = false; !done; k++) {
+        heap.fail_at = heap.calls + k + 1;
+        done = tg__part_new(&p, d, tg_nil(g), function, "test");
         heap.fail_at = 0;
         if (!done) cr_assert_eq(tg_error(g), TG_MEMORY);
         if (done) tg__part_free(&p);
@@ -270,4 +267,34 @@ Test(part, any_allocation_may_fail) {
         tg__clear_run(g);
     }
     g->busy = false;
+    return k - 1;
+}
+
+Test(part, any_allocation_may_fail) {
+    TG_LET(x, row(3));
+    tg_node z = x;
+    for (int i = 0; i < 40; i++) z = tg_exp(z);
+    fails_anywhere(tg_backward(tg_sum(z, tg_axes_all()), tg_nil(g)), "f");
+}
+
+/* Names of every length: the text has to grow for those of functions, of nodes, or of the nameless. */
+Test(part, no_memory_for_long_names) {
+    char name[60], function[50];
+    memset(function, 'f', sizeof function - 1);
+    function[sizeof function - 1] = 0;
+    size_t points = 0;
+    for (int length = 1; length < 60; length++) {
+        memset(name, 'n', sizeof name);
+        name[length] = 0;
+        const tg_mark mark = tg_mark_now(g);
+        tg_node z = row(3);
+        for (int i = 0; i < 6; i++) z = tg_let(tg_exp(z), name, NULL, 0), name[0]++;
+        for (int i = 0; i < 30; i++) z = tg_exp(z);
+        const tg_grads d = tg_backward(tg_sum(z, tg_axes_all()), tg_nil(g));
+        points += fails_anywhere(d, "f");
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    }
+    TG_LET(x, row(3));
+    points += fails_anywhere(tg_backward(x, row(3)), function);
+    cr_assert_gt(points, 59 * 6);
 }

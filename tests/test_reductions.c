@@ -377,6 +377,10 @@ Test(reductions, what_is_refused) {
     refused(tg_var(x, tg_axes2(1, -1), 0), m, TG_SHAPE, "var: axis -1 of 'x' [4, 3] is given twice");
     refused(tg_std(x, (tg_axes){.count = 99}, 0), m, TG_SHAPE, "std: more than 8 axes");
     refused(tg_std(x, (tg_axes){.count = -7}, 0), m, TG_SHAPE, "std: more than 8 axes");
+    const int nine[9] = {0};
+    refused(tg_std(x, tg_axes_n(9, nine), 0), m, TG_SHAPE, "std: more than 8 axes");
+    refused(tg_std(x, tg_axes_n(-1, nine), 0), m, TG_SHAPE, "std: more than 8 axes");
+    refused(tg_prod(x, tg_axes_n(1, NULL)), m, TG_SHAPE, "prod: axis -2147483648 is outside 'x' [4, 3]");
     refused(tg_var(x, tg_axis(0), -1), m, TG_ARGUMENT, "var: ddof = -1");
     refused(tg_mean(label, tg_axis(0)), m, TG_DTYPE, "mean: 'label' [4, 3] is i32");
     refused(tg_std(tg_nil(g), tg_axis(0), 0), m, TG_HANDLE, "std: x is nil");

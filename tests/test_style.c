@@ -44,11 +44,18 @@ Test(style, unicode) {
     const struct {
         const char *all, *ctype, *lang;
         bool unicode;
-    } cases[] = {
-        {NULL, NULL, NULL, false},           {"C", NULL, "C.UTF-8", false},    {"C.UTF-8", "C", "C", true},
-        {NULL, "C.UTF-8", "C", true},        {NULL, NULL, "C.UTF-8", true},    {"", "", "C.UTF-8", true},
-        {"xx_YY.UTF-8", NULL, "C", true},    {"xx_YY.utf8", NULL, NULL, true}, {"xx_YY.ISO-8859-1", NULL, NULL, false},
-        {"POSIX", NULL, "xx_YY.utf8", false}};
+    } cases[] = {{NULL, NULL, NULL, false},
+                 {"C", NULL, "C.UTF-8", false},
+                 {"C.UTF-8", "C", "C", true},
+                 {NULL, "C.UTF-8", "C", true},
+                 {NULL, NULL, "C.UTF-8", true},
+                 {"", "", "C.UTF-8", true},
+                 {"xx_YY.UTF-8", NULL, "C", true},
+                 {"xx_YY.utf8", NULL, NULL, true},
+                 {"xx_YY.ISO-8859-1", NULL, NULL, false},
+                 {"POSIX", NULL, "xx_YY.utf8", false},
+                 {NULL, NULL, "xx_YY.UTF-8", true},
+                 {NULL, "xx_YY", "C.UTF-8", false}};
     char before[100];
     snprintf(before, sizeof before, "%s", setlocale(LC_ALL, NULL));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -40,6 +40,28 @@ Test(svg, a_mutated_edge_is_marked) {
     free(text);
 }
 
+/* Where too many values cross a border they share a wire, which is no single edge's: marked is the way behind it, into
+ * the consumer's box and to the consumer. */
+Test(svg, a_mutated_edge_within_a_cable) {
+    enum { WIRES = 30 };
+    tg_node a[WIRES], sum = tg_nil(g);
+    const tg_node x = leaf("x", tg_shape1(3), 1);
+    tg_scope_open(g, "a");
+    for (int i = 0; i < WIRES; i++) a[i] = tg_exp(x);
+    tg_scope_close(g);
+    tg_scope_open(g, "b");
+    for (int i = 0; i < WIRES; i++) {
+        const tg_node b = tg_let(tg_neg(a[i]), i ? "" : "first", NULL, 0);
+        sum = i ? tg_add(sum, b) : b;
+    }
+    tg_scope_close(g);
+    const tg_grads d = tg_backward(tg_sum(sum, tg_axes_all()), tg_nil(g));
+    char *text = drawn(tg_mutate(d, tg_find(g, "b/first"), 0, TG_FLIP, tg_nil(g)), (tg_draw_options){0});
+    cr_assert_eq(count_in(text, "class=\"wire bent\""), 1);
+    cr_assert_eq(count_in(text, "class=\"wire arrives bent\""), 1);
+    free(text);
+}
+
 Test(svg, the_output_is_named_with_its_scope) {
     TG_LET(x, tg_input(g, TG_F64, tg_shape1(2)));
     char *text = drawn(tg_backward(tg_mse_loss(x, tg_square(x), TG_MEAN, "mse"), tg_nil(g)), (tg_draw_options){0});

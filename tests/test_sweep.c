@@ -165,3 +165,27 @@ Test(sweep, no_memory_at_any_step) {
     cr_assert_eq(tg_error(g), TG_OK);
     cr_assert_not(tg_is_nil(loss));
 }
+
+/* More than a thousand sweeps: there is no room for another, then there is. */
+Test(sweep, no_memory_for_another) {
+    enum { SWEEPS = 1100, TRIES = 3 };
+    struct heap heap = {0};
+    tg_graph *tape = tg_graph_new_with(heap_allocator(&heap));
+    TG_LET(x, tg_input(tape, TG_F64, tg_shape0()));
+    TG_LET(y, tg_square(x));
+    for (uint32_t i = 1; i <= SWEEPS; i++) {
+        const tg_mark mark = tg_mark_now(tape);
+        for (size_t k = 1; k <= TRIES; k++) {
+            heap.fail_at = heap.calls + k;
+            const tg_grads d = tg_backward(y, tg_nil(tape));
+            const bool failed = heap.calls >= heap.fail_at;
+            heap.fail_at = 0;
+            cr_assert_eq(d.id, failed ? 0 : i);
+            cr_assert_eq(tg_error(tape), failed ? TG_MEMORY : TG_OK, "%s", tg_message(tape));
+            cr_assert_eq(tg_rewind(tape, mark), TG_OK);
+        }
+        cr_assert_eq(tg_backward(y, tg_nil(tape)).id, i, "%s", tg_message(tape));
+    }
+    tg_graph_free(tape);
+    cr_assert(heap.live == 0 && heap.wrong == 0);
+}

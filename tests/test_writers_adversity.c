@@ -135,6 +135,7 @@ static void wrong_order(FILE *file) {
     const tg_status status = tg_print_wrong_order(d, file);
     cr_expect(status == TG_OK || heap.fail_at, "%s", tg_message(g));
 }
+static void steps(FILE *file) { tg_print_steps(d, NULL, file); }
 static void moments(FILE *file) {
     for (size_t k = 0; k < tg_moments(g); k++) tg_print_moment(d, k, file);
 }
@@ -157,7 +158,7 @@ static long print_without(void (*print)(FILE *file), size_t fail_at, bool onward
 }
 
 Test(writers_adversity, no_memory_to_print) {
-    void (*const prints[])(FILE *) = {print_folded, explain, wrong_order, moments};
+    void (*const prints[])(FILE *) = {print_folded, explain, wrong_order, steps, moments};
     for (size_t i = 0; i < sizeof prints / sizeof *prints; i++) {
         const long whole = print_without(prints[i], 0, false);
         cr_assert_gt(whole, 100);
