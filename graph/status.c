@@ -85,7 +85,7 @@ tg_node tg__fail(tg_graph *g, tg_status status, const struct tg_op *op, const tg
     if (!g) return (tg_node){0};
     struct tg__error *e = record(g, status, g->busy);
     if (e) {
-        if (op) add(e->text, sizeof e->text, "%s: ", op->name);
+        add(e->text, sizeof e->text, "%s: ", op->name);
         va_list args;
         va_start(args, format);
         append(e->text, sizeof e->text, format, args);

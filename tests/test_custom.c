@@ -103,6 +103,55 @@ Test(custom, names_are_not_read) {
     rmdir(directory);
 }
 
+static void endless_double(void *out, const void *const *in, const size_t *step, size_t n) {
+    for (size_t i = 0; i < n; i++) ((double *)out)[i] = ((const double *)in[0])[i * step[0]] * INFINITY;
+}
+
+static tg_node endless_vjp(tg_node z, tg_node g, int slot) {
+    (void)slot;
+    return tg_mul(g, z);
+}
+
+/* A formula may be any text. Letters of operands that there are not, and those within a name, stay as they are. */
+Test(custom, formulas_in_words) {
+    static const tg_op words = {.name = "endless",
+                                .formula = "of w and x",
+                                .gradient = "g of w",
+                                .operands = 1,
+                                .shape = tg_rule_broadcast,
+                                .run = tg_run_elementwise,
+                                .loop = {mixed_float, endless_double},
+                                .vjp = endless_vjp};
+    tg_op named = words;
+    named.name = "x_endless";
+    named.formula = NULL;
+    char text[1000];
+    begin();
+    tg_graph *g = tg_graph_new();
+    const tg_mark mark = tg_mark_now(g);
+    for (int turn = 0; turn < 2; turn++) {
+        const tg_op *row = turn ? &named : &words;
+        cr_assert_eq(tg_register(g, row), TG_OK, "%s", tg_message(g));
+        TG_LET(a, tg_input(g, TG_F64, tg_shape1(1)));
+        TG_LET(b, tg_apply(row, &a));
+        TG_LET(db, tg_input(g, TG_F64, tg_shape1(1)));
+        const tg_grads d = tg_backward(b, db);
+        cr_assert_not(tg_is_nil(tg_grad(d, a)));
+        cr_assert(!tg_set(a, &(double){3}) && !tg_set(db, &(double){1}) && !tg_run(g), "%s", tg_message(g));
+        tg_formula(b, text, sizeof text);
+        cr_assert_str_eq(text, turn ? "x_endless(a)" : "of w and a");
+        cr_assert_eq(tg_first_nonfinite(g, text, sizeof text).id, b.id);
+        has(text, turn ? "there: x_endless(3) = inf" : "there: of w and 3 = inf");
+        FILE *file = fopen(path("print", 0), "w");
+        tg_explain(b, file);
+        fclose(file);
+        has(text_of("print"), "to a: g of w");
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    }
+    tg_graph_free(g);
+    rmdir(directory);
+}
+
 Test(custom, calls_on_nothing) {
     const tg_node none = {0};
     cr_assert_eq(tg_register(NULL, NULL), TG_HANDLE);

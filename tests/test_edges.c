@@ -219,6 +219,9 @@ Test(edges, shapes) {
     refused(tg_sum(f64, (tg_axes){.count = 99}), m, TG_SHAPE, "more than 8 axes");
     refused(tg_batchnorm(f64, f64, f64, (tg_axes){.count = 99}, 1, "bn"), m, TG_SHAPE, "more than 8 axes");
     refused(tg_reshape(f64, tg_shape2(5, -1)), m, TG_SHAPE, "has 12 elements, which do not make [5, -1]");
+    refused(tg_reshape(f64, tg_shape3(INT64_MAX, 4, 3)), m, TG_SHAPE, "which do not make [9223372036854775807, 4, 3]");
+    refused(tg_reshape(tg_input(g, TG_F64, tg_shape2(0, 3)), tg_shape2(0, -1)), m, TG_SHAPE,
+            "has 0 elements, which do not make [0, -1]");
     refused(tg_reshape(f64, tg_shape2(-1, -1)), m, TG_SHAPE, "only one dimension may be -1");
     refused(tg_reshape(f64, tg_shape2(-2, -6)), m, TG_SHAPE, "a negative dimension");
     refused(tg_transpose(f64, tg_axis(0)), m, TG_SHAPE, "1 axes were given for #2 (input) of rank 2");

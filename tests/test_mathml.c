@@ -200,6 +200,31 @@ Test(mathml, hostile_names) {
     free(name);
 }
 
+static tg_status odd_run(tg_call *c) { return tg_call_node(c).graph ? TG_OK : TG_VALUE; }
+
+/* A row of one's own may say in TeX what ends too early or too often, and nests without end: what is opened is closed.
+ */
+Test(mathml, whatever_a_row_says) {
+    static char deep[2000] = "z = ";
+    for (int i = 0; i < 300; i++) strcat(deep, "\\sqrt");
+    strcat(deep, "{x}");
+    const char *const tex[] = {"z = \\left(x", "z = x\\right)",  "z = \\left(x\\right", "z = \\frac{x}",
+                               "z = \\frac",   "z = \\sqrt",     "z = \\mathrm",        "z = x^",
+                               "z = \\left",   "z = \\left(x^2", "z = {x}_{\\left}",    deep};
+    enum { ROWS = sizeof tex / sizeof *tex };
+    static tg_op row[ROWS];
+    static char name[ROWS][12];
+    TG_LET(x, tg_input(g, TG_F64, tg_shape1(2)));
+    for (size_t i = 0; i < ROWS; i++) {
+        snprintf(name[i], sizeof name[i], "odd_%zu", i);
+        row[i] = (tg_op){.name = name[i], .operands = 1, .shape = tg_rule_first, .run = odd_run, .tex = tex[i]};
+        cr_assert_eq(tg_register(g, &row[i]), TG_OK, "%s", tg_message(g));
+        const char *fault = xml_fault(formula(tg_apply(&row[i], &x)));
+        cr_expect_null(fault, "%s of %s: %s", fault, tex[i], printed);
+        cr_expect_lt(strlen(printed), 10000);
+    }
+}
+
 Test(mathml, deep_and_wide) {
     tg_node z = tg_input(g, TG_F64, tg_shape0());
     for (int i = 0; i < 3000; i++) z = i % 2 ? tg_sqrt(tg_square(tg_div(z, z))) : tg_where(z, tg_neg(z), z);

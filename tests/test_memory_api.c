@@ -185,3 +185,25 @@ Test(memory_api, every_piece) {
     printf("%zu pieces of %d programs failed in turn\n", all, (int)PROGRAMS);
     fflush(stdout);
 }
+
+/* A tape of more than a thousand leaves, none of which has a value: room for values is needed by whoever comes first.
+ */
+static tg_status set_last(tg_graph *g) { return tg_set(tg_node_at(g, tg_count(g)), &(double){2}); }
+
+Test(memory_api, no_room_for_values) {
+    tg_status (*const calls[])(tg_graph *) = {set_last, tg_run, tg_commit};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct heap heap = {0};
+        tg_graph *g = tg_graph_new_with(heap_allocator(&heap));
+        for (int k = 0; k < 1100; k++) tg_input(g, TG_F64, tg_shape0());
+        heap.fail_at = heap.calls + 1;
+        cr_assert_eq(calls[i](g), TG_MEMORY, "call %zu: %s", i, tg_message(g));
+        cr_assert_not_null(strstr(tg_message(g), "out of memory"));
+        heap.fail_at = 0;
+        cr_assert_eq(set_last(g), TG_OK, "call %zu: %s", i, tg_message(g));
+        cr_assert_eq(tg_item(tg_node_at(g, tg_count(g)), 0), 2);
+        tg_graph_free(g);
+        cr_assert_eq(heap.live, 0);
+    }
+    cr_assert_null(tg_graph_new_with((tg_allocator){.alloc = heap_alloc}), "what is not given back is not taken");
+}

@@ -76,6 +76,18 @@ Test(names, aliases) {
     cr_assert_eq(tg_error(g), TG_OK);
 }
 
+/* What has its name already gets no second one: the step that is closed stays without. */
+Test(names, a_name_given_again) {
+    TG_LET(a, tg_neg(input()));
+    const tg_node b = tg_exp(a);
+    cr_assert_eq(tg_let(a, "a", __FILE__, __LINE__).id, a.id);
+    cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
+    is("a", a);
+    cr_assert_null(tg_alias(a, 1));
+    cr_assert_str_eq(tg_where_is(b).name, "");
+    cr_assert_gt(tg_where_is(b).stage, tg_where_is(a).stage);
+}
+
 Test(names, a_taken_name) {
     TG_LET(x, input());
     TG_LET(y, tg_exp(x));

@@ -182,6 +182,8 @@ Test(optimize, refusals) {
     refused(mark, "sgd: gradient 1, 'db' [2, 2], is not of the shape of its parameter 'a' [3]");
     tg_sgd(q.p, (tg_node[]){q.dp[0], tg_nil(g)}, 2, rate, (tg_sgd_options){0}, "sgd");
     refused(mark, "sgd: gradient 2 is nil");
+    tg_sgd(q.p, (tg_node[]){tg_expand(rate, tg_shape1(4)), q.dp[1]}, 2, rate, (tg_sgd_options){0}, "sgd");
+    refused(mark, " [4], is not of the shape of its parameter 'a' [3]");
     tg_adam(q.p, q.dp, 2, tg_nil(g), o, "adam");
     refused(mark, "adam: the rate is nil");
     tg_adamw(q.p, NULL, 2, rate, o, "adam");
@@ -195,6 +197,8 @@ Test(optimize, refusals) {
     refused(mark, "adamw: beta2 = nan");
     tg_adamw(q.p, q.dp, 2, rate, (tg_adam_options){.weight_decay = 0.01}, NULL);
     refused(mark, "adamw: eps = 0 must be positive: begin with tg_adam_defaults()");
+    tg_adam(q.p, q.dp, 2, rate, (tg_adam_options){.eps = INFINITY}, NULL);
+    refused(mark, "adam: eps = inf must be positive: begin with tg_adam_defaults()");
     tg_clip_global_norm(q.dp, 2, 0, NULL);
     refused(mark, "clip_global_norm: the largest norm 0 must be positive");
     tg_rate_cosine(rate, 1, 0, 0);

@@ -176,6 +176,21 @@ static const char numbers[] =
     "assert x['labels'] == 1 and len(names) == 3 and names[2] == 'ash'\n"
     "assert [n['labels'] for n in tape['nodes'] if n['name'] in ('gamma', 'beta', 'bn/xhat', 'bn/dx')] == [1] * 4\n";
 
+Test(page, a_long_formula_is_cut) {
+    enum { LEAVES = 16, LONG = 40 };
+    tg_node a[LEAVES];
+    for (int i = 0; i < LEAVES; i++) {
+        char name[LONG + 1];
+        memset(name, 'a' + i, LONG);
+        name[LONG] = 0;
+        a[i] = tg_let(tg_input(g, TG_F64, tg_shape0()), name, NULL, 0);
+    }
+    for (int n = LEAVES; n > 1; n /= 2)
+        for (int i = 0; i < n / 2; i++) a[i] = tg_mul(a[2 * i], a[2 * i + 1]);
+    write_page((tg_grads){g, 0, 0}, NULL);
+    cr_assert_eq(count_of(" …\""), 1, "the product of all, not that of half of them");
+}
+
 Test(page, numbers_are_those_of_the_library) {
     for (int run = 0; run < 2; run++) {
         tg_graph *other = tg_graph_new();

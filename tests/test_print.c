@@ -121,6 +121,21 @@ Test(print, gradients_and_sections) {
     fields(line_of(text, "  exp(in/y)"), "3 2 exp(in/y) [2] 2.718 28.66 54.6 54.67");
 }
 
+/* A title that is wider than the table has no rule behind it. */
+Test(print, a_title_wider_than_the_table) {
+    char name[400] = "";
+    memset(name, 'n', sizeof name - 1);
+    TG_LET(x, scalar());
+    tg_scope_open(g, name);
+    TG_LET(y, tg_neg(x));
+    tg_scope_close(g);
+    const char *text = part(1, 10);
+    const size_t width = strcspn(text, "\n");
+    const char *title = line_of(text, "nnnn");
+    cr_assert_gt(strlen(title), width);
+    cr_assert_eq(title[strlen(title) - 1] == ' ' || strstr(title, "n ") != NULL, true, "%s", title);
+}
+
 Test(print, parts) {
     for (int i = 0; i < 5; i++) (void)scalar();
     const struct {

@@ -107,6 +107,22 @@ Test(state, inputs_stay) {
 }
 
 /* A file that could not be loaded again is not written. */
+/* An input that takes a value from the tape is state as a parameter is. */
+Test(state, an_input_that_moves) {
+    TG_LET(x, tg_input(g, TG_F64, tg_shape0()));
+    TG_LET(w, tg_param(g, TG_F64, tg_shape0()));
+    TG_LET(twice, tg_assign(x, tg_add(x, tg_mul(w, x))));
+    cr_assert(!tg_set(x, &(double){1}) && !tg_set(w, &(double){1}));
+    train(1);
+    cr_assert_eq(tg_save_state(g, path), TG_OK, "%s", tg_message(g));
+    train(1);
+    cr_assert_eq(tg_item(x, 0), 4);
+    cr_assert_eq(tg_load_state(g, path, false), TG_OK, "%s", tg_message(g));
+    cr_assert_eq(tg_item(x, 0), 2);
+    cr_assert_eq(tg_item(w, 0), 1);
+    cr_assert_not(tg_is_nil(twice));
+}
+
 Test(state, what_cannot_be_saved) {
     network("train", 3, TG_F64);
     const tg_mark mark = tg_mark_now(g);

@@ -36,6 +36,13 @@ Test(style, colour) {
         if (terminal) cr_expect_eq(tg_has_colour(terminal), cases[i].on_terminal, "case %zu", i);
     }
     cr_expect_not(tg_has_colour(NULL));
+    char bytes[8];
+    FILE *memory = fmemopen(bytes, sizeof bytes, "w"); /* which is no file of the system's */
+    set("FORCE_COLOR", NULL);
+    set("NO_COLOR", NULL);
+    set("TERM", "xterm");
+    cr_expect_not(tg_has_colour(memory));
+    fclose(memory);
     fclose(file);
     if (terminal) fclose(terminal);
 }

@@ -52,6 +52,23 @@ Test(wrong_order, diamond_that_is_read_too_early) {
     has(text, "1 of 1 leaves came out wrong");
 }
 
+/* Of many that come too late, as many are named as there is room for. */
+Test(wrong_order, many_that_are_late) {
+    enum { LATE = 12 };
+    TG_LET(x, given(0.5));
+    TG_LET(a, tg_square(x));
+    tg_node y = a;
+    for (int i = 0; i < LATE; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "consumer_number_%d", i);
+        y = tg_add(y, tg_let(tg_exp(a), name, NULL, 0));
+    }
+    const char *text = order(tg_backward(y, tg_nil(g))), *row = row_of(text, "13 a 1");
+    has(row, "a 1 of 13 consumer_number_");
+    cr_assert_str_eq(row + strlen(row) - strlen(", …"), ", …", "%s", row);
+    cr_assert_lt(strlen(row), 160);
+}
+
 Test(wrong_order, diamond_that_happens_to_be_right) {
     TG_LET(x, given(1.5));
     TG_LET(a, tg_square(x));
@@ -253,4 +270,29 @@ Test(wrong_order, out_of_memory) {
             cr_assert_eq(heap.live, live);
             cr_assert_str_eq(order(d), want);
         }
+}
+
+/* So many nodes that a table is full before the twin is there, before its right sweep, or within the wrong one. */
+Test(wrong_order, no_memory_for_a_further_node) {
+    for (uint32_t nodes = 900; nodes < 1030; nodes += is_long() ? 1 : 5) {
+        const tg_mark mark = tg_mark_now(g);
+        const tg_node x = given(0.5);
+        tg_node y = tg_mul(tg_square(x), tg_exp(x));
+        while (tg_count(g) < nodes) tg_scalar(g, TG_F64, tg_count(g));
+        y = tg_mul(y, tg_neg(y));
+        const tg_grads d = tg_backward(y, tg_nil(g));
+        cr_assert_eq(tg_error(g), TG_OK, "%s", tg_message(g));
+        const size_t live = heap.live;
+        tg_status status = TG_MEMORY;
+        for (size_t k = 1; status != TG_OK; k++) {
+            FILE *file = sheet();
+            heap.fail_at = heap.calls + k;
+            status = tg_print_wrong_order(d, file);
+            heap.fail_at = 0;
+            fclose(file);
+            cr_assert(status == TG_OK || status == TG_MEMORY, "%u nodes, point %zu: %s", nodes, k, tg_message(g));
+            cr_assert_eq(heap.live, live, "%u nodes, point %zu", nodes, k);
+        }
+        cr_assert_eq(tg_rewind(g, mark), TG_OK);
+    }
 }

@@ -51,7 +51,8 @@ static size_t unescape(const char *entry, size_t length, char *name) {
     return used;
 }
 
-/* A name that we would have written otherwise is somebody else's, and means what it says: "50%" or "wört". */
+/* A name that we would have written otherwise is somebody else's, and means what it says: "50%" or "wört". Where every
+ * byte is written as it stands there, nothing is left over: each was read from as many bytes. */
 void tg__npz_key(const char *entry, size_t length, char *name) {
     length -= SUFFIX;
     const size_t used = unescape(entry, length, name);
@@ -63,7 +64,7 @@ void tg__npz_key(const char *entry, size_t length, char *name) {
         ours = n <= length - at && memcmp(entry + at, part, n) == 0;
         at += n;
     }
-    if (ours && at == length) return;
+    if (ours) return;
     memcpy(name, entry, length);
     name[length] = '\0';
 }
