@@ -482,16 +482,19 @@ Test(ahead, no_memory) {
 
 /* Of labels of which the last is `last`. */
 static tg_node pick_nothing(tg_graph *g, int kind, int32_t last) {
-    TG_LET(label, tg_input(g, TG_I32, tg_shape1(2)));
-    cr_assert_eq(tg_set(label, (int32_t[]){0, last}), TG_OK);
+    TG_LET(label, tg_input(g, TG_I32, kind == 7 ? tg_shape2(2, 2) : tg_shape1(2)));
+    TG_LET(none, tg_input(g, TG_I32, tg_shape1(0)));
+    cr_assert_eq(tg_set(label, (int32_t[]){0, last, 0, 0}) | tg_set(none, NULL), TG_OK);
     switch (kind) {
-    case 0: return tg_take(param(g, "x", TG_F64, tg_shape2(3, 0)), label, 0);
+    case 0:
+    case 7: return tg_take(param(g, "x", TG_F64, tg_shape2(3, 0)), label, 0);
     case 1: return tg_take(param(g, "x", TG_F64, tg_shape2(0, 3)), label, 1);
     case 2: return tg_scatter_add(param(g, "x", TG_F64, tg_shape2(2, 0)), label, 0, 3);
     case 3: return tg_scatter_add(param(g, "x", TG_F64, tg_shape2(0, 2)), label, 1, 3);
     case 4: return tg_sum(tg_take(param(g, "x", TG_F64, tg_shape2(3, 0)), label, 0), tg_axis(0));
     case 5: return tg_sum(tg_take(param(g, "x", TG_F64, tg_shape2(3, 0)), label, 0), tg_axis(1));
-    default: return tg_take(param(g, "x", TG_F64, tg_shape2(0, 3)), label, 0);
+    case 6: return tg_take(param(g, "x", TG_F64, tg_shape2(0, 3)), label, 0);
+    default: return tg_take(param(g, "x", TG_F64, tg_shape2(3, 2)), none, 0);
     }
 }
 
@@ -499,7 +502,7 @@ static tg_node pick_nothing(tg_graph *g, int kind, int32_t last) {
 Test(ahead, results_without_elements) {
     int refused = 0;
     open_folder();
-    for (int kind = 0; kind < 7; kind++)
+    for (int kind = 0; kind < 9; kind++)
         for (int32_t last = -1; last <= 3; last += 1 + (last == 0))
             for (int mode = 0; mode < 2; mode++) {
                 if (!is_long() && mode != kind % 2) continue;
@@ -508,7 +511,7 @@ Test(ahead, results_without_elements) {
                 add_ahead(g, (tg_node[]){z, tg_exp(y)}, 2, (tg_mode)mode, 0);
                 refused += aheads[ahead_count - 1].status;
             }
-    cr_expect_eq(refused, (is_long() ? 2 : 1) * (6 * 2 + 4), "of an axis of length 0 every label is refused");
+    cr_expect_eq(refused, (is_long() ? 2 : 1) * (7 * 2 + 4), "of an axis of length 0 every label is refused");
     check_aheads("cc");
     look_through_alone("cc");
     if (has_clang()) look_through_alone("clang");

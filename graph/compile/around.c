@@ -50,38 +50,6 @@ void tg__put_around(struct tg__source *s) {
     }
 }
 
-/* -------------------------------------------------------------------------------------------------- from far away
- * Where a row is made of pieces, the next one lies where no prefetcher looks: it is asked for in time. */
-
-static bool is_read_before(const struct tg__source *s, uint32_t array) {
-    const struct tg__group *g = tg__row(&s->f->groups, (uint32_t)s->nest->group);
-    for (uint32_t i = 0; i < g->nests; i++) {
-        const int32_t nest = *(const int32_t *)tg__row(&s->f->order, g->nest + i);
-        if (nest == s->number) return false;
-        for (int k = 0; k < (int)tg__nest_of(s->f, nest)->terms; k++)
-            if (tg__term_of(s->f, tg__nest_of(s->f, nest), k)->array == array) return true;
-    }
-    return false;
-}
-
-void tg__put_fetches(struct tg__source *s) {
-    const int last = s->loops.count - 1, before = last - 1;
-    if (!s->blocks || before < 0 || ((s->loops.members[before] | s->loops.members[last]) & s->nest->rows)) return;
-    for (int i = 0; i < (int)s->nest->terms; i++) {
-        const struct tg__term *t = tg__term_of(s->f, s->nest, i);
-        if (!t->array || !t->used || s->f->item[t->array].kind != TG__DATA || is_read_before(s, t->array)) continue;
-        const int64_t step = tg__stride(s->f, s->nest, t, s->loops.last[before]);
-        if (tg__stride(s->f, s->nest, t, s->loops.last[last]) != 1 || step <= s->loops.extent[last]) continue;
-        if (!tg__is_steady(s, t, last)) continue; /* the label is read inside the loop only */
-        tg__line(s, "for (size_t j_ = 0; j_ < w_; j_ += 64 / sizeof *%s) {\n", tg__ident(s->names, t->array));
-        tg__line(s, "    const size_t %s = j0_ + j_;\n", tg__variable(last));
-        tg__line(s, "    FETCH_(&");
-        tg__put_array_at(s, t->array, t);
-        tg__putf(s->sheet, ", %lld);\n", (long long)step);
-        tg__line(s, "}\n");
-    }
-}
-
 /* One element, to its place or to the buffer. */
 void tg__put_store(struct tg__source *s, const struct tg__anchor *a) {
     tg__line(s, "%s", "");

@@ -75,11 +75,6 @@ static const char around[] =
     "#define STREAM_(T, dtype, pd) \\\n"
     "    INLINE_ void stream_##dtype##_(T *to, const T *from, size_t n) { memcpy(to, from, n * sizeof *to); }\n"
     "#endif\n"
-    "#if defined(__GNUC__)\n"
-    "#define FETCH_(at, step) __builtin_prefetch((const void *)((uintptr_t)(at) + (step) * sizeof *(at)))\n"
-    "#else\n"
-    "#define FETCH_(at, step)\n"
-    "#endif\n"
     "STREAM_(float, f32, ps)\n"
     "STREAM_(double, f64, pd)\n";
 

@@ -47,7 +47,6 @@ static void put_strips(struct tg__source *s, int last) {
     if (tg__carries(s) && streams) tg__line(s, "if (w_ > %d - fill_) w_ = %d - fill_;\n", TG__STRIP, TG__STRIP);
     s->lies = streams && !tg__carries(s);
     s->half = strips && tg__reads_halves(s);
-    tg__put_fetches(s);
     tg__put_around_buffers(s);
     tg__put_strip(s, 0, tg__put_row_roots);
     tg__put_around(s);

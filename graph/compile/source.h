@@ -123,7 +123,6 @@ bool tg__goes_around(const struct tg__source *s); /* any of the nest's: it has t
 void tg__put_around_buffers(struct tg__source *s);
 void tg__put_around(struct tg__source *s); /* at the end of a strip */
 void tg__put_store(struct tg__source *s, const struct tg__anchor *a);
-void tg__put_fetches(struct tg__source *s); /* at the beginning of a strip */
 
 /* --------------------------------------------------------------------------------------------- the ways of a nest */
 
