@@ -261,8 +261,8 @@ static inline void chain_sweep(struct chain *c, tg_node z) {
     cr_assert_eq(tg_rewind(c->g, mark), TG_OK);
 }
 
-static inline struct chain chain_build(uint64_t seed) {
-    struct chain c = {.g = tg_graph_new(), .draws = seed * 0x9e3779b97f4a7c15u + 1};
+static inline struct chain chain_build_on(tg_graph *g, uint64_t seed) {
+    struct chain c = {.g = g, .draws = seed * 0x9e3779b97f4a7c15u + 1};
     c.swept = tg_nil(c.g);
     c.dtype = chain_draw(&c, 3) ? TG_F64 : TG_F32;
     c.most = chain_draw(&c, 200) == 0 ? 1100000 : chain_draw(&c, 8) == 0 ? 20000 : 600;
@@ -290,5 +290,7 @@ static inline struct chain chain_build(uint64_t seed) {
     if (chain_draw(&c, 3)) chain_sweep(&c, x);
     return c;
 }
+
+static inline struct chain chain_build(uint64_t seed) { return chain_build_on(tg_graph_new(), seed); }
 
 #endif

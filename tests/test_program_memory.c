@@ -1,7 +1,7 @@
 /* Every allocation of compiling, running and stepping fails in turn: a status and a message, no leak, nothing half
  * done, and with memory back the same bits. In the steady state there are none. */
 #include "graph.h"
-#include "support.h"
+#include "random_chain.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -164,4 +164,35 @@ Test(program_memory, none_in_the_steady_state) {
         cr_assert_eq(heap.calls, calls, "%zu allocations in ten steps", heap.calls - calls);
         tg_graph_free(t.g);
     }
+}
+
+/* True if allocation `point` was reached: the compiler says so, and compiles at a second try. */
+static bool chain_fails_at(const struct chain *c, size_t point, bool again) {
+    const tg_compile_options options = {TG_FAST, TG_INTERPRET, NULL, 0};
+    heap.calls = 0;
+    heap.fail_at = point;
+    tg_program *p = tg_compile(c->g, c->out, c->outs, options);
+    const bool reached = heap.calls >= point;
+    heap.fail_at = 0;
+    cr_assert_eq(p == NULL, reached, "point %zu: %s", point, tg_message(c->g));
+    if (!p) cr_assert(tg_error(c->g) == TG_MEMORY && strstr(tg_message(c->g), "out of memory"), "%s", tg_message(c->g));
+    if (!p && again) p = tg_compile(c->g, c->out, c->outs, options);
+    cr_assert(p || (reached && !again), "point %zu: %s", point, tg_message(c->g));
+    tg_program_free(p);
+    return reached;
+}
+
+/* What the optimizer makes of many tapes: not each step of each, for there are too many. */
+Test(program_memory, of_random_chains) {
+    enum { STRIDE = 7 };
+    size_t points = 0;
+    for (uint64_t seed = 1; seed <= (is_long() ? 600 : SANITIZED ? 30 : 100); seed++) {
+        heap = (struct heap){0};
+        const struct chain c = chain_build_on(tg_graph_new_with(heap_allocator(&heap)), seed);
+        for (size_t point = 1 + seed % STRIDE; chain_fails_at(&c, point, point % 11 == 0); point += STRIDE) points++;
+        tg_graph_free(c.g);
+        cr_assert_eq(heap.live + heap.blocks + heap.wrong, 0, "seed %d: %zu bytes leak", (int)seed, heap.live);
+    }
+    printf("allocations for random chains failed in turn: %zu\n", points);
+    fflush(stdout);
 }

@@ -2,6 +2,8 @@
  * its element at hand ends in an underscore. */
 #include "source.h"
 
+#include <ctype.h>
+
 void tg__line(struct tg__source *s, const char *format, ...) {
     char text[512];
     va_list args;
@@ -43,8 +45,7 @@ bool tg__body_open(struct tg__source *s) {
     }
     memset(s->done, 0, terms + 1);
     size_t count = 0;
-    for (size_t before = SIZE_MAX; count < terms && before != count;) {
-        before = count;
+    while (count < terms) {
         for (int i = (int)terms - 1; i >= 0; i--) {
             if (!is_next(s, i)) continue;
             s->order[count++] = (int16_t)i;
@@ -91,7 +92,7 @@ static bool is_ours(const struct tg__source *s, const char *ident) {
                                       "q",          "r",    "row",   "rows", "scratch", "self",  "step", "stream_f32",
                                       "stream_f64", "task", "top",   "u",    "units",   "w",     "work"};
     bool small = strlen(ident) < 4; /* macros are large */
-    for (const char *c = ident; *c; c++) small |= *c >= 'a' && *c <= 'z';
+    for (const char *c = ident; *c; c++) small |= islower((unsigned char)*c) != 0;
     if (!small) return true;
     const char *const part = strrchr(ident, '_');
     if (part && (!part[2] || strspn(part + 1, "0123456789") == strlen(part + 1))) return true;

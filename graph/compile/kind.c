@@ -17,18 +17,6 @@ static bool is_within(const struct tg__emit *e, int slot) {
     return true;
 }
 
-/* Words that only a statement of its own can fill in. */
-static bool is_plain(const char *code) {
-    static const char *const words[] = {"term", "terms", "digits", "sum"};
-    for (const char *s = code; *s;) {
-        const size_t length = tg__word(s);
-        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
-            if (length == strlen(words[k]) && strncmp(s, words[k], length) == 0) return false;
-        s += length ? length : 1;
-    }
-    return true;
-}
-
 /* Labels that are data are checked before anything else; what is computed on the way would be checked in the middle. */
 static bool is_checked(const struct tg__fused *f, const struct tg__emit *e) {
     if (!e->guard) return true;
@@ -37,7 +25,7 @@ static bool is_checked(const struct tg__fused *f, const struct tg__emit *e) {
 }
 
 static bool is_map(const struct tg__fused *f, const struct tg__emit *e) {
-    if (!e->code || e->call || e->onto || tg__reduces(e) || !is_plain(e->code) || !is_checked(f, e)) return false;
+    if (!e->code || e->call || e->onto || tg__reduces(e) || !is_checked(f, e)) return false;
     for (int k = 0; k < e->node->operands; k++)
         if (tg__reads(e->code, k) + tg__reads(e->guard, k) && !is_within(e, k)) return false;
     return true;
@@ -69,7 +57,7 @@ uint16_t tg__reduced_loops(const struct tg__emit *e) {
 /* Reduced loops that do not lie side by side, with a kept one innermost, have no nest. */
 static bool is_reduction(const struct tg__emit *e) {
     struct tg__index at[TG_MAX_RANK];
-    if (!e->combine || e->terms == 0) return false;
+    if (!e->combine) return false;
     const int loops = tg__space(&e->in[0]->shape->dims, at);
     unsigned mask = tg__reduced_loops(e);
     if (mask == 0) return false;
@@ -93,7 +81,7 @@ static uint8_t kind_of(const struct tg__fused *f, uint32_t id) {
     if (n->shape->count == 0) return has_labels(f, n) ? TG__CALLED : TG__VOID;
     if (tg__is_leaf(n)) return n->op == &tg__op_const && n->shape->count == 1 ? TG__NUMERAL : TG__DATA;
     if (!tg__kernel(f->g, id, &e)) return n->op->view ? TG__RECAST : TG__CALLED;
-    if (e.copy) return n->op->view ? TG__RECAST : TG__CALLED;
+    if (e.copy) return TG__RECAST;
     for (int k = 0; k < n->operands; k++)
         if (tg__node_of(f->g, n->in[k])->shape->count == 0) return TG__CALLED;
     return is_map(f, &e) ? TG__MAP : is_reduction(&e) ? TG__REDUCTION : TG__CALLED;

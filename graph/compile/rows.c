@@ -157,12 +157,12 @@ static bool plan(struct tg__source *s, const struct tg__group *g, struct tg__row
     return true;
 }
 
-size_t tg__rows_scratch(struct tg__source *s, const struct tg__group *g) {
+bool tg__rows_scratch(struct tg__source *s, const struct tg__group *g, size_t *bytes) {
     struct tg__rows x;
-    if (!plan(s, g, &x)) return 0;
-    if (!each_nest(s, g, add_scratch) || !each_nest(s, g, add_locals)) return 0;
+    if (!plan(s, g, &x) || !each_nest(s, g, add_scratch) || !each_nest(s, g, add_locals)) return false;
     s->block = 1;
-    return x.used * (size_t)x.groups;
+    *bytes = x.used * (size_t)x.groups;
+    return true;
 }
 
 bool tg__put_group(struct tg__source *s, const struct tg__group *g) {

@@ -64,15 +64,17 @@ static bool put_group(struct tg__source *s, uint32_t number) {
 static bool measure(struct tg__source *s, size_t *scratch) {
     for (uint32_t i = 0; i < s->f->groups.length; i++) {
         struct tg__group *g = tg__row(&s->f->groups, i);
-        scratch[i] = g->own = 0;
+        scratch[i] = 0;
+        g->own = 0;
         if (first_of(s, g)->work == TG__BY_KERNEL) continue;
         if (!is_alone(s, g)) {
-            scratch[i] = g->own = tg__rows_scratch(s, g);
+            if (!tg__rows_scratch(s, g, &scratch[i])) return false;
         } else if (first_of(s, g)->work == TG__BY_COLUMN) {
             if (!tg__open_nest(s, *(const int32_t *)tg__row(&s->f->order, g->nest))) return false;
-            scratch[i] = g->own = tg__columns_scratch(s);
+            scratch[i] = tg__columns_scratch(s);
             tg__body_close(s);
         }
+        g->own = scratch[i];
     }
     return true;
 }

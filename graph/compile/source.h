@@ -142,7 +142,7 @@ void tg__put_columns_rows(struct tg__source *s); /* the function of a few rows, 
 void tg__put_columns(struct tg__source *s);
 size_t tg__columns_scratch(struct tg__source *s); /* bytes beside the results */
 bool tg__put_group(struct tg__source *s, const struct tg__group *g);
-size_t tg__rows_scratch(struct tg__source *s, const struct tg__group *g);
+bool tg__rows_scratch(struct tg__source *s, const struct tg__group *g, size_t *bytes);
 void tg__put_jit_head(struct tg__source *s); /* head.c */
 /* reducers.c: the functions that join sums, of those that `text` calls; NULL: all. */
 void tg__put_reducers(struct tg__source *s, const char *text);

@@ -242,9 +242,8 @@ static void put_copy(const struct tg__c *c, uint32_t id, const struct tg__emit *
     tg__put_whole(c, id);
     tg__put(c->sheet, ", ");
     tg__put_whole(c, e->node->in[0]);
-    tg__put(c->sheet, c->own ? ", sizeof *" : ", sizeof ");
+    tg__put(c->sheet, ", sizeof ");
     tg__put_whole(c, id);
-    if (c->own) tg__putf(c->sheet, " * %zu", e->node->shape->count);
     tg__put(c->sheet, ");\n");
 }
 

@@ -10,7 +10,7 @@
 static bool is_better_apart(const struct tg__summation *s) {
     bool waits = false;
     for (int i = 0; i < s->terms; i++) waits |= s->term[i].kind == TG__CENTRED && s->term[i].outside.factors;
-    return waits && s->terms > 1;
+    return waits;
 }
 
 static void look_closer(const struct tg__summation *s, struct tg__summand *t) {
