@@ -78,7 +78,7 @@ bool tg__kernel(const tg_graph *g, uint32_t id, struct tg__emit *e) {
     if (n->op->emit) n->op->emit(e);
     if (e->terms == 0) { /* nothing to go through: there may not even be an operand to name */
         e->code = "(T)0";
-        e->begin = e->step = NULL;
+        e->begin = e->step = e->summand = NULL;
         e->helper[0] = e->helper[1] = NULL;
     }
     return e->code || e->copy || e->call;

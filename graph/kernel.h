@@ -41,6 +41,7 @@ struct tg__emit {
     int64_t to[TG_MAX_RANK], pace[TG_MAX_RANK];
     double value;
     const char *code, *begin, *step;
+    const char *summand; /* a sum and no more: what each step adds to it; otherwise NULL */
     const char *combine, *neutral; /* a reduction of one operand, otherwise NULL: what an older a and a newer b become,
                                       in the order of reduce.h; and what may fill up */
     bool first;        /* of equals the first is taken, although they may differ: 0 and -0 */

@@ -175,6 +175,7 @@ static void matmul_emit(struct tg__emit *e) {
     e->begin = "T sum = 0;";
     e->step = "sum += a * b;";
     e->code = "sum";
+    e->summand = "a * b;";
 }
 
 static int matmul_form(const struct tg__node *n) { return is_turned(n, 0) + 2 * is_turned(n, 1); }

@@ -85,6 +85,19 @@ Test(jit, other_compilers) {
     works_in_silence();
     setenv("CC", " ", 1); /* as if it were not set */
     works_in_silence();
+    char path[5000] = "bin::/";
+    memset(path + 6, 'x', 4500);
+    strcpy(path + 4506, ":/usr/bin:/bin"); /* neither relative directories nor too long ones are looked at */
+    setenv("PATH", path, 1);
+    works_in_silence();
+    unsetenv("PATH");
+    setenv("CC", "cc", 1); /* found where the system has it, though the linker that it calls may not be */
+    cr_assert(result_of(twice, "twice") == 2 || strstr(why, "failed"), "%s", why);
+    path[4506] = 0;
+    setenv("CC", path + 5, 1);
+    fails("there is no C compiler");
+    setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
+    setenv("CC", "cc", 1);
     if (system("command -v clang >/dev/null") != 0) cr_skip("there is no clang");
     setenv("CC", "clang", 1);
     works_in_silence();
@@ -146,6 +159,9 @@ Test(jit, where_the_cache_is) {
     unsetenv("XDG_CACHE_HOME");
     unsetenv("HOME");
     works_but("HOME");
+    setenv("HOME", "not/absolute", 1);
+    setenv("XDG_CACHE_HOME", "", 1);
+    works_but("HOME");
 }
 
 /* The path of the only object. */
@@ -184,6 +200,10 @@ static void spoil(int how) {
         cr_assert(rename(object_path(), in_shop("elsewhere")) == 0 &&
                   symlink(in_shop("elsewhere"), object_path()) == 0);
     if (how == 9 && geteuid() == 0) cr_assert_eq(chown(object_path(), 12345, (gid_t)-1), 0);
+    if (how == 10) poke(-16); /* in the length of that source, as the seal has it */
+    if (how == 11) poke(-24); /* in the second half of the seal's hash */
+    if (how == 12) cr_assert(unlink(object_path()) == 0 && mkfifo(object_path(), 0600) == 0);
+    if (how == 13) cr_assert_eq(truncate(object_path(), (off_t)((INTMAX_C(1) << 30) + 1)), 0); /* of holes */
 }
 
 Test(jit, spoiled_objects_are_replaced) {
@@ -193,11 +213,11 @@ Test(jit, spoiled_objects_are_replaced) {
     snprintf(copy, sizeof copy, "cp '%s' \"$o\"", in_shop("good")); /* with a seal that is no matter */
     use_script(copy);
     works_in_silence();
-    for (int how = 0; how < 10; how++) {
+    for (int how = 0; how < 14; how++) {
         const size_t before = starts();
         spoil(how);
         works_in_silence();
-        cr_assert_eq(starts(), before + (how < 9 || geteuid() == 0), "%d", how);
+        cr_assert_eq(starts(), before + (how != 9 || geteuid() == 0), "%d", how);
         works_in_silence();
         cr_assert_eq(files_in(in_shop("cache"), ""), 1);
     }
@@ -233,6 +253,36 @@ Test(jit, not_forever) {
     cr_assert_eq(starts(), 1);
     works();
     cr_assert_eq(starts(), 1); /* not the newest */
+}
+
+/* What is used is not among the oldest. */
+Test(jit, the_age_of_what_is_used) {
+    const struct timespec old[2] = {{.tv_sec = 1000000}, {.tv_sec = 1000000}};
+    struct stat s;
+    works();
+    cr_assert_eq(utimensat(AT_FDCWD, object_path(), old, 0), 0);
+    works();
+    cr_assert(stat(object_path(), &s) == 0 && s.st_mtim.tv_sec > 1000000);
+}
+
+/* Two files of 200 MB, of holes, are more than is kept; what is no object does not count, however large. */
+Test(jit, not_too_much) {
+    const struct timespec old[2] = {{.tv_sec = 1000000}, {.tv_sec = 1000000}};
+    static const char *const name[] = {"cache/tapegrad-0123456789abcdef0123456789abcdef.so",
+                                       "cache/tapegrad-1123456789abcdef0123456789abcdef.so",
+                                       "cache/tapegrad-0123456789abcdef0123456789abcde.so",
+                                       "cache/tapegrad-0123456789abcdef0123456789abcdef.1.1"};
+    cr_assert_eq(mkdir(in_shop("cache"), 0700), 0);
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(truncate(write_file(in_shop(name[i]), "", 0600), 200 << 20), 0);
+        if (i < 3) cr_assert_eq(utimensat(AT_FDCWD, in_shop(name[i]), old, 0), 0);
+    }
+    cr_assert_eq(mkdir(in_shop("cache/tapegrad-f123456789abcdef0123456789abcdef.so"), 0700), 0);
+    works_in_silence();
+    cr_assert_eq((access(in_shop(name[0]), F_OK) != 0) + (access(in_shop(name[1]), F_OK) != 0), 1);
+    cr_assert_eq(access(in_shop(name[2]), F_OK), 0, "another name");
+    cr_assert_eq(access(in_shop(name[3]), F_OK), 0, "another process may be at work on it");
+    cr_assert_eq(unlink(in_shop(name[3])), 0);
 }
 
 /* -------------------------------------------------------------------------------------------------- many at a time */

@@ -72,6 +72,13 @@ Test(jit_refusals, nowhere_to_work) {
     cr_assert_eq(files_in(in_shop("cache"), ""), 1);
     setenv("TAPEGRAD_CACHE", "", 1);
     fails("/proc/nowhere");
+    char endless[5001];
+    memset(endless, 'x', 5000);
+    endless[5000] = 0;
+    setenv("TMPDIR", endless, 1);
+    fails("the path of the temporary directory is too long");
+    setenv("TMPDIR", "", 1); /* as if it were not set */
+    works_in_silence();
 }
 
 #if defined(__linux__)

@@ -223,23 +223,13 @@ static void put_turn(struct tg__source *s, const struct tg__term *t, int axis) {
 
 static bool put_word(struct tg__source *s, int i, const struct tg__emit *e, const char *word, size_t length) {
     const struct tg__term *t = term(s, i);
-    const bool f32 = e->node->dtype == TG_F32;
     const int rank = e->node->shape->dims.rank;
-    char text[TG__LITERAL];
     if (tg__is_operand(word, length))
         tg__put_term(s, t->in[*word - 'a']);
     else if (length == 1 && *word == 'T')
         tg__put(s->sheet, tg__c_type((tg_dtype)e->node->dtype));
-    else if (length == 6 && strncmp(word, "number", 6) == 0)
-        tg__putf(s->sheet, "%lld", (long long)e->number);
     else if (length == 4 && strncmp(word, "last", 4) == 0)
         put_turn(s, t, rank - 1);
-    else if (length == 5 && strncmp(word, "along", 5) == 0)
-        put_turn(s, t, e->along);
-    else if (length == 5 && strncmp(word, "value", 5) == 0)
-        tg__literal((tg_dtype)e->node->dtype, e->value, text), tg__put(s->sheet, text);
-    else if (*word == '$')
-        tg__put(s->sheet, f32 ? "f" : "");
     else
         return false;
     return true;

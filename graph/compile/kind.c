@@ -115,7 +115,7 @@ static bool is_uniform(const struct tg__fused *f, uint32_t id) {
     if (f->item[id].kind != TG__MAP) return false;
     struct tg__emit e;
     tg__kernel(f->g, id, &e);
-    if (e.guard || strstr(e.code, "last") || strstr(e.code, "along")) return false;
+    if (e.guard || strstr(e.code, "last")) return false;
     for (int k = 0; k < n->operands; k++)
         if (f->item[n->in[k]].kind != TG__NUMERAL && !f->item[n->in[k]].uniform) return false;
     return true;

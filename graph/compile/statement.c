@@ -146,15 +146,6 @@ static void put_parallel(const struct statement *s) {
  * Products of matrices: a row of sums grows at once, each in its own order, where they are to be. So the innermost loop
  * goes along the row. */
 
-/* What is added, if the sum is all that there is; NULL: it is not. */
-static const char *summand(const struct tg__emit *e) {
-    const size_t word = e->begin && strncmp(e->begin, "T ", 2) == 0 ? tg__word(e->begin + 2) : 0;
-    if (!word || strcmp(e->begin + 2 + word, " = 0;") != 0 || !e->code || !e->step) return NULL;
-    if (strlen(e->code) != word || strncmp(e->code, e->begin + 2, word) != 0) return NULL;
-    if (strncmp(e->step, e->code, word) != 0 || strncmp(e->step + word, " += ", 4) != 0) return NULL;
-    return e->step + word + 4;
-}
-
 static bool goes_along(const struct tg__emit *e, int loop) {
     for (int k = 0; k < e->node->operands; k++)
         if (e->in[k]->shape->dims.rank > 0 && e->at[k][e->in[k]->shape->dims.rank - 1] == loop) return true;
@@ -163,7 +154,7 @@ static bool goes_along(const struct tg__emit *e, int loop) {
 
 static bool is_in_place(const struct statement *s) {
     const int last = s->outers ? s->outer[s->outers - 1] : 0;
-    return s->c.own && s->inner == s->id && s->guard < 0 && s->outers > 0 && s->deeps > 0 && summand(&s->kernel) &&
+    return s->c.own && s->inner == s->id && s->guard < 0 && s->outers > 0 && s->deeps > 0 && s->kernel.summand &&
            goes_along(&s->kernel, last);
 }
 
@@ -175,7 +166,7 @@ static void put_zero(const struct statement *s, const struct tg__c *c) {
 static void put_sum(const struct statement *s, const struct tg__c *c) {
     tg__put_result(c, s->id, &s->kernel, s->index);
     tg__put(c->sheet, " += ");
-    tg__put_piece(c, s->id, summand(&s->kernel), s->index, s->id);
+    tg__put_piece(c, s->id, s->kernel.summand, s->index, s->id);
 }
 
 static void put_in_place(struct statement *s) {

@@ -114,8 +114,7 @@ bool tg__takes_blocks(const struct tg__fused *f, uint32_t node) { return tg__nod
 bool tg__asks(const struct tg__fused *f, const struct tg__term *t, int axis) {
     struct tg__emit e;
     if (t->array || t->numeral || !tg__kernel(f->g, t->node, &e)) return false;
-    return (axis == e.node->shape->dims.rank - 1 && strstr(e.code, "last")) ||
-           (axis == e.along && strstr(e.code, "along"));
+    return axis == e.node->shape->dims.rank - 1 && strstr(e.code, "last");
 }
 
 /* What each depends on, and waits for: operands stand behind, so from the end. */
