@@ -51,8 +51,8 @@ static size_t unescape(const char *entry, size_t length, char *name) {
     return used;
 }
 
-/* A name that we would have written otherwise is somebody else's, and means what it says: "50%" or "wört". Where every
- * byte is written as it stands there, nothing is left over: each was read from as many bytes. */
+/* A name that we would have written otherwise comes from another program, and means what it says: "50%" or "wört".
+ * Where each byte would be written as the entry has it, nothing is left over: each was read from as many bytes. */
 void tg__npz_key(const char *entry, size_t length, char *name) {
     length -= SUFFIX;
     const size_t used = unescape(entry, length, name);

@@ -35,15 +35,9 @@ static void put_html(struct tg__sheet *s, const char *text, size_t length) {
     tg__put_n(s->to, text + from, length - from);
 }
 
-struct tg__sheet tg__sheet_file(FILE *file) {
-    return (struct tg__sheet){.put = put_file, .to = file};
-}
-struct tg__sheet tg__sheet_writer(struct tg__writer *w) {
-    return (struct tg__sheet){.put = put_writer, .to = w};
-}
-struct tg__sheet tg__sheet_html(struct tg__sheet *inner) {
-    return (struct tg__sheet){.put = put_html, .to = inner};
-}
+struct tg__sheet tg__sheet_file(FILE *file) { return (struct tg__sheet){.put = put_file, .to = file}; }
+struct tg__sheet tg__sheet_writer(struct tg__writer *w) { return (struct tg__sheet){.put = put_writer, .to = w}; }
+struct tg__sheet tg__sheet_html(struct tg__sheet *inner) { return (struct tg__sheet){.put = put_html, .to = inner}; }
 
 /* -------------------------------------------------------------------------------------------------------- files */
 

@@ -33,7 +33,6 @@ void tg__put_json(struct tg__sheet *s, const char *text); /* also safe inside <s
                                                              byte comes back, ill-formed UTF-8 as U+FFFD */
 void tg__put_comment(struct tg__sheet *s, const char *text, size_t most); /* C or Python: no line break, no comment end,
                                                                              no trigraph, no backslash at the end */
-void tg__put_json_number(struct tg__sheet *s,
-                         double v); /* shortest that comes back the same; "nan" "inf" "-inf" quoted */
+void tg__put_json_number(struct tg__sheet *s, double v); /* shortest that comes back the same; "nan" "inf" "-inf" quoted */
 
 #endif
